@@ -69,7 +69,7 @@ def test_what_reads_shows_what_was_applied_and_says_so(broken):
     lab, path = broken
     done = lab.wh("sql", "select id, v, zone from processed.t", "--json")
     assert [[row["id"], row["v"], row["zone"]] for row in json.loads(done.stdout)["rows"]] == [["a", 1, "north"]]
-    assert "as it was applied last" in done.stderr and path in done.stderr
+    assert "as it was last applied" in done.stderr and path in done.stderr
     assert path in lab.json("status")["files_refused"]
     assert lab.wh("sql", "select count(*) from ref.zones", "--csv").stdout.split()[-1] == "2"
     said = lab.wh("doctor", "--json", code=None).stdout
@@ -83,7 +83,7 @@ def test_every_verb_that_reads_goes_on_and_what_is_about_the_files_is_refused(la
             assert "training_sets/draft.yaml" in lab.wh(*words.split()).stderr, words
         for words in ACTS:
             done = lab.wh(*words.split(), code=2)
-            assert "training_sets/draft.yaml" in done.stderr and "as it was applied" not in done.stderr, words
+            assert "training_sets/draft.yaml" in done.stderr and "as it was last applied" not in done.stderr, words
     finally:
         (lab.folder / "training_sets/draft.yaml").unlink()
     assert "files_refused" not in lab.json("status")
@@ -215,7 +215,7 @@ def test_what_reads_goes_by_what_was_applied_and_says_so(shop, name):
                           "quarantine.ev) AS bad, (SELECT sum(v)::bigint FROM processed.t) AS v")
         assert json.loads(counted.stdout)["rows"] == [{"good": 2, "bad": 1, "v": 6}]
         assert json.loads(counted.stdout)["files_differ"] == paths[0]
-        assert "as it was applied last" in counted.stderr and paths[0] in counted.stderr
+        assert "as it was last applied" in counted.stderr and paths[0] in counted.stderr
         assert "DIFFERS" not in shop.wh("trace", "processed.t:a").stdout
         assert shop.json("quarantine", "list")["files_differ"] == paths[0]
         assert feature(shop) == [6] and feature(shop, "r@1", "q=1") == [2]
@@ -259,7 +259,7 @@ def test_a_daemon_begun_on_a_draft_serves_what_was_applied(shop):
             assert append(shop, daemon, 99) != "accepted"
             assert http(daemon, f"view=f@1&g=x&at={AT}") == [6] and http(daemon, "view=r@1&q=1") == [2]
             assert http(daemon, f"view=f@2&g=x&at={AT}") in (400, 404)
-    assert "as it was applied last" in (shop.folder / "serve.log").read_text()
+    assert "as it was last applied" in (shop.folder / "serve.log").read_text()
 
 
 def test_a_daemon_begun_on_a_broken_draft_serves_too(shop):

@@ -164,7 +164,7 @@ def test_a_damaged_cache_heals_by_itself(tmp_path):
         done = project.wh("feature", "get", "v@1:*", "g=g0", "--at", "2024-01-09T12:00:00Z", "--json", code=None)
         assert done.returncode == 0, (name, what, done.stdout, done.stderr)
         assert json.loads(done.stdout)["digest"] == wanted[0][0], (name, what, done.stdout)
-        told += "the cache was damaged and is made anew from the tables" in done.stderr
+        told += "the cache was damaged and is rebuilt from the tables" in done.stderr
     assert told >= 5
     project.wh("verify", "--deep")
 
@@ -178,7 +178,7 @@ def test_a_batch_over_a_damaged_cache_is_taken_in_right(tmp_path, ending):
             spoil(cache, path.name, bytes(byte ^ 0x20 for byte in path.read_bytes()))
     project.land("t", "2024-01-02.jsonl", day(1) + day(2))
     done = project.wh("run")
-    assert done.stderr.count("the cache was damaged and is made anew from the tables") == 1, done.stderr
+    assert done.stderr.count("the cache was damaged and is rebuilt from the tables") == 1, done.stderr
     assert project.rows("select count(*) as n from processed.t")[0]["n"] == 200
     project.wh("verify", "--rebuild")
     assert project.json("skew", "--pairs", "50")["differing"] == 0

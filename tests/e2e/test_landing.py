@@ -321,7 +321,7 @@ def test_an_aside_folder_that_may_not_be_entered_is_told(tmp_path):
         done = subprocess.run([*as_others, WH, *verb], cwd=project.folder, env=environment(), capture_output=True,
                               text=True, timeout=60)
         assert done.returncode == 0, done.stderr
-        assert f"{aside.name}: files that were moved aside may wait in it" in done.stderr, (verb, done.stderr)
+        assert f"{aside.name}: it may hold files that were moved aside" in done.stderr, (verb, done.stderr)
     assert ids(project) == ["a"]
     aside.chmod(0o700)
     project.wh("ingest")

@@ -134,7 +134,7 @@ def test_a_rebuilt_store_answers_as_the_one_that_was_filled(tmp_path):
     before = [answers(project, *keys, at=at, view=name) for name, at in asked]
     shutil.rmtree(project.folder / ".weirhouse/kv")
     # Who asks next has it made anew: nobody has to know that it was a cache.
-    assert "made anew from the tables" in project.wh("feature", "get", "v@1:*", "g=g1").stderr
+    assert "rebuilt from the tables" in project.wh("feature", "get", "v@1:*", "g=g1").stderr
     assert [answers(project, *keys, at=at, view=name) for name, at in asked] == before
     project.wh("run", "--full")
     assert [answers(project, *keys, at=at, view=name) for name, at in asked] == before
@@ -160,7 +160,7 @@ def test_skew_asks_of_each_view_and_says_what_it_could_not_ask(tmp_path):
     project.wh("feature", "get", "v@1:*", "g=g7", code=8)
     skew = project.json("skew", "--pairs", "20", code=8)
     assert skew["pairs"] == 0 and [text.split(":")[0] for text in skew["not_asked"]] == ["v@1", "w@1"]
-    assert "not asked: v@1: " in project.wh("skew", code=8).stdout
+    assert "not compared: v@1: " in project.wh("skew", code=8).stdout
 
 
 def test_a_view_that_is_being_filled_is_said_to_be(tmp_path):

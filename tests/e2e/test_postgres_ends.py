@@ -133,14 +133,14 @@ def test_a_database_that_is_gone_amid_a_delivery_loses_nothing_and_ends_nobody(l
         refused = lab.wh("run", code=8)
         assert "WH704" in refused.stderr, refused.stderr
         land(lab, 2)
-        wait_until(lambda: "notifications wait" in (lab.folder / "serve.log").read_text(), 10, "that it is told")
+        wait_until(lambda: "notifications are delayed" in (lab.folder / "serve.log").read_text(), 10, "that it is told")
         assert daemon.poll() is None
         lab.proxy.up()
         wait_until(lambda: lab.status()["states"].get("processed") == 6, 20, "the second day")
         wait_until(lambda: len(told(lab)) >= 2 and not lab.status()["deliveries"]["pending"], 20, "its notification")
         assert lab.get(daemon, "/iceberg/v1/config")[0] == 200
         assert daemon.poll() is None
-        assert "notifications go on" in (lab.folder / "serve.log").read_text()
+        assert "notifications are delivered again" in (lab.folder / "serve.log").read_text()
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(10) == 0
     assert len({event["id"] for event in told(lab)}) == 2

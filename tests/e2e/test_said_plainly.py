@@ -89,7 +89,7 @@ def test_no_empty_catalog_takes_the_place_of_one_that_is_gone(lab):
         (lab.folder / ".weirhouse" / name).unlink()
     for words in (("status",), ("init",), ("sql", "select 1")):
         told = lab.wh(*words, code=11).stderr
-        assert "WH8007" in told and "put it back from a copy" in told
+        assert "WH8007" in told and "restore it from a copy" in told
     for name, data in kept.items():
         (lab.folder / ".weirhouse" / name).write_bytes(data)
     assert lab.rows("select count(*) as n from processed.t") == [{"n": 1}]

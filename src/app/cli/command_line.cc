@@ -132,7 +132,7 @@ Status Parser::UnknownOption(const std::string& spelled) const {
   }
   std::string hint = DidYouMean(spelled, known);
   if (hint.empty())
-    hint = verb_ == nullptr ? "options of a verb stand after it"
+    hint = verb_ == nullptr ? "put the options of a verb after it"
                             : fmt::format("`wh {} --help` lists them", verb_->name);
   return Wrong(verb_ == nullptr
                    ? fmt::format("unknown option \"{}\"", spelled)
@@ -157,7 +157,7 @@ Status Parser::SetGlobal(std::string_view name, const std::string& value) {
     line_.kind = CommandLine::Kind::kVersion;
   if (name == "color") {
     if (value != "auto" && value != "always" && value != "never")
-      return Wrong(fmt::format("--color knows auto, always and never, found \"{}\"", value), "");
+      return Wrong(fmt::format("--color takes auto, always or never, found \"{}\"", value), "");
     color_ = value;
   }
   return Status();
@@ -170,7 +170,7 @@ Status Parser::SetOption(const OptionSpec& option, const std::string& spelled, b
     return Wrong(fmt::format("{} takes no value, found \"{}\"", spelled, value), "");
   if (!option.value.empty() && !has_value) {
     if (at_ >= arguments_.size())
-      return Wrong(fmt::format("{} wants a value", spelled),
+      return Wrong(fmt::format("{} needs a value", spelled),
                    fmt::format("{} {}", spelled, option.value));
     given = arguments_[at_++];
   }
@@ -213,31 +213,31 @@ Status Parser::AddShort(const std::string& argument) {
 Status Parser::CheckWords() const {
   if (verb_ == nullptr) {
     if (family_.empty()) return Status();
-    return Wrong(fmt::format("\"{}\" wants one more word", family_),
+    return Wrong(fmt::format("\"{}\" needs one more word", family_),
                  fmt::format("wh {} {}", family_, Join(KnownWords(family_), " | ")));
   }
   const auto count = static_cast<int>(line_.invocation.words.size());
   if (count < verb_->words_min)
-    return Wrong(fmt::format("`wh {}` wants {}", verb_->name, verb_->words), UsageOf(*verb_));
+    return Wrong(fmt::format("`wh {}` needs {}", verb_->name, verb_->words), UsageOf(*verb_));
   if (verb_->words_max >= 0 && count > verb_->words_max) {
-    return Wrong(fmt::format("`wh {}` does not know what to do with \"{}\"", verb_->name,
+    return Wrong(fmt::format("`wh {}` takes no further word, found \"{}\"", verb_->name,
                              line_.invocation.words[static_cast<std::size_t>(verb_->words_max)]),
                  UsageOf(*verb_));
   }
   return Status();
 }
 
-// An option of every verb that this one would take and not act on.
+// Refuses an option of every verb that this verb would accept and ignore.
 Status Parser::CheckGlobals() const {
   const Invocation& invocation = line_.invocation;
   if (!invocation.at.empty() && !command::TakesOption(verb_->name, "at")) {
-    return Wrong(fmt::format("`wh {}` shows what is now; it has no --at", verb_->name),
+    return Wrong(fmt::format("`wh {}` has no --at: it shows the current state", verb_->name),
                  "`wh sql --at` and `wh feature get --at` look back");
   }
   if (invocation.dry_run && !command::TakesOption(verb_->name, "dry-run")) {
-    return Wrong(fmt::format("`wh {}` cannot say beforehand what it would do; it has no --dry-run",
+    return Wrong(fmt::format("`wh {}` has no --dry-run: it cannot tell beforehand what it would do",
                              verb_->name),
-                 "without --dry-run it acts");
+                 "leave --dry-run out to run it");
   }
   return Status();
 }

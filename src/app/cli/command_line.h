@@ -33,7 +33,7 @@ struct CommandLine {
 //   kInvalidInput  an unknown verb (WH8030) or a wrong option or word (WH8033), with a suggestion
 Result<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments,
                                      const Terminal& terminal);
-// The invocation as far as errors need it: whether they are wanted as JSON or in colour.
+// What printing an error needs of an invocation that may not parse: JSON or text, colours.
 command::Invocation OutputWishes(const std::vector<std::string>& arguments,
                                  const Terminal& terminal);
 }  // namespace weirhouse::cli

@@ -70,13 +70,13 @@ TEST(CommandLine, RefusesAnOptionOfAnotherVerb) {
 }
 
 TEST(CommandLine, RefusesAMissingValueAndAValueTooMany) {
-  EXPECT_THAT(Refused({"serve", "--port"}).message(), HasSubstr("wants a value"));
+  EXPECT_THAT(Refused({"serve", "--port"}).message(), HasSubstr("needs a value"));
   EXPECT_THAT(Refused({"run", "--full=yes"}).message(), HasSubstr("takes no value"));
   EXPECT_THAT(Refused({"serve", "--port", "1", "--port", "2"}).message(), HasSubstr("twice"));
 }
 
 TEST(CommandLine, RefusesAMissingWordAndAWordTooMany) {
-  EXPECT_THAT(Refused({"gate", "show"}).message(), HasSubstr("wants RUN"));
+  EXPECT_THAT(Refused({"gate", "show"}).message(), HasSubstr("needs RUN"));
   EXPECT_THAT(Refused({"gate", "show", "r1", "r2"}).message(), HasSubstr("r2"));
   EXPECT_THAT(Refused({"gate"}).hint(), HasSubstr("override"));
 }

@@ -25,28 +25,28 @@ constexpr int kMallocArenas = 2;
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
-// The first Ctrl-C lets the unit at hand finish, for a few seconds; the second ends the process,
-// which is safe too: what was not committed is not there.
+// The first Ctrl-C leaves the unit at hand a few seconds to finish; the second ends the process.
+// Both are safe: what was not committed is not there.
 void OnInterrupt(int /*signal*/) {
   work::NoteStopWanted();
   if (interrupts.fetch_add(1) > 0) command::EndNow();
   command::StartStopLimit();
-  constexpr std::string_view kTold =
-      "\ninterrupted: finishing the unit at hand; once more stops now\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
+  constexpr std::string_view kMessage =
+      "\ninterrupted: finishing the unit at hand; Ctrl-C again stops now\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
 }
 
-// Memory that runs out where nobody can take it ends the process: it starts again from the catalog.
-// Not without a word, and not as a crash. See ground/base/resource/memory_reserve.h for what there
-// is before that.
+// An std::bad_alloc that nothing catches ends the process with a message and an exit code, not as a
+// crash: the next process starts from the catalog. ground/base/resource/memory_reserve.h has what
+// is tried before that.
 void OnTerminate() {
   work::NoteFault();
   try {
     if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
-    constexpr std::string_view kTold =
+    constexpr std::string_view kMessage =
         "error[WH8050]: not enough memory: the process ends; all that was committed stands\n";
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
     _exit(ExitCode(Code::kUnavailable));
   } catch (...) {
     std::abort();
@@ -54,7 +54,7 @@ void OnTerminate() {
   std::abort();
 }
 
-// Ends as the signal would by itself.
+// Ends as the signal would by default.
 void OnFault(int signal) {
   work::NoteFault();
   raise(signal);  // its action is the default one again
@@ -82,7 +82,7 @@ class ProcessStreams : public command::Streams {
  public:
   void Out(std::string_view text) override { Write(stdout, text); }
   void Err(std::string_view text) override {
-    std::fflush(stdout);  // so that data and talk come in the order they were said
+    std::fflush(stdout);  // so that data and notes appear in the order they were printed
     Write(stderr, text);
   }
   bool Cancelled() override { return interrupts.load() > 0; }
@@ -94,8 +94,8 @@ class ProcessStreams : public command::Streams {
 };
 
 int Run(const char* invocation_json) {
-  // Each further arena of malloc sets 64 MB of addresses aside. Under a limit of the address space
-  // that is memory which batches lack, and our threads hardly allocate at once.
+  // Each further arena of malloc reserves 64 MB of addresses. Under a limit on the address space
+  // batches lack that memory, and our threads rarely allocate at the same time.
   mallopt(M_ARENA_MAX, kMallocArenas);
   CatchFaults();
   HoldMemoryReserve();

@@ -30,7 +30,7 @@ std::string Columns(const std::vector<std::pair<std::string, std::string>>& rows
   return text;
 }
 
-// Those that `verb` takes; all without one.
+// The options that `verb` takes; all of them without a verb.
 std::vector<std::pair<std::string, std::string>> GlobalRows(const VerbSpec* verb = nullptr) {
   std::vector<std::pair<std::string, std::string>> rows;
   for (const GlobalOption& option : command::GlobalOptions())
@@ -115,7 +115,7 @@ std::string OptionWords(const VerbSpec& verb) {
   return Join(words, " ");
 }
 
-// What completes the words of a verb, as a shell expression.
+// The words that complete those of a verb, as a shell expression.
 std::string WordsOf(const VerbSpec& verb) {
   if (HasLiveNames(verb.completes))
     return fmt::format("$(command wh names {} 2>/dev/null)", verb.completes);
@@ -294,8 +294,8 @@ std::string ManPage(std::string_view version) {
     AddRoffOption(option.option, option.short_name, &text);
   text +=
       ".SH EXIT STATUS\n0 ok; 1 internal error; 2 invalid input; 3 gate failed; 4 contract "
-      "refused; 5 conflict; 6 not found; 7 permission denied; 8 unavailable; 9 corruption or "
-      "difference; 10 changes; 130 interrupted.\n"
+      "refused; 5 conflict; 6 not found; 7 permission denied; 8 unavailable; 9 a difference was "
+      "found; 10 changes; 11 corruption; 130 interrupted.\n"
       ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colour\n.TP\n.B WEIRHOUSE_PYTHON\nthe interpreter of "
       "training and scoring\n";
   return text;

@@ -1,4 +1,4 @@
-// The thin executable: reads the command line, answers what needs nothing heavy, and loads the core
+// The thin executable: reads the command line, answers what needs little itself, and loads the core
 // library for the rest.
 #include <dlfcn.h>
 #include <sys/ioctl.h>
@@ -99,7 +99,7 @@ int RunInCore(const command::Invocation& invocation) {
   void* core = nullptr;
   std::string why;
   for (const std::string& place : {folder + "/../lib/", folder + "/"}) {
-    // Lazily: most verbs need a small part of it.
+    // Lazily: most verbs need a small part of the library.
     core = dlopen((place + kCoreLibrary).c_str(), RTLD_LAZY | RTLD_LOCAL);
     if (core != nullptr) break;
     if (why.empty()) why = dlerror();

@@ -48,7 +48,8 @@ int Print(Context& context, const Status& status) {
   return ExitCode(status.code());
 }
 
-// Another process holds the project: the daemon, if one listens. Else nothing.
+// Hands the verb to the process that holds the project, if that is a daemon which listens. Else
+// nothing.
 std::optional<int> HandOver(Context& context, const Status& status) {
   if (context.host() != nullptr || !status.Is(work::kProjectHeld)) return std::nullopt;
   const auto root = context.Root();
@@ -67,7 +68,7 @@ VerbFunction FindVerbFunction(std::string_view name) {
 }
 
 namespace {
-// Nothing that is thrown leaves the verb.
+// Runs the verb and catches all exceptions.
 Result<int> Attempt(Context& context, bool* thrown) {
   const std::string& verb = context.invocation().verb;
   const VerbFunction function = FindVerbFunction(verb);
@@ -87,7 +88,7 @@ int End(Context& context, const Result<int>& code) {
   }
   const int exit = code.ok() ? *code : Print(context, code.status());
   context.FinishDeliveries();
-  // What fails after Ctrl-C fails because of it.
+  // A failure after Ctrl-C is taken for its effect.
   return !code.ok() && context.streams().Cancelled() ? kExitInterrupted : exit;
 }
 
@@ -98,9 +99,9 @@ void SayMended(Context& context) {
   if (!line.empty()) context.Say(line);
 }
 
-// A verb of this process came upon a damaged cache, and has closed the project: makes the cache
-// anew and runs the verb again. Where another process writes, files may have gone because that one
-// replaced them: then the verb is handed to it, or only begun again.
+// A verb of this process met a damaged cache and has closed the project: rebuilds the cache and
+// runs the verb again. If another process writes to the project, it may have replaced the files
+// meanwhile: then the verb is handed to it, or only runs again.
 int RunMended(const Invocation& invocation, Streams& streams, const Status& damage) {
   Context context(invocation, streams, nullptr);
   const auto root = context.Root();
@@ -117,8 +118,8 @@ int RunMended(const Invocation& invocation, Streams& streams, const Status& dama
   const std::string& verb = invocation.verb;
   if (verb == "ingest" || verb == "run" || verb == "apply") {
     context.Say("note: `wh " + verb +
-                "` began again; what it had committed before stands, is in "
-                "`wh status`, and not in what follows");
+                "` started again; what it had committed before is kept: "
+                "`wh status` counts it, the report below does not");
   }
   bool thrown = false;
   return End(context, Attempt(context, &thrown));

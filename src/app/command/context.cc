@@ -16,7 +16,7 @@ namespace weirhouse::command {
 using nlohmann::json;
 namespace {
 constexpr std::chrono::seconds kDeliveryBound{5};
-constexpr std::chrono::seconds kLockWait{6};  // longer than a verb delivers
+constexpr std::chrono::seconds kLockWait{6};  // longer than a verb spends on deliveries
 constexpr std::chrono::milliseconds kLockLookEvery{100};
 
 }  // namespace
@@ -101,15 +101,15 @@ Status Context::SayDraft() {
   if (said_draft_ || !draft().any()) return Status();
   said_draft_ = true;
   if (!draft().refused.ok()) {
-    Say("warning: shown is the project as it was applied last; its files have errors (`wh "
-        "validate` tells more): " +
+    Say("warning: this shows the project as it was last applied; its files have errors (`wh "
+        "validate` lists them): " +
         draft().Story());
   } else if (draft().lost.ok()) {
-    Say("warning: this goes by the project as it was applied last; its files differ from that "
-        "(`wh plan` tells more): " +
+    Say("warning: this uses the project as it was last applied; its files differ from that "
+        "(`wh plan` lists the differences): " +
         draft().Story());
   } else {
-    Say("warning: the project's files differ from what was applied last, and " + draft().Story());
+    Say("warning: the project's files differ from what was last applied, and " + draft().Story());
   }
   return Status();
 }
@@ -183,7 +183,7 @@ Result<std::unique_ptr<work::Workspace>> Context::OpenToWrite() {
 
 void Context::FinishDeliveries() {
   if (courier_ == nullptr) return;
-  std::fflush(stdout);  // nobody waits for the answer because a receiver is slow
+  std::fflush(stdout);  // the answer does not wait for a slow receiver
   courier_->Finish(kDeliveryBound, [this] { return streams_.Cancelled(); });
   courier_.reset();
   for (const std::string& line : told_) Say("note: " + line);
@@ -246,7 +246,7 @@ Result<std::int64_t> Context::IntOption(std::string_view name, std::int64_t fall
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error != std::errc() || end != text->data() + text->size() || value < minimum ||
       value > maximum) {
-    return UsageError(fmt::format("--{} wants a whole number from {} to {}, found \"{}\"", name,
+    return UsageError(fmt::format("--{} takes a whole number from {} to {}, found \"{}\"", name,
                                   minimum, maximum, *text));
   }
   return value;
@@ -273,7 +273,8 @@ Result<json> Context::Assignments(const std::vector<std::string>& texts) const {
       return UsageError(fmt::format("expected NAME=VALUE, found \"{}\"", text));
     const std::string value = text.substr(equals + 1);
     json parsed = json::parse(value, nullptr, /*allow_exceptions=*/false);
-    // Only what cannot be meant as text: "1e5" and "007" stay what was typed if they are no number.
+    // Only values that cannot be meant as text: "1e5" and "007" stay as typed if they are not JSON
+    // numbers.
     const bool typed = parsed.is_number() || parsed.is_boolean() || parsed.is_null();
     object[text.substr(0, equals)] = typed ? parsed : json(value);
   }
@@ -294,7 +295,8 @@ Status Context::Confirm(std::string_view question) {
   if (invocation_.yes) return Status();
   if (host_ != nullptr || invocation_.no_input || !invocation_.stderr_is_terminal ||
       isatty(STDIN_FILENO) == 0) {
-    return UsageError(fmt::format("nobody can be asked: {}", question), "say --yes");
+    return UsageError(fmt::format("there is no terminal to ask on: {}", question),
+                      "pass --yes to agree");
   }
   progress_.Finish();
   streams_.Err(fmt::format("{} [y/N] ", question));

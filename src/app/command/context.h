@@ -36,42 +36,45 @@ class Context {
   ProgressPrinter& progress() { return progress_; }
   Host* host() { return host_; }
 
-  // The project's folder: --project, or found from the folder one stands in.
+  // The project's folder: --project, or the nearest one from the current folder upwards.
   Result<std::string> Root();
   // Reads and checks every file of the project, as it stands.
   Result<std::shared_ptr<const work::ProjectDefinition>> Project();
-  // The project's state for reading, whoever writes meanwhile, by the definitions that were applied
-  // last. Where the files have errors, or say something else, that is said: what is in production
-  // can be looked at while somebody writes a draft.
+  // The project's state for reading, by the definitions last applied; another process may write
+  // meanwhile. Says so if the files have errors or differ, so that production can be inspected
+  // while somebody edits a draft.
   Result<work::Workspace*> Reading();
-  // Its definitions alone, which are the files' where the project has no state yet.
+  // The definitions last applied; those of the files if the project has no state yet.
   Result<std::shared_ptr<const work::ProjectDefinition>> Definitions();
-  // For what a writing verb would do: as Reading, but the files must be right, as for Writing.
+  // For what a writing verb would do (--dry-run): as Reading, but the files must be valid, as for
+  // Writing.
   Result<work::Workspace*> Rehearsing();
-  // By the files as they stand, which must be right: for verbs whose answer is about them.
+  // By the files as they are, which must be valid: for verbs whose answer is about the files.
   Result<work::Workspace*> ReadingFiles();
-  // … for writing, by what was applied last: takes the project's lock. The first act of every verb
-  // that writes, so that what another process must do can be handed over whole (kUnavailable
-  // WH8001). Where no daemon has the lock, it waits a few seconds for it: most verbs are short.
+  // For writing, by what was last applied: takes the project's lock. Call it first in every verb
+  // that writes, so that the whole verb can be handed to a process that holds the project
+  // (kUnavailable WH8001). If no daemon has the lock, it waits a few seconds for it: most verbs are
+  // short.
   Result<work::Workspace*> Writing();
-  // The same for what must not go on by definitions that somebody is about to change: kInvalidInput
-  // WH2020 where the files differ from what was applied.
+  // As Writing, for work that must not use definitions which somebody is about to change:
+  // kInvalidInput WH2020 if the files differ from what was applied.
   Result<work::Workspace*> WritingIfApplied();
   Status RequireFilesApplied() const;
-  // By the files as they stand, to apply them; `registered` of work::Apply is Registered().
+  // For writing by the files as they are, to apply them; Registered() is the callback for
+  // work::Apply.
   Result<work::Workspace*> WritingFiles();
   std::function<void()> Registered() const;
   bool writes() const { return writes_; }
-  // The last act of a verb: what it has to tell by alerts and notify rules is told, as far as that
-  // goes within a few seconds. The rest is left for the next verb, or the daemon.
+  // Delivers the events that the verb owes to alerts and notify rules, for at most a few seconds.
+  // Call it last in a verb; what is left is delivered by the next verb or the daemon.
   void FinishDeliveries();
-  // A path as the person who asked means it.
+  // A path as the user typed it, made absolute by the folder where the command was typed.
   std::string PathOf(const std::string& path) const;
 
   // ---- Answers
   // A line of data, unless JSON was asked for.
   void Line(std::string_view line);
-  // A line of talk, unless --quiet.
+  // A note, unless --quiet.
   void Say(std::string_view line);
   // The one JSON document, where JSON was asked for; adds schema_version.
   void Answer(nlohmann::json document);
@@ -79,23 +82,24 @@ class Context {
   void Print(const Listing& listing);
   // The same, with the JSON of a typed answer: its rows are the member of the listing's name.
   void Print(const Listing& listing, nlohmann::json document);
-  // Of a document that is not made by Answer: `,"files_differ":"…"` where that was said, or nothing.
+  // The member `,"files_differ":"…"` for documents that Answer does not make, or nothing.
   std::string DraftMember() const;
   bool wants_json() const { return invocation_.json || invocation_.jsonl; }
 
   // ---- Options
   Result<std::int64_t> IntOption(std::string_view name, std::int64_t fallback, std::int64_t minimum,
                                  std::int64_t maximum) const;
-  // "NAME=VALUE" texts by name, as they were typed: whoever takes them knows their types. Twice the
-  // same name is refused.
+  // "NAME=VALUE" texts by name, values as typed: the caller knows their types. Refuses a name that
+  // is given twice.
   Result<std::map<std::string, std::string>> NamedTexts(
       const std::vector<std::string>& texts) const;
-  // The same as an object, where nothing declares types; values as JSON where they are numbers or
-  // booleans.
+  // The same as an object, for values without declared types: numbers, booleans and null become
+  // JSON, everything else text.
   Result<nlohmann::json> Assignments(const std::vector<std::string>& texts) const;
   // --at as a time, if it was given.
   Result<std::optional<EventTime>> AtTime() const;
-  // "yes" on the terminal or by --yes; kInvalidInput where nobody can be asked.
+  // Passes if the user answers "yes" or passed --yes; kInvalidInput if there is no terminal to ask
+  // on.
   Status Confirm(std::string_view question);
 
  private:
@@ -103,11 +107,11 @@ class Context {
   Result<std::unique_ptr<work::Workspace>> OpenToWrite();
   Result<work::Workspace*> OpenedToRead();
   Result<work::Workspace*> OpenedToWrite();
-  // `as_applied`, or the same by the files.
+  // `as_applied`, or the same project by the files, if they differ.
   Result<work::Workspace*> ByFiles(work::Workspace* as_applied);
   const work::Draft& draft() const { return host_ != nullptr ? host_->draft : draft_; }
-  std::string DraftName() const;  // of the member that tells of it
-  // Says, once, that the files are not what is worked by. Errors: what was applied is damaged.
+  std::string DraftName() const;  // the JSON member that reports the draft
+  // Warns, once, that the files are not what the verb uses. Errors: what was applied is damaged.
   Status SayDraft();
   const Invocation& invocation_;
   Streams& streams_;
@@ -117,11 +121,11 @@ class Context {
   std::optional<work::ProjectFiles> files_;
   work::Draft draft_;  // of workspace_
   bool said_draft_ = false;
-  std::unique_ptr<work::Workspace> workspace_;  // as it was applied last
+  std::unique_ptr<work::Workspace> workspace_;  // as it was last applied
   std::unique_ptr<work::Workspace> by_files_;   // where the files differ
   std::mutex told_mutex_;
   std::vector<std::string> told_;           // by the courier, from its thread
-  std::unique_ptr<work::Courier> courier_;  // of workspace_: it goes first
+  std::unique_ptr<work::Courier> courier_;  // of workspace_, so it is destroyed first
   bool writes_ = false;
 };
 

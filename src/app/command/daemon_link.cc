@@ -86,30 +86,32 @@ std::uint32_t SizeOf(const char* bytes) {
 Status DaemonGone() {
   return Status(Code::kUnavailable, "the daemon went away before it answered")
       .WithError("WH8031")
-      .WithHint("what it had committed stands: `wh status` shows it; then run the command again");
+      .WithHint("`wh status` shows what it committed, which is kept; then run the command again");
 }
-// The daemon is there, and does not speak: stopped by a signal, or its machine is.
+// The daemon is there and does not send anything: it is stopped by a signal, or its machine is.
 Status DaemonSilent(int socket) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   const bool known = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
-  const std::string who = known ? platform::StoryOfProcess(peer.pid) : "its process is not known";
+  const std::string who = known ? platform::StoryOfProcess(peer.pid) : "its process is unknown";
   Status status = Status(Code::kUnavailable, fmt::format("the daemon has said nothing for {} s: {}",
                                                          kSilenceMax.count(), who))
                       .WithError("WH8051");
-  if (!known) return std::move(status).WithHint("find out what holds it, or end it");
+  if (!known)
+    return std::move(status).WithHint(
+        "find the process that holds the project's socket, and end it");
   return std::move(status).WithHint(
       platform::IsStopped(peer.pid)
           ? fmt::format(
                 "`kill -CONT {0}` lets it go on, and `wh status` then shows whether it took "
-                "the command; `kill -KILL {0}` ends it, and what it had committed stands",
+                "the command; `kill -KILL {0}` ends it, and what it committed is kept",
                 peer.pid)
           : fmt::format("`wh status` shows whether it took the command; `kill {0}` ends it, and "
-                        "what it had committed stands",
+                        "what it committed is kept",
                         peer.pid));
 }
 
-// Passes Ctrl-C on while it waits for something to read.
+// Passes Ctrl-C on to the daemon while it waits for a frame.
 Status WaitForFrame(int socket, Streams& streams, bool* told) {
   const std::chrono::nanoseconds began = SystemClock().Monotonic();
   while (true) {
@@ -134,7 +136,7 @@ int ConnectToDaemon(const std::string& root) {
   const sockaddr_un address = AddressIn(folder.file());
   const int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (file < 0) return -1;
-  // A daemon that is stopped accepts nobody, and once enough wait for it not even a connection.
+  // A stopped daemon accepts no connection, and once its backlog is full connecting blocks as well.
   const timeval patience{std::chrono::seconds(kConnectMax).count(), 0};
   setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   const timeval silence{std::chrono::seconds(kSilenceMax).count(), 0};
@@ -157,7 +159,7 @@ Result<int> ListenAsDaemon(const std::string& root) {
   unlinkat(folder.file(), "daemon.sock", 0);
   const int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (file < 0) return failed();
-  // The mode of a socket file is set by the umask alone, from its first moment on.
+  // The umask alone sets the mode of a socket file from its first moment on.
   const mode_t before = umask(0177);
   const bool bound = bind(file, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   umask(before);
@@ -191,7 +193,8 @@ Result<std::optional<int>> RunInDaemon(const std::string& root, const Invocation
 
 Result<Invocation> ReadInvocation(int socket) {
   const auto broken = [] {
-    return Status(Code::kInvalidInput, "a command broke off").WithError("WH8034");
+    return Status(Code::kInvalidInput, "the command ended before all of it had come")
+        .WithError("WH8034");
   };
   char head[4];
   if (!ReceiveAll(socket, head, sizeof(head))) return broken();

@@ -34,10 +34,11 @@ int ConnectToDaemon(const std::string& root);
 //   kUnavailable  the socket cannot be made (WH8049)
 Result<int> ListenAsDaemon(const std::string& root);
 
-// Hands `invocation` to the daemon that listens for the project in `root`, passes on what it
-// prints, and returns its exit code; nothing if no daemon listens there.
-//   kUnavailable  the daemon went away before it answered (WH8031): what it did is in the catalog;
-//                 or it says nothing for kSilenceMax, as a stopped one does (WH8051)
+// Hands `invocation` to the daemon that listens for the project in `root`, prints what it sends,
+// and returns its exit code; nothing if no daemon listens there.
+//   kUnavailable  the daemon ended before it answered (WH8031): what it committed is in the
+//   catalog;
+//                 or it sent nothing for kSilenceMax, as a stopped process does (WH8051)
 Result<std::optional<int>> RunInDaemon(const std::string& root, const Invocation& invocation,
                                        Streams& streams);
 

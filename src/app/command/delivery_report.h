@@ -1,4 +1,4 @@
-// What is owed to alerts and notify rules, as `wh status` shows it.
+// The deliveries that are owed to alerts and notify rules, as `wh status` shows them.
 #pragma once
 
 #include <string>
@@ -8,6 +8,6 @@
 
 namespace weirhouse::command {
 
-// A line for each target that something is pending for, or was given up.
+// A line for each target with pending or given-up deliveries.
 std::vector<std::string> DeliveryLines(const work::OutboxStory& deliveries);
 }  // namespace weirhouse::command

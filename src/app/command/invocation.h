@@ -1,7 +1,7 @@
-// What a person asked for: the verb, its words and options, and the terminal it was asked from.
+// What the user asked for: the verb, its words and options, and the terminal it was typed on.
 //
-// A value that travels: from the thin executable to the core library, and from there to the daemon
-// of a project, as JSON.
+// A value that travels as JSON: from the thin executable to the core library, and from there to the
+// daemon of a project.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@
 
 namespace weirhouse::command {
 
-inline constexpr int kColumnsDefault = 100;  // of an output that is no terminal
+inline constexpr int kColumnsDefault = 100;  // of an output that is not a terminal
 
 struct Invocation {
   std::string verb;                // "gate override"; an entry of the verb table
@@ -35,7 +35,7 @@ struct Invocation {
   std::string profile;  // --profile; empty = local
   std::string at;       // --at
   std::string cwd;
-  std::string user;  // who asks; recorded with decisions
+  std::string user;  // who runs the command; recorded with decisions
   bool stdout_is_terminal = false;
   bool stderr_is_terminal = false;
   int columns = kColumnsDefault;

@@ -17,7 +17,7 @@ inline constexpr std::chrono::milliseconds kPlainLineEvery{5'000};
 class ProgressPrinter : public work::Progress {
  public:
   ProgressPrinter(const Invocation& invocation, Streams& streams, Clock& clock);
-  // Leaves no half line behind.
+  // Erases or ends an open line.
   ~ProgressPrinter() override;
   void Update(std::string_view what, std::int64_t done, std::int64_t total) override;
   void Say(std::string_view line) override;
@@ -41,7 +41,7 @@ class ProgressPrinter : public work::Progress {
   std::int64_t total_ = 0;
   std::chrono::nanoseconds began_{};
   std::chrono::nanoseconds drawn_{};
-  bool open_ = false;  // a line without its end stands on the terminal
+  bool open_ = false;  // the terminal shows a line without its end
   bool dirty_ = false;
   bool cancelled_ = false;
 };

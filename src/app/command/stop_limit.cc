@@ -11,10 +11,10 @@
 namespace weirhouse::command {
 namespace {
 void OnAlarm(int /*signal*/) {
-  constexpr std::string_view kTold =
-      "\nstopped in the midst of a unit: nothing of it was committed, the next run begins it "
+  constexpr std::string_view kMessage =
+      "\nstopped in the middle of a unit: nothing of it was committed, the next run starts it "
       "again\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kTold.data(), kTold.size());
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
   EndNow();
 }
 }  // namespace

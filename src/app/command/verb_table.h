@@ -1,5 +1,5 @@
-// Every verb with its words, options and examples: what the parser, --help, completion and the man
-// page are made of. Loads nothing: the thin executable links it alone.
+// Every verb with its words, options and examples: the source of the parser, --help, completion and
+// the manual page. Links nothing else: the thin executable needs only this. Constant.
 #pragma once
 
 #include <string_view>
@@ -18,7 +18,7 @@ struct VerbSpec {
   std::string_view name{};   // "gate override"
   std::string_view words{};  // "RUN", "[PLAN]"; as shown in usage; empty: takes none
   int words_min = 0;
-  int words_max = 0;  // -1 = as many as one likes
+  int words_max = 0;  // -1 = any number
   std::string_view summary{};
   std::vector<OptionSpec> options{};
   std::vector<std::string_view> examples{};
@@ -45,7 +45,7 @@ struct GlobalOption {
   char short_name = 0;
 };
 const std::vector<GlobalOption>& GlobalOptions();
-// Whether the verb acts on the option: --at belongs to verbs that look back, --dry-run to those
-// that can say beforehand what they would do, or that change nothing. Others refuse it.
+// Whether the verb acts on the option: --at belongs to verbs that can look back, --dry-run to those
+// that can tell beforehand what they would do, or that change nothing. Others refuse it.
 bool TakesOption(std::string_view verb, std::string_view global);
 }  // namespace weirhouse::command

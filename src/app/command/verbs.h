@@ -1,6 +1,6 @@
-// The verbs, each in its own verb_*.cc.
+// The verbs, each in a verb_*.cc of its own.
 //
-// A verb prints its answer and returns an exit code; an error is returned, never printed by it.
+// A verb prints its answer and returns an exit code; it returns errors and never prints them.
 #pragma once
 
 #include <string_view>
@@ -17,7 +17,8 @@ VerbFunction FindVerbFunction(std::string_view name);
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitGateFailed = 3;  // also: an object or a whole batch was refused
 inline constexpr int kExitUnavailable = 8;
-inline constexpr int kExitDiffers = 9;  // what was looked for; corruption is an error, with 11
+inline constexpr int kExitDiffers =
+    9;  // the comparison that was asked for; corruption is an error, with 11
 inline constexpr int kExitChanges = 10;
 inline constexpr int kExitInterrupted = 130;
 

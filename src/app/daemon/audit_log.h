@@ -1,4 +1,4 @@
-// The file of what policy refused: <project>/.weirhouse/audit.jsonl.
+// The log of requests that policy refused: <project>/.weirhouse/audit.jsonl.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 namespace weirhouse::daemon {
 
 inline constexpr std::int64_t kAuditBytesMax = 16 << 20;  // then it becomes audit.jsonl.1 …
-inline constexpr int kAuditFilesKept = 4;                 // … and the oldest goes
+inline constexpr int kAuditFilesKept = 4;                 // … and the oldest is removed
 
 // Threads: any. A line is one write to the end of the file, so lines of several processes never
-// mix. It is not fsynced: a refusal changed nothing, and those who are refused must not be able to
-// make the disk busy. What cannot be written is dropped, and counted.
+// mix. Lines are not fsynced: a refusal changed nothing, and a refused client must not be able to
+// keep the disk busy. A line that cannot be written is dropped and counted.
 class AuditLog {
  public:
   explicit AuditLog(std::string path) : path_(std::move(path)) {}

@@ -19,7 +19,7 @@
 namespace weirhouse::daemon {
 namespace {
 constexpr int kAcceptEveryMs = 200;
-constexpr timeval kTurnedAwayPatience{1, 0};  // to hear what a client wanted that is turned away
+constexpr timeval kTurnedAwayPatience{1, 0};  // to read what a refused client sends
 
 // Sends what a verb prints to the client that asked.
 class ClientStreams : public command::Streams {
@@ -27,14 +27,14 @@ class ClientStreams : public command::Streams {
   ClientStreams(int client, const std::atomic<int>& signals) : client_(client), signals_(signals) {}
   void Out(std::string_view text) override { Write('o', text); }
   void Err(std::string_view text) override { Write('e', text); }
-  // So that the client can tell a daemon that works from one that is stopped. From any thread.
-  // Throws nothing.
+  // Tells the client that the daemon works, so that it can tell it from one that is stopped. May be
+  // called from any thread. Throws nothing.
   void SayAlive() {
     const UseMemoryReserve reserve;
     try {
       Write('a', "");
     } catch (...) {
-      return;  // the next one is in time too
+      return;  // the next one comes soon enough
     }
   }
   void Exit(int code) { Write('x', std::to_string(code)); }
@@ -46,19 +46,19 @@ class ClientStreams : public command::Streams {
  private:
   void Write(char kind, std::string_view text) {
     const std::lock_guard lock(mutex_);
-    // A client that is gone, or takes nothing any more, has pressed Ctrl-C, in effect.
+    // A client that is gone, or no longer reads, counts as one that pressed Ctrl-C.
     if ((!text.empty() || kind == 'a') && !gone_ && !command::WriteFrame(client_, kind, text))
       gone_ = true;
   }
 
   const int client_;
   const std::atomic<int>& signals_;
-  bool cancelled_ = false;  // of the working thread
+  bool cancelled_ = false;  // used by the working thread alone
   std::mutex mutex_;        // frames are written whole
   std::atomic<bool> gone_{false};
 };
 
-// Only the owner of the project: the socket's mode says so, and this checks it.
+// Whether the client is the project's owner: the socket's mode admits no other, and this checks it.
 bool IsOwner(int client) {
   ucred peer{};
   socklen_t size = sizeof(peer);
@@ -72,7 +72,7 @@ Status Busy(std::string_view why) {
       .WithHint("run the command again");
 }
 
-// Where even memory for the proper form may be lacking. Throws nothing.
+// Prints an error without the usual formatter, which memory may not suffice for. Throws nothing.
 void PrintPlainly(int client, const Status& status) {
   const UseMemoryReserve reserve;
   try {
@@ -84,7 +84,7 @@ void PrintPlainly(int client, const Status& status) {
   }
 }
 
-// Tells a client that no thread is had for why nothing is done.
+// Tells a client that gets no thread why nothing was done.
 void TurnAway(int client, const std::atomic<int>& signals, const Status& why) {
   setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kTurnedAwayPatience, sizeof(kTurnedAwayPatience));
   try {
@@ -133,7 +133,7 @@ int RunFor(const command::Invocation& invocation, ProjectHost& host, command::St
   return code;
 }
 
-// What `work` throws is thrown where the promise is asked.
+// Passes what `work` throws to the reader of the promise.
 void Fulfil(std::promise<int>& promise, const std::function<int()>& work) {
   try {
     promise.set_value(work());
@@ -142,7 +142,7 @@ void Fulfil(std::promise<int>& promise, const std::function<int()>& work) {
   }
 }
 
-// On the working thread, when its turn comes.
+// Runs on the working thread, when the command's turn comes.
 int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHost& host,
               ClientStreams& streams) {
   auto done = std::make_shared<std::promise<int>>();
@@ -155,7 +155,7 @@ int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHo
         invocation, streams,
         Busy(fmt::format("it is stopping, or {} commands wait already", kQueueMax)));
   }
-  // Not left before the work has ended, which uses what is ours.
+  // Waits until the work has ended, because the work uses this function's locals.
   while (code.wait_for(command::kAliveEvery) == std::future_status::timeout) streams.SayAlive();
   try {
     return code.get();
@@ -164,7 +164,7 @@ int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHo
         invocation, streams,
         Status(Code::kUnavailable, "the daemon stopped before the command began")
             .WithError("WH8047")
-            .WithHint("run the command again when it is there"));
+            .WithHint("run the command again once the daemon is back"));
   }
 }
 }  // namespace
@@ -239,7 +239,7 @@ void CommandSocket::Admit(int client) {
   close(client);
 }
 
-// The work may be more than there is memory for: that is an outcome, like no thread.
+// There may not be enough memory to start: that is an ordinary outcome, like no thread.
 Result<std::thread> CommandSocket::BeginTalk(int client, Talk& talk) {
   try {
     return StartThread([this, client, &talk] {
@@ -253,10 +253,11 @@ Result<std::thread> CommandSocket::BeginTalk(int client, Talk& talk) {
 }
 
 void CommandSocket::Serve(int client) {
-  // A client that connects and says nothing (a check whether we live) must not hold a thread.
+  // A client that connects and sends nothing (a check whether the daemon lives) must not hold a
+  // thread.
   const timeval patience{10, 0};
   setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  // Nor may one that is stopped hold the working thread when it takes no more of what is said.
+  // A client that no longer reads must not hold the working thread either.
   setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   ClientStreams streams(client, signals_);
   try {

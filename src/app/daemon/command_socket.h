@@ -1,4 +1,4 @@
-// Takes commands over the project's socket and has the working thread run them.
+// Takes commands over the project's socket and runs them on the working thread.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ namespace weirhouse::daemon {
 
 inline constexpr int kClientsMax = 32;
 
-// Threads: owns one that accepts and one for each client.
+// Threads: owns one that accepts connections and one for each client.
 class CommandSocket {
  public:
   static Result<std::unique_ptr<CommandSocket>> Start(ProjectHost& host, WorkQueue& queue,
@@ -33,16 +33,16 @@ class CommandSocket {
   void AcceptAll();
   void Admit(int client);
   Result<std::thread> BeginTalk(int client, Talk& talk);
-  // Joins the threads whose client is served: each keeps its stack until then.
+  // Joins the threads whose client is served; until then each keeps its stack.
   void Reap();
   void Serve(int client);
 
   const int listener_;
   ProjectHost& host_;
   WorkQueue& queue_;
-  const std::atomic<int>& signals_;  // Ctrl-C or SIGTERM: commands at hand are cancelled
+  const std::atomic<int>& signals_;  // Ctrl-C or SIGTERM: running commands are cancelled
   std::atomic<bool> stopping_{false};
-  std::list<Talk> talks_;  // of the accepting thread only, until it has ended
+  std::list<Talk> talks_;  // used by the accepting thread alone, until it has ended
   std::thread accepting_;
 };
 }  // namespace weirhouse::daemon

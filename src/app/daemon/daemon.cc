@@ -42,15 +42,15 @@ namespace weirhouse::daemon {
 namespace {
 constexpr std::uint16_t kPortDefault = 8642;
 constexpr int kHttpWorkers = 4;
-// Commits wait for the disk more than they work, and those that wait together share its fsyncs.
+// Commits mostly wait for the disk, and those that wait together share its fsyncs.
 constexpr int kCommitWorkers = 16;
 constexpr std::size_t kFilesToldMax = 20;  // at a time
 
 std::atomic<int> signals{0};
 int signal_event = -1;
 
-// The first lets the unit at hand finish, for a few seconds; the second ends the process, which is
-// safe too.
+// The first signal leaves the unit at hand a few seconds to finish; the second ends the process.
+// Both are safe.
 void OnSignal(int /*signal*/) {
   work::NoteStopWanted();
   if (signals.fetch_add(1) > 0) command::EndNow();
@@ -61,7 +61,7 @@ void OnSignal(int /*signal*/) {
 
 std::atomic<bool> replaced{false};
 
-// As after a signal: the catalog takes nothing more of this process.
+// Ends as after a signal: the catalog accepts no more commits of this process.
 void EndReplaced() {
   if (replaced.exchange(true)) return;
   signals.fetch_add(1);
@@ -71,11 +71,12 @@ void EndReplaced() {
 }
 
 Status Replaced() {
-  return Status(Code::kUnavailable,
-                "this daemon is the project's writer no more (another process took over, or the "
-                "catalog is gone from its place): it ends")
+  return Status(
+             Code::kUnavailable,
+             "this daemon ends because it is no longer the project's writer (another process took "
+             "over, or the catalog is not where it was)")
       .WithError(catalog::kWriterReplaced)
-      .WithHint("what it had committed stands; start it again when that is settled");
+      .WithHint("what it committed is kept; start it again once no other process writes");
 }
 
 void CatchSignals() {
@@ -89,8 +90,8 @@ void CatchSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-// Talk of several threads, a line at a time. Throws nothing: a line for which there is no memory is
-// lost.
+// Prints lines of several threads, one at a time. Throws nothing: a line that memory does not
+// suffice for is lost.
 class Talk {
  public:
   explicit Talk(command::Streams& streams) : streams_(streams) {}
@@ -117,13 +118,13 @@ class Talk {
   command::Streams& streams_;
 };
 
-// What the daemon does by itself: runs what landed. The same trouble is told once.
+// The daemon's own work: runs what landed. Repeated trouble is reported once.
 class LandingRun {
  public:
   LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk), upkeep_(SystemClock()) {}
 
-  // A look that takes long, over folders that hold many files, comes the more seldom: what lands is
-  // noticed without it.
+  // Looking takes long if the folders hold many files; then it is done less often, since inotify
+  // reports most of what lands.
   std::chrono::milliseconds LookEvery() const {
     return std::clamp(look_.load() * kLookShare, kLookEvery, kLookSeldom);
   }
@@ -145,21 +146,21 @@ class LandingRun {
     const auto took =
         std::chrono::duration_cast<std::chrono::milliseconds>(SystemClock().Monotonic() - begun);
     if (!summary.ok()) {
-      // Each look reads as much before it comes to the object, whose file is noticed without it.
+      // Each look reads that much before it meets the missing object.
       if (landing::WantsItsFile(summary.status())) look_ = took;
       return Tell(summary.status().ToString());
     }
     WEIRHOUSE_FAILPOINT("daemon.report");
     Report(*summary);
     look_ = summary->commits > 0 ? std::chrono::milliseconds(0) : took;
-    if (summary->halted || signals.load() > 0) return;  // something waits for a person
+    if (summary->halted || signals.load() > 0) return;  // a decision or a stop is due first
     const Result<std::string> done = Tidy(summary->commits > 0 ? work::UpkeepTurns::While::kBusy
                                                                : work::UpkeepTurns::While::kIdle);
     host_.NoteIfReplaced(done.status());
     if (!done.ok()) return Tell(done.status().ToString());
     if (!done->empty()) talk_.Say(*done);
   }
-  // Mends what a reader came upon.
+  // Rebuilds a cache whose damage a reader has met.
   void Mend() {
     const Status renewed = Renew();
     if (!renewed.ok()) Tell(renewed.ToString());
@@ -177,7 +178,7 @@ class LandingRun {
     Talk& talk_;
   };
 
-  // Nothing may be thrown out of the working thread.
+  // Catches everything: the working thread must not throw.
   Result<work::RunSummary> Attempt(command::Aftermath* aftermath) {
     try {
       WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
@@ -232,10 +233,10 @@ class LandingRun {
     } else {
       told_.clear();
     }
-    TellUntaken(summary);
+    ReportUntaken(summary);
   }
-  // Each file once, and again if it was in order meanwhile.
-  void TellUntaken(const work::RunSummary& summary) {
+  // Reports each file once, and again if it was in order meanwhile.
+  void ReportUntaken(const work::RunSummary& summary) {
     std::set<std::string> untaken;
     for (const auto& [path, why] : summary.untaken_files) {
       untaken.insert(fmt::format("not taken in: {}: {}", path, why));
@@ -249,7 +250,7 @@ class LandingRun {
       if (++fresh <= kFilesToldMax) talk_.Say(line);
     }
     if (fresh > kFilesToldMax) {
-      talk_.Say(fmt::format("and {} files more that are not taken in: wh status --json",
+      talk_.Say(fmt::format("{} more files were not taken in; `wh status --json` lists all",
                             fresh - kFilesToldMax));
     }
     told_files_ = std::move(untaken);
@@ -262,10 +263,11 @@ class LandingRun {
 
   ProjectHost& host_;
   Talk& talk_;
-  static constexpr int kLookShare = 10;  // of the time, a tenth
+  static constexpr int kLookShare = 10;  // looking may take a tenth of the time
   static constexpr std::chrono::milliseconds kLookSeldom{60'000};
   work::UpkeepTurns upkeep_;
-  std::atomic<std::chrono::milliseconds> look_{std::chrono::milliseconds(0)};  // how long one took
+  std::atomic<std::chrono::milliseconds> look_{
+      std::chrono::milliseconds(0)};  // how long a look took
   std::string told_;
   std::set<std::string> told_files_;
 };
@@ -275,7 +277,7 @@ Result<std::uint16_t> PortOf(const command::Invocation& invocation) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error == std::errc() && end == text.data() + text.size()) return port;
-  return Status(Code::kInvalidInput, fmt::format("--port wants 0 to 65535, found \"{}\"", text))
+  return Status(Code::kInvalidInput, fmt::format("--port takes 0 to 65535, found \"{}\"", text))
       .WithError("WH8033");
 }
 
@@ -309,7 +311,7 @@ Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, Projec
   return http::HttpServer::Start(std::move(options), std::move(router));
 }
 
-// The thread that does what is asked for, ended with it.
+// The working thread; its destructor ends it.
 class Worker {
  public:
   static Result<std::unique_ptr<Worker>> Start(WorkQueue& queue, Talk& talk) {
@@ -339,8 +341,8 @@ void WaitForSignal() {
   }
 }
 
-// A crash may have left the caches behind the catalog, or damaged: nobody is answered before they
-// are level. Returns the landing folders.
+// Brings the caches level with the catalog, since a crash may have left them behind or damaged: no
+// request is answered before that. Returns the landing folders.
 Result<std::vector<std::string>> Prepare(ProjectHost& host, const std::string& root, Talk& talk) {
   std::vector<std::string> folders;
   Status level;
@@ -373,7 +375,7 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   LandingRun run(*host, talk);
   const bool runs_by_itself = !invocation.Has("no-watch");
   AuditLog audit(root + "/.weirhouse/audit.jsonl");
-  // Alerts and notifications go out beside all that, in nobody's way.
+  // Alerts and notifications are delivered on a thread of their own, so that they delay nothing.
   const std::unique_ptr<work::Courier> courier = work::Courier::Start(
       [&host](const work::Courier::Body& body) -> Status {
         WEIRHOUSE_TRY(ProjectHost::Lease lease, host->Take());

@@ -45,12 +45,12 @@ Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::strin
   for (const std::string& folder : folders) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    // Too many folders for the system's limit: the look now and then finds what lands there.
+    // Fails if the folders exceed the system's limit: then the next look finds what lands there.
     inotify_add_watch(events, folder.c_str(), kEvents);
     const std::filesystem::directory_iterator end;
     for (std::filesystem::directory_iterator entry(folder, error); !error && entry != end;
          entry.increment(error)) {
-      // What a link leads to is not looked into.
+      // Links are not followed.
       std::error_code ignored;
       if (!entry->is_symlink(ignored) && entry->is_directory(ignored))
         inotify_add_watch(events, entry->path().c_str(), kEvents);
@@ -77,7 +77,7 @@ LandingWatch::~LandingWatch() {
   close(stop_);
 }
 
-// Where it cannot be told now, the next look tells it.
+// If this fails, the next look reports it.
 void LandingWatch::Tell() const {
   try {
     WEIRHOUSE_FAILPOINT("daemon.look");
@@ -97,7 +97,7 @@ void LandingWatch::Watch() {
     pollfd watched[] = {{stop_, POLLIN, 0}, {events_, POLLIN, 0}};
     const int timeout = static_cast<int>((landed ? kSettle : look_every_()).count());
     const int ready = poll(watched, 2, timeout);
-    if (ready < 0 && errno != EINTR) {  // the system has no memory for it: it may have some later
+    if (ready < 0 && errno != EINTR) {  // the system is out of memory, perhaps only for now
       std::this_thread::sleep_for(kSettle);
       continue;
     }
@@ -106,7 +106,7 @@ void LandingWatch::Watch() {
       DrainEvents(events_);
       landed = true;
     }
-    // A stream of files that never pauses must not put the run off for ever.
+    // A stream of files without a pause must not delay the run for ever.
     if (ready == 0 || clock.Monotonic() - called >= kLookEvery) {
       landed = false;
       Tell();

@@ -1,5 +1,5 @@
-// Notices that something landed: inotify on the landing folders, and a look now and then, since
-// inotify loses events and knows nothing of network drives.
+// Notices that something landed: by inotify on the landing folders, and by looking from time to
+// time, because inotify loses events and does not see changes on network drives.
 #pragma once
 
 #include <chrono>
@@ -19,10 +19,11 @@ inline constexpr std::chrono::milliseconds kLookEvery{3'000};  // reconciliation
 // Threads: owns one, which calls `on_change`.
 class LandingWatch {
  public:
-  // How long it is to the next look.
+  // How long to wait until the next look.
   using LookEvery = std::function<std::chrono::milliseconds()>;
-  // Watches `folders` (made if absent) and their direct sub-folders. `on_change` is called once at
-  // the beginning too.
+  // Watches `folders` (made if absent) and their direct sub-folders. Calls `on_change` once at the
+  // beginning too.
+  //   kUnavailable  the system has no file watches left (WH8029)
   static Result<std::unique_ptr<LandingWatch>> Start(
       std::vector<std::string> folders, std::function<void()> on_change,
       LookEvery look_every = [] { return kLookEvery; });

@@ -18,7 +18,7 @@ namespace {
 constexpr int kReopenAttemptsMax = 50;
 constexpr std::chrono::milliseconds kReopenEvery{100};
 
-// Device and inode; zeros where nothing is.
+// The folder's device and inode; zeros if nothing is there.
 std::pair<std::uint64_t, std::uint64_t> FolderAt(const std::string& path) {
   struct stat found{};
   if (stat(path.c_str(), &found) != 0) return {0, 0};
@@ -40,13 +40,13 @@ Result<ProjectHost::WorkspacePtr> ProjectHost::OpenFromFiles() {
   WEIRHOUSE_TRY_STATUS(draft.Damage());
   opened_on_draft_ = draft.any();
   if (!draft.refused.ok()) {
-    say_("warning: served is the project as it was applied last; its files have errors: " +
+    say_("warning: serving the project as it was last applied; its files have errors: " +
          draft.Story());
   } else if (!draft.differs.ok() && draft.lost.ok()) {
-    say_("warning: served is the project as it was applied last; its files differ from that: " +
+    say_("warning: serving the project as it was last applied; its files differ from that: " +
          draft.Story());
   } else if (!draft.differs.ok()) {
-    say_("warning: the project's files differ from what was applied last, and " + draft.Story());
+    say_("warning: the project's files differ from what was last applied, and " + draft.Story());
   }
   return workspace;
 }
@@ -69,15 +69,14 @@ Status ProjectHost::CheckPlace() {
   return Status(Code::kUnavailable,
                 fmt::format("the project's state was removed, moved or replaced: {}", folder))
       .WithError(catalog::kCatalogMoved)
-      .WithHint("put back what was there, or go to where it is now, and start again");
+      .WithHint("restore the folder, or go to where it is now, and start the daemon again");
 }
 
 Status ProjectHost::Closed() const {
   return Status(Code::kUnavailable,
-                fmt::format("the project is closed, it could not be opened again: {}",
-                            closed_.message()))
+                fmt::format("the project could not be opened again: {}", closed_.message()))
       .WithError("WH8046")
-      .WithHint("the daemon goes on trying: mend what keeps it from the project");
+      .WithHint("the daemon keeps trying; remove what the message names");
 }
 
 Result<ProjectHost::Lease> ProjectHost::Take() {
@@ -115,8 +114,9 @@ Status ProjectHost::Refresh() {
   const work::ProjectDefinition& served = workspace_->project();
   if (files.project->code == served.code && !opened_on_draft_) return Status();
   WEIRHOUSE_TRY_STATUS(work::RequireSamePlace(served, *files.project));
-  WEIRHOUSE_TRY(const work::Standing standing, work::StandingOf(*workspace_, *files.project));
-  if (standing != work::Standing::kDiffers) {
+  WEIRHOUSE_TRY(const work::AppliedState standing,
+                work::CompareWithApplied(*workspace_, *files.project));
+  if (standing != work::AppliedState::kDiffers) {
     TakeUp(files.project);
     opened_on_draft_ = false;
     return Status();
@@ -131,13 +131,13 @@ void ProjectHost::TakeUp(const ProjectPtr& project) {
   const std::unique_lock lock(mutex_);
   predictions_.reset();
   WorkspacePtr next = workspace_->With(project);
-  before_ = std::exchange(workspace_, std::move(next));  // a command may be at work with it
+  before_ = std::exchange(workspace_, std::move(next));  // a command may still use it
   predictions_ = std::make_unique<work::PredictionService>(*workspace_);
 }
 
 Status ProjectHost::Reopen(const Opening& opening) {
-  // The lock of the project and of RocksDB's folder are the old workspace's: it goes first. Another
-  // process may slip in between for as long as a verb lasts.
+  // The old workspace holds the locks of the project and of RocksDB's folder, so it is closed
+  // first. Another process may take them in between, for as long as a verb lasts.
   predictions_.reset();
   EndCommand();
   workspace_.reset();
@@ -159,7 +159,7 @@ Status ProjectHost::Renew() {
 
 void ProjectHost::NoteDamage(const Status& damage) {
   work::NoteCacheDamage(root_ + "/.weirhouse", damage)
-      .Ignore("whoever comes upon it next notes it");
+      .Ignore("the next reader that meets it notes it");
   AskForMending();
 }
 

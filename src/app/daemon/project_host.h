@@ -1,5 +1,5 @@
 // The project that the daemon holds open, shared by its working thread and its HTTP workers. It is
-// served by the definitions that were applied last, from the start on, whatever the files say.
+// always served by the definitions last applied, whatever the files say.
 #pragma once
 
 #include <atomic>
@@ -17,12 +17,12 @@
 
 namespace weirhouse::daemon {
 
-// Threads: any. While somebody holds a Lease, what it points to stays open.
+// Threads: any. What a Lease points to stays open while the Lease lives.
 class ProjectHost {
  public:
   using Say = std::function<void(std::string_view line)>;
-  // Takes the project's lock. Errors as work::OpenAsApplied. `say` is told of files that differ from
-  // what is served, and of a cache that was damaged; from any thread.
+  // Takes the project's lock. Errors as work::OpenAsApplied. Calls `say` with a line about files
+  // that differ from what is served and about a cache that was damaged; from any thread.
   static Result<std::unique_ptr<ProjectHost>> Open(const std::string& root,
                                                    const std::string& profile, Say say);
 
@@ -39,32 +39,33 @@ class ProjectHost {
     std::shared_lock<std::shared_mutex> lock_;
     command::Host host_;
   };
-  //   kUnavailable  the project could not be opened again (WH8046); it is being tried
+  //   kUnavailable  the project could not be opened again (WH8046); the host keeps trying
   Result<Lease> Take();
 
-  // ---- A command of a person. From the thread alone that replaces what is open.
-  // Reads the project's files again. Where they define what was applied, their settings are taken
-  // up; else they stand beside what is served, for the verb that applies them.
-  //   kConflict (WH8032)  weirhouse.yaml says that the state is elsewhere
+  // ---- A user's command. Called only by the working thread, which replaces what is open.
+  // Reads the project's files again. If they define what was applied, their settings are adopted;
+  // else they are kept beside what is served, for the verb that applies them.
+  //   kConflict (WH8032)  weirhouse.yaml names another warehouse or catalog
   //   errors of the files
   Status Refresh();
-  // What the command works with, until EndCommand. Errors as Take.
+  // What the command works with until EndCommand. Errors as Take.
   Result<command::Host> HostOfCommand();
   void EndCommand();
 
-  // Opens the project anew as it is, which mends a cache whose damage was noted. Waits until nobody
-  // has a lease: never to be called by somebody who has one.
+  // Opens the project again, which rebuilds a cache whose damage was noted. Waits until all leases
+  // are returned, so a holder of a lease must not call it.
   Status Renew();
-  // For those who only read and cannot wait: notes the damage, and has `ask` see to it.
+  // For readers that cannot wait: notes the damage and has OnDamage's `ask` called to repair it.
   void NoteDamage(const Status& damage);
   void AskForMending();
-  // `ask` is false where it cannot be seen to now.
+  // `ask` returns false if it cannot arrange the repair now.
   void OnDamage(std::function<bool()> ask) { ask_ = std::move(ask); }
 
   // Whether the state folder is the one that was opened: kUnavailable WH7069 if it was removed,
   // moved or replaced.
   Status CheckPlace();
-  // Another process writes to the project, or its catalog is gone: nothing more of this one counts.
+  // Another process writes to the project, or its catalog is gone: this process can commit nothing
+  // more.
   void NoteIfReplaced(const Status& status);
   void NoteReplaced();
   void OnReplaced(std::function<void()> replaced) { replaced_ = std::move(replaced); }
@@ -81,7 +82,7 @@ class ProjectHost {
   Result<WorkspacePtr> OpenFromFiles();
   // With mutex_ held alone.
   Status Reopen(const Opening& opening);
-  // Serves what is open by other definitions from now on.
+  // Serves the open project by other definitions from now on.
   void TakeUp(const ProjectPtr& project);
   Status Closed() const;  // with mutex_ held
 
@@ -96,10 +97,11 @@ class ProjectHost {
   WorkspacePtr workspace_;                          // guarded by mutex_
   std::pair<std::uint64_t, std::uint64_t> folder_;  // its state folder's; guarded by mutex_
   std::unique_ptr<work::PredictionService> predictions_;  // guarded by mutex_
-  // Of the command at hand: the files, where they differ; and what was served when it began.
+  // State of the current command: the files, if they differ, and what was served when it began.
   WorkspacePtr files_;
   WorkspacePtr before_;
   work::Draft draft_;
-  bool opened_on_draft_ = false;  // served are the settings of a draft; of the working thread
+  bool opened_on_draft_ =
+      false;  // the settings of a draft are served; used by the working thread alone
 };
 }  // namespace weirhouse::daemon

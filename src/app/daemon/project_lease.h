@@ -1,4 +1,4 @@
-// The project, lent to the servers of protocols, and what a token is worth in it.
+// Lends the project to the servers of protocols, and checks tokens against it.
 #pragma once
 
 #include <memory>
@@ -11,11 +11,11 @@
 
 namespace weirhouse::daemon {
 
-// What `token` is worth: the project's own, or another's that lives. Reads the catalog, so that a
+// The rights of `token`: the project's own, or another that is live. Reads the catalog, so that a
 // new token counts at once and a revoked one no longer. Errors as http::Authenticator.
 Result<http::Principal::Standing> CheckToken(ProjectHost& host, std::string_view token);
 
-// What a request that failed tells of the project: damaged caches are noted to be mended.
+// Notes damaged caches, for repair, if that is why a request failed.
 void NoteTrouble(ProjectHost& host, const Status& status);
 
 // For the REST catalog.

@@ -34,7 +34,7 @@ void WorkQueue::Run(const OnThrown& on_thrown) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return stopping_ || !waiting_.empty() || once_; });
       if (stopping_) return;
-      // What a person waits for goes first.
+      // Work that a user waits for goes first.
       if (!waiting_.empty()) {
         work = std::move(waiting_.front());
         waiting_.pop_front();

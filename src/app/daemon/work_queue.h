@@ -1,4 +1,4 @@
-// Work that one thread does in the order it came.
+// Work that one thread does in the order of arrival.
 #pragma once
 
 #include <condition_variable>
@@ -11,19 +11,19 @@
 
 namespace weirhouse::daemon {
 
-inline constexpr std::size_t kQueueMax = 64;  // more commands at once than any person gives
+inline constexpr std::size_t kQueueMax = 64;  // more commands at once than people give
 
 // Threads: any.
 class WorkQueue {
  public:
   // False if the queue is full or stopping.
   bool Push(std::function<void()> work);
-  // Runs `work` at most once until it has begun, however often it was asked for.
+  // Queues `work` at most once until it has begun, however often this is called.
   void PushOnce(std::function<void()> work);
-  // What a piece of work threw that it should have kept to itself. Must throw nothing.
+  // Called with what a piece of work threw although it should not. Must throw nothing.
   using OnThrown = std::function<void(const Status& what)>;
-  // Does the work until Stop; the piece at hand is finished, the rest is dropped (its owners are
-  // told by their own means). What one piece throws ends that piece alone.
+  // Does the work until Stop: finishes the current piece and drops the rest (its owners
+  // notice by their own means). An exception ends only the piece that threw it.
   void Run(const OnThrown& on_thrown);
   void Stop();
 

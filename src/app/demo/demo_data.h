@@ -27,9 +27,9 @@ struct DemoDataOptions {
   double corrections = 0;  // arrivals reported again later, with another delay
   int days = 0;            // the first N days only; 0 = the whole year
   double speed = 0;        // day by day, this many times as fast as it happened; 0 = at once
-  // One bad day in place of all that: "utc-shift" repeats the arrivals of the day before the last
-  // full day (of 30 December, for a whole year) three days later, under new flight ids, each delay
-  // 240 minutes too long.
+  // One bad day instead of all that: "utc-shift" repeats the arrivals of the day before the last
+  // full day (30 December, for a whole year) three days later, under new flight ids, with each
+  // delay 240 minutes too long.
   std::optional<std::string> bad_day;
   // Asked between the files of two days; false ends the replay early, without an error.
   std::function<bool()> go_on;
@@ -48,11 +48,11 @@ struct SourceReport {
 
 struct DemoDataReport {
   std::vector<SourceReport> sources;  // plane, departure, arrival, weather
-  std::int64_t files_written = 0;     // the others were there, byte for byte
+  std::int64_t files_written = 0;     // the others existed with the same bytes
 };
 
-// Writes each file under a temporary name and renames it into place; a file that already has those
-// bytes is left alone. Cost: 3 s and 400 MB for the whole year.
+// Writes each file under a temporary name and renames it into place; leaves a file alone that
+// already has those bytes. Cost: 3 s and 400 MB for the whole year.
 //   kInvalidInput  a share or number out of range, an unknown bad day (WH8044)
 //   kUnavailable   the package is not installed (WH8041), the disk is full
 Result<DemoDataReport> WriteDemoData(const DemoDataOptions& options);

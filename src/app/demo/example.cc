@@ -53,7 +53,8 @@ Status WriteExample(const std::string& name, const std::string& folder) {
   }
   WEIRHOUSE_TRY(const std::vector<ProjectFile> files, FlightsFiles());
   platform::ObjectStore& store = platform::LocalStore();
-  // What is there already with the example's bytes, an earlier attempt left that was cut short.
+  // Files that already hold the example's bytes are left from an earlier attempt that was cut
+  // short.
   std::vector<const ProjectFile*> missing;
   for (const ProjectFile& file : files) {
     const std::string path = folder + "/" + file.path;

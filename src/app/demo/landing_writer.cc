@@ -59,7 +59,7 @@ TemporaryFolder::TemporaryFolder(TemporaryFolder&& other) noexcept
     : path_(std::exchange(other.path_, std::string())) {}
 
 TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // what stays behind is swept with the temporary folder
+  std::error_code ignored;  // the temporary folder's removal takes what stays behind
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 }  // namespace weirhouse::demo

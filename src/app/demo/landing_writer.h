@@ -1,4 +1,4 @@
-// Files that appear whole under landing/.
+// Writes files that appear whole under landing/.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 namespace weirhouse::demo {
 
 // Writes `bytes` under a hidden temporary name in the same folder (made if absent) and renames it
-// to `path`. False if the file was there with these bytes, and so was left alone. Not fsynced: it
-// stands for the data of others, which can be made again.
+// to `path`. Returns false, and leaves the file alone, if it already holds these bytes. Not
+// fsynced: the files stand for data of others, which can be made again.
 //   kUnavailable  the disk is full or the file cannot be written (WH8045)
 Result<bool> LandFile(const std::string& path, std::string_view bytes);
 
-// A folder of its own under the system's temporary folder, removed at the end.
+// A new folder under the system's temporary folder, removed at the end.
 class TemporaryFolder {
  public:
   static Result<TemporaryFolder> Make();

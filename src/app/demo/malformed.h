@@ -1,4 +1,4 @@
-// Records broken in the ways in which records break.
+// Breaks records in the ways in which records break.
 #pragma once
 
 #include <span>
@@ -15,8 +15,8 @@ namespace weirhouse::demo {
 // "out_of_range", "bad_value", "invalid_utf8", "duplicate_key" (JSON only).
 std::span<const std::string_view> MalformedKinds(const Replay& replay);
 
-// A copy of the record broken in that one way, so that its contract refuses it. It stays one line,
-// whatever is wrong with it: the records around it are not touched.
+// A copy of the record broken in that way, so that its contract refuses it. It stays on one line,
+// so the records around it are not affected.
 std::string BreakRecord(const Replay& replay, std::string_view record, std::string_view kind,
                         Random& random);
 }  // namespace weirhouse::demo

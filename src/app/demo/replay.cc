@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kWeatherDelayUs = std::int64_t{20} * 60 * 1'000'000;
 constexpr double kWindSpeedMax = 200;  // of contracts/weather.odcs.yaml; one real row is beyond it
 
-// The package's CSV files have no quotes, so that lines and fields can be cut at sight.
+// The package's CSV files have no quotes, so that lines and fields can be cut without parsing.
 Result<std::vector<std::string_view>> CsvLines(std::string_view bytes, std::string_view name) {
   if (bytes.find_first_of("\"\r") != std::string_view::npos) {
     return Status(Code::kCorruption, fmt::format("the example's data is not as expected: {} has "
@@ -71,7 +71,7 @@ Result<Replay> ReplayWeather(const std::string& package, const Period& period) {
     const bool invalid = std::strtod(std::string(fields[wind]).c_str(), nullptr) > kWindSpeedMax;
     rows.push_back({known_us, lines[i], invalid});
   }
-  // The file goes airport by airport; of one hour EWR, JFK, LGA as there.
+  // The package's file goes by airport; within an hour it keeps that order: EWR, JFK, LGA.
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return a.known_us < b.known_us; });
   for (const Row& row : rows) {

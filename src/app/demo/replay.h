@@ -34,7 +34,7 @@ struct Replay {
   std::string_view At(std::uint32_t line) const {
     return std::string_view(text).substr(lines[line].offset, lines[line].size_bytes);
   }
-  // Adds a line and returns its number; the order of known time is then the caller's to keep.
+  // Adds a line and returns its number; the caller keeps the order of known time.
   std::uint32_t Add(std::int64_t known_us, std::string_view line);
 };
 
@@ -56,6 +56,6 @@ Result<std::shared_ptr<const Flights>> LoadFlights(const std::string& flights_cs
 Replay ReplayArrivals(const Flights& flights);
 Replay ReplayDepartures(const Flights& flights);
 Result<Replay> ReplayWeather(const std::string& package, const Period& period);
-// Known before the first flight: one file of 31 December 2012.
+// Planes are known before the first flight: one file of 31 December 2012.
 Result<Replay> ReplayPlanes(const std::string& package);
 }  // namespace weirhouse::demo

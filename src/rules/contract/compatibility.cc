@@ -9,7 +9,7 @@
 
 namespace weirhouse::contract {
 namespace {
-// One change as it is found; Compare adds the verdict of the mode.
+// Collects changes; Compare adds the verdict of the mode.
 class ChangeList {
  public:
   void Add(std::string path, std::string_view rule, std::string before, std::string after,
@@ -17,7 +17,8 @@ class ChangeList {
     changes_.push_back({std::move(path), std::string(rule), std::move(before), std::move(after),
                         backward, forward, false});
   }
-  // A rule that became stricter (old data may break it) or looser (old readers may meet new data).
+  // Adds a rule that became stricter (old data may break it) or looser (old readers may meet new
+  // data).
   void AddStricter(const std::string& path, std::string_view rule, std::string before,
                    std::string after) {
     Add(path, rule, std::move(before), std::move(after), false, true);
@@ -41,7 +42,7 @@ std::string LengthText(const std::optional<std::int64_t>& length) {
 }
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
-// Orders two bounds of one type at the lower end: negative if `a` lets in more than `b`. Exact:
+// Compares two bounds of one type at the lower end: negative if `a` admits more than `b`. Exact:
 // integers and times as integers, decimals (`exact`) by their digits, numbers as the doubles that
 // they are judged as.
 int CompareLower(LogicalType type, bool exact, const Bound& a, const Bound& b, int direction) {
@@ -56,7 +57,7 @@ int CompareLower(LogicalType type, bool exact, const Bound& a, const Bound& b, i
                      ParseValue(type, b.text, &right) == Parsed::kOk &&
                      type != LogicalType::kNumber;
   if (!whole) {
-    // The caller's contracts were both accepted, so that these parse.
+    // Both contracts were accepted, so these texts parse.
     static_cast<void>(ParseValue(LogicalType::kNumber, a.text, &left));
     static_cast<void>(ParseValue(LogicalType::kNumber, b.text, &right));
   }
@@ -96,7 +97,7 @@ void CompareLengths(const ContractField& before, const ContractField& after, Cha
   }
 }
 
-// Rules compared as text: another one is neither stricter nor looser, so it breaks both ways.
+// Rules compared as text: a different text is neither stricter nor looser, so it breaks both ways.
 void CompareTextRule(const std::string& path, std::string_view rule, const std::string& before,
                      const std::string& after, ChangeList* changes) {
   if (before == after) return;
@@ -118,7 +119,7 @@ void CompareValidValues(const ContractField& before, const ContractField& after,
                includes(old_values, new_values));
 }
 
-// True if every value of `before` is one of `after`'s. A decimal read as a double loses digits.
+// Whether every value of `before` is one of `after`'s. A decimal read as a double loses digits.
 bool IsWidened(const ContractField& before, const ContractField& after) {
   constexpr int kIntegerDigits = 19;
   if (!after.decimal)

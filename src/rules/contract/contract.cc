@@ -13,8 +13,8 @@ namespace weirhouse::contract {
 namespace {
 using nlohmann::json;
 
-// Numbers are written as numbers, everything else as text: decimals too, whose digits a JSON number
-// would lose.
+// Numbers are written as numbers, everything else as text. Decimals too are texts, because a JSON
+// number would lose digits.
 json Typed(const ContractField& field, const std::string& text) {
   if (field.type == LogicalType::kString || field.type == LogicalType::kDate ||
       field.type == LogicalType::kTimestamp || field.decimal) {

@@ -1,5 +1,5 @@
-// What a source promises about its records (a data contract, ODCS 3.1), how two versions of that
-// promise relate, and the decoding of raw objects into typed rows under it.
+// A data contract (ODCS 3.1): what a source promises about its records, how two versions of it
+// compare, and the decoding of raw objects into typed rows under it.
 //
 // Everything here is a pure function of bytes: no clock, no files, no globals. A Contract is
 // immutable; share it as std::shared_ptr<const Contract>.
@@ -31,8 +31,8 @@ namespace weirhouse::contract {
 
 // ---- The promise --------------------------------------------------------------------------------
 
-// ODCS logicalType. Arrow: utf8, date32, timestamp[us, UTC], float64 (decimal128 where physicalType
-// says so), int64, boolean.
+// ODCS logicalType. Arrow types: utf8, date32, timestamp[us, UTC], float64 (decimal128 if
+// physicalType says so), int64, boolean.
 enum class LogicalType : std::uint8_t { kString, kDate, kTimestamp, kNumber, kInteger, kBoolean };
 std::string_view TypeName(LogicalType type);  // "string", "date", …
 
@@ -52,7 +52,7 @@ struct Bound {
   friend bool operator==(const Bound&, const Bound&) = default;
 };
 
-// `physicalType: DECIMAL(10,2)` of a number: its values are read from their digits and kept whole.
+// `physicalType: DECIMAL(10,2)` of a number: values are read from their digits and kept exactly.
 struct DecimalShape {
   int precision = 0;  // 1 to kDecimalDigitsMax
   int scale = 0;      // 0 to precision
@@ -64,8 +64,8 @@ inline constexpr int kDecimalDigitsMax = 38;
 struct ContractField {
   std::string name;
   LogicalType type = LogicalType::kString;
-  std::optional<DecimalShape> decimal;  // of a number; absent: a double
-  bool required = false;                // not null; presence of the key is the same for us
+  std::optional<DecimalShape> decimal;  // for a number; absent: a double
+  bool required = false;                // not null; a missing key counts as null
   bool unique = false;                  // judged after dedup, not by the decoder
   int primary_key_position = 0;         // from 1; 0 = not part of the key
   std::optional<Bound> minimum;
@@ -76,9 +76,9 @@ struct ContractField {
   std::vector<std::string> valid_values;  // each parses as the field's type; empty = any
   std::optional<std::string> default_json;
   std::string multiple_of;  // decimal text; empty = none
-  std::string format;       // informative, never asserted
+  std::string format;       // informative, never checked
   std::string description;
-  SourceSpan span;  // of the field's name in its file; outside every comparison
+  SourceSpan span;  // of the field's name in its file; ignored in comparisons
 
   std::string TypeText() const;  // "number", "DECIMAL(10,2)"
 };
@@ -90,8 +90,8 @@ std::string_view PolicyName(UnknownPolicy policy);
 std::string_view PolicyName(ViolationPolicy policy);
 std::string_view ModeName(CompatibilityMode mode);
 
-// `whMigrateFrom0: arr_delay = arr_delay_seconds / 60`: how records of an older major version read
-// under this one. Parsed and kept; running them comes with re-reading.
+// `whMigrateFrom0: arr_delay = arr_delay_seconds / 60`: how to read records of an older major
+// version under this one. Parsed and kept, but not used yet.
 struct Migration {
   int from_major = 0;
   std::string column;
@@ -141,9 +141,10 @@ class Contract {
 
   // "arrival 1.0.0"
   std::string Title() const;
-  // Over everything but places, comments and spelling of the file.
+  // Over the contract's meaning: not over places, comments and spelling in the file.
   const Digest& digest() const { return digest_; }
-  // The same contract as a canonical ODCS document; ParseContract reads it back to an equal digest.
+  // The same contract as a canonical ODCS document; ParseContract reads it back with an equal
+  // digest.
   std::string ToJson() const;
 
  private:
@@ -151,14 +152,14 @@ class Contract {
   Digest digest_;
 };
 
-// Parses one ODCS 3.1 file. Keys are closed at every level; every error of the file is collected
-// (kInvalidInput with diagnostics, codes WH11xx). `path` is used in messages only.
+// Parses one ODCS 3.1 file. Unknown keys are errors at every level; all errors of the file are
+// collected (kInvalidInput with diagnostics, codes WH11xx). `path` is used in messages only.
 Result<Contract> ParseContract(std::string_view yaml, const std::string& path);
 
 // The declared columns, nullable unless required.
 std::shared_ptr<arrow::Schema> ToArrowSchema(const Contract& contract);
-// The same, then `_record` int64, `_ingested_at` timestamp[us, UTC] and, where unknown fields are
-// kept, `_unknown` utf8: the columns of Decoded::rows.
+// The columns of Decoded::rows: the same, then `_record` int64, `_ingested_at` timestamp[us, UTC]
+// and, if unknown fields are kept, `_unknown` utf8.
 std::shared_ptr<arrow::Schema> RecordsSchema(const Contract& contract);
 
 // A type by its name: a logicalType, or "DECIMAL(10,2)".
@@ -189,15 +190,15 @@ struct CompatibilityReport {
   std::vector<ContractChange> changes;  // in field order, contract-wide ones last
 };
 
-// Lists every change from `registered` to `proposed` in lenient mode (producers wrote declared
-// fields only) and judges it by the mode of `registered`. Pure.
+// Lists every change from `registered` to `proposed`, assuming that producers wrote declared fields
+// only, and judges it by the mode of `registered`. Pure.
 CompatibilityReport Compare(const Contract& registered, const Contract& proposed);
 
-// Of CheckPublishable: a breaking change without a higher major version.
+// The reason of CheckPublishable for a breaking change without a higher major version.
 inline constexpr Reason kBreakingChange{"WH1120"};
-// Whether `proposed` may follow `registered`. kContractRefused, with every reason as a diagnostic:
-// a breaking change without a higher major version (WH1120), a change under the same version
-// (WH1121), a version that goes back (WH1122), mode `disabled` (WH1123).
+// Checks that `proposed` may follow `registered`. kContractRefused, with every reason as a
+// diagnostic: a breaking change without a higher major version (WH1120), a change under the same
+// version (WH1121), a version that goes back (WH1122), mode `disabled` (WH1123).
 Status CheckPublishable(const Contract& registered, const Contract& proposed);
 
 // ---- Records ------------------------------------------------------------------------------------
@@ -216,9 +217,9 @@ Result<RecordFormat> ParseRecordFormat(std::string_view name);  // "jsonl" | "js
 // How a source's bytes are read. An object whose name ends in ".gz" is inflated first.
 struct SourceFormat {
   RecordFormat format = RecordFormat::kJsonLines;
-  // CSV: these texts mean null. A quoted field is null only where its type is not string.
+  // CSV: these texts mean null. A quoted field is null only if its type is not string.
   std::vector<std::string> nulls = {""};
-  char delimiter = ',';  // of CSV: one ASCII character between fields
+  char delimiter = ',';  // CSV: one ASCII character between fields
 };
 
 struct ObjectContext {
@@ -236,9 +237,9 @@ struct Violation {
   std::string expected;          // "200"
   std::string found;             // the value's text, at most 200 bytes, always valid UTF-8
   std::int64_t byte_offset = 0;  // of the value, in the (inflated) object
-  std::string why;               // the reader's own words, if it has any; never a value
-  // "WH1204 wind_speed above maximum 200": groups equal reasons together, so it holds no value and
-  // no place.
+  std::string why;               // details from the reader, if any; never a value
+  // "WH1204 wind_speed above maximum 200": holds no value and no place, so that equal reasons can
+  // be grouped.
   std::string Reason() const;
 };
 
@@ -255,34 +256,34 @@ struct QuarantinedRecord {
 // A declared field that no record of an object has.
 struct AbsentField {
   std::string name;
-  std::string similar;  // an undeclared one that is there and nearly called so; empty = none
+  std::string similar;  // an undeclared field with nearly that name; empty = none
 };
 
 struct Decoded {
   std::shared_ptr<arrow::Table> rows;  // RecordsSchema(); valid records in object order
   std::vector<QuarantinedRecord> quarantined;
   std::int64_t record_count = 0;  // valid and quarantined
-  bool inflated = false;          // offsets count in the inflated bytes
-  // Not OK where one fault of the object itself broke every record, for example a CSV header
-  // without a required column; each record is then quarantined with that one violation.
+  bool inflated = false;          // offsets refer to the inflated bytes
+  // Not OK if one fault of the object itself broke every record, for example a CSV header without a
+  // required column; each record is then quarantined with that one violation.
   Status object_problem;
-  // Over the valid records, if there are any.
+  // Computed over the valid records, if there are any.
   std::vector<AbsentField> absent_fields;
 };
 
-// Reading an object took more memory than there is: kUnavailable, with this code.
+// The reason if reading an object needs more memory than there is: kUnavailable, with this code.
 inline constexpr Reason kOutOfMemoryError{"WH1308"};
 Status OutOfMemory();
 
-// The number of records of an object; always what Decode counts. kInvalidInput (WH1310–WH1312)
-// where the object cannot be cut into records at all: Decode then fails with the same status.
+// The number of records of an object; always what Decode counts. kInvalidInput (WH1310–WH1312) if
+// the object cannot be cut into records at all: Decode then fails with the same status.
 Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFormat& format,
                                   std::string_view object_name);
-// The same of an object that need not fit into memory. `size_bytes`: of the stream.
+// As above for an object that need not fit into memory. `size_bytes`: of the stream.
 Result<std::int64_t> CountRecords(ByteStream& object, std::int64_t size_bytes,
                                   const SourceFormat& format, std::string_view object_name);
 
-// Where one record lies in its object, and its bytes: what a trace ends in.
+// The place and the bytes of one record in its object: the end of a trace.
 struct RecordRange {
   std::int64_t byte_offset = 0;  // in the inflated bytes of a compressed object
   std::int64_t byte_length = 0;
@@ -290,16 +291,16 @@ struct RecordRange {
   std::string bytes;
 };
 // The `ordinal`-th record (from 0) of an object, cut as Decode cuts it. kNotFound (WH1313) beyond
-// the last. Cost: one pass up to it.
+// the last record. Cost: one pass up to the record.
 Result<RecordRange> LocateRecord(std::string_view object_bytes, const SourceFormat& format,
                                  std::string_view object_name, std::int64_t ordinal);
 
-// Several of them, `ordinals` ascending, in their order. Cost: one pass up to the last.
+// Several records, `ordinals` ascending, in their order. Cost: one pass up to the last.
 Result<std::vector<RecordRange>> LocateRecords(std::string_view object_bytes,
                                                const SourceFormat& format,
                                                std::string_view object_name,
                                                std::span<const std::int64_t> ordinals);
-// The same of an object that need not fit into memory. `size_bytes`: of the stream.
+// As above for an object that need not fit into memory. `size_bytes`: of the stream.
 Result<std::vector<RecordRange>> LocateRecords(ByteStream& object, std::int64_t size_bytes,
                                                const SourceFormat& format,
                                                std::string_view object_name,
@@ -313,11 +314,12 @@ class Decoder {
  public:
   static Result<Decoder> Make(std::shared_ptr<const Contract> contract, SourceFormat format);
 
-  // Decodes every record; a bad one is quarantined with all its violations, and the rest go on.
+  // Decodes every record; a bad one is quarantined with all its violations, and the others are
+  // decoded.
   // Deterministic: equal bytes give equal rows, ordinals and violations.
-  // Cost: O(bytes), memory of the rows and of the longest record.
+  // Cost: O(bytes); memory of the rows and of the longest record.
   Result<Decoded> Decode(std::string_view object_bytes, const ObjectContext& context) const;
-  // The same of an object that need not fit into memory. `size_bytes`: of the stream.
+  // As above for an object that need not fit into memory. `size_bytes`: of the stream.
   Result<Decoded> Decode(ByteStream& object, std::int64_t size_bytes,
                          const ObjectContext& context) const;
 

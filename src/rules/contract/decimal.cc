@@ -12,8 +12,8 @@ constexpr std::int64_t kExponentMax = 1'000'000'000;  // far beyond the digits o
 
 bool IsDecimalDigit(char c) { return c >= '0' && c <= '9'; }
 
-// A JSON number by its significant digits: ±0.d₁d₂…dₙ · 10^exponent with d₁ and dₙ not 0. Views
-// the text.
+// A JSON number by its significant digits: ±0.d₁d₂…dₙ · 10^exponent with d₁ and dₙ not 0. Points
+// into the text.
 struct Digits {
   bool negative = false;
   std::string_view span;      // from d₁ to dₙ, with the point where it stands between them
@@ -30,7 +30,7 @@ std::int64_t ExponentOf(std::string_view text) {
 }
 
 // `text` is a JSON number.
-Digits DigitsOf(std::string_view text) {
+Digits ParseDigits(std::string_view text) {
   Digits digits;
   digits.negative = text.starts_with('-');
   if (digits.negative) text.remove_prefix(1);
@@ -82,7 +82,7 @@ bool IsJsonNumber(std::string_view text) {
 DecimalFit ScaleDecimal(std::string_view text, int scale, Int128* value) {
   *value = 0;
   if (!IsJsonNumber(text)) return DecimalFit::kNoNumber;
-  const Digits digits = DigitsOf(text);
+  const Digits digits = ParseDigits(text);
   if (digits.count == 0) return DecimalFit::kExact;
   const std::int64_t places = digits.exponent + scale;  // digits of the scaled whole number
   if (places > kDecimalDigitsMax) {
@@ -134,8 +134,8 @@ bool HoldsDecimal(const DecimalShape& shape, Int128 value) {
 }
 
 int CompareNumberTexts(std::string_view a, std::string_view b) {
-  const Digits left = DigitsOf(a);
-  const Digits right = DigitsOf(b);
+  const Digits left = ParseDigits(a);
+  const Digits right = ParseDigits(b);
   const auto sign = [](const Digits& digits) {
     return digits.count == 0 ? 0 : digits.negative ? -1 : 1;
   };

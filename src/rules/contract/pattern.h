@@ -15,9 +15,10 @@ namespace weirhouse::contract {
 
 inline constexpr Reason kPatternRefused{"WH1106"};
 
-// Compiles `pattern`, found anywhere in a value. Where the two dialects spell one thing in two ways
-// (\uXXXX, named groups, \d inside classes) it is translated; what RE2 cannot do is kInvalidInput
-// WH1106, with the offending part as the caret note of its diagnostic and in its message.
+// Compiles `pattern`, which may match anywhere in a value. Spellings that differ between the
+// dialects (\uXXXX, named groups, \d inside classes) are translated. A pattern that RE2 does not
+// support is kInvalidInput WH1106, with the offending part in the message and as the caret note of
+// its diagnostic.
 Result<std::shared_ptr<const re2::RE2>> CompilePattern(std::string_view pattern);
 // The part that RE2 refuses, for example "(?=foo"; empty if it compiles.
 std::string RefusedPart(std::string_view pattern);

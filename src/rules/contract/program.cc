@@ -26,7 +26,7 @@ Status BadValue(const ContractField& field, std::string_view what, std::string_v
       .WithError("WH1104");
 }
 
-// The least (or greatest) integer that a bound on an integer-like field still allows.
+// The least (or greatest) integer that a bound of an integer-like field allows.
 Result<std::int64_t> IntegerEnd(const ContractField& field, const Bound& bound, bool is_minimum) {
   Slot slot;
   const std::int64_t limit = is_minimum ? INT64_MAX : INT64_MIN;
@@ -47,13 +47,13 @@ Result<std::int64_t> IntegerEnd(const ContractField& field, const Bound& bound, 
   return static_cast<std::int64_t>(end);
 }
 
-// The least (or greatest) value of its scale that a bound on a decimal still allows.
+// The least (or greatest) value of its scale that a bound of a decimal allows.
 Result<Int128> DecimalEnd(const ContractField& field, const Bound& bound, bool is_minimum) {
   Int128 end = 0;
   const DecimalFit fit = ScaleDecimal(bound.text, field.decimal->scale, &end);
   if (fit == DecimalFit::kNoNumber)
     return BadValue(field, is_minimum ? "minimum" : "maximum", bound.text);
-  // What was cut lies beyond `end`, away from zero.
+  // The cut digits lie beyond `end`, away from zero.
   const bool cut_inwards = fit == DecimalFit::kInexact && is_minimum != (bound.text[0] == '-');
   if ((fit == DecimalFit::kExact && bound.exclusive) || cut_inwards) end += is_minimum ? 1 : -1;
   return end;
@@ -211,7 +211,7 @@ Parsed ParseNumber(std::string_view text, LogicalType type, Slot* slot) {
     }
     if (type == LogicalType::kInteger) return Parsed::kOutOfRange;
   }
-  // A whole number beyond 64 bits is a double as any other number is.
+  // A whole number beyond 64 bits is a double, like any other number.
   if (type == LogicalType::kInteger) return Parsed::kWrongType;
   if (std::from_chars(text.data(), end, slot->number).ec == std::errc()) return Parsed::kOk;
   // from_chars calls both ends out of range; a value too small for a double is simply zero.
@@ -224,7 +224,7 @@ std::int64_t CodePoints(std::string_view text) {
                        [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
-// Adds the violation if somebody listens, and answers false either way.
+// Adds the violation if there is a sink, and returns false.
 bool BrokenProgram(const FieldRules& field, ViolationSink* sink, ViolationKind kind,
                    std::string_view rule, const std::string& expected) {
   if (sink != nullptr) sink->Add(kind, field.name, rule, expected);
@@ -253,7 +253,7 @@ std::string Folded(std::string_view name) {
 }
 
 bool IsOneSlipAway(const std::string& a, const std::string& b) {
-  constexpr std::size_t kLengthMin = 4;  // "id" and "is" are two names
+  constexpr std::size_t kLengthMin = 4;  // shorter names are too easily similar: "id" and "is"
   if (std::min(a.size(), b.size()) + 1 < kLengthMin) return false;
   const int distance = EditDistance(a, b);
   if (distance <= 1) return true;
@@ -307,12 +307,12 @@ void ViolationSink::Add(ViolationKind kind, std::string_view path, std::string_v
                          ShownText(found_), offset_, std::move(why)});
 }
 
-std::string WhyNotOfType(LogicalType type, std::string_view text) {
+std::string ExplainNotOfType(LogicalType type, std::string_view text) {
   if (type != LogicalType::kDate && type != LogicalType::kTimestamp) return "";
   const Result<std::int64_t> micros = ParseTimeMicros(text, /*zoneless_is_utc=*/true);
   if (micros.ok())
     return type == LogicalType::kDate ? "it has a time of day" : "it has no time of day";
-  // "not a time: WHY: "TEXT"": the text is told as the value that was found.
+  // "not a time: WHY: "TEXT"": the text is left out, because it is reported as the value found.
   const std::string& message = micros.status().message();
   const std::size_t begin = message.find(": ") + 2;
   return message.substr(begin, message.rfind(": \"" + std::string(text.substr(0, 64))) - begin);
@@ -496,7 +496,7 @@ bool JudgeDecimal(const FieldRules& field, Int128 value, ViolationSink* sink) {
 bool JudgeText(const FieldRules& field, std::string_view value, ViolationSink* sink) {
   bool good = true;
   const auto bytes = static_cast<std::int64_t>(value.size());
-  // Most texts are settled by their bytes: code points are between a quarter of them and all.
+  // The number of bytes decides for most texts: code points are between a quarter of it and all.
   if (bytes > field.max_length || (bytes + 3) / 4 < field.min_length) {
     const std::int64_t length = CodePoints(value);
     if (length < field.min_length)

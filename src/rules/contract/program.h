@@ -30,7 +30,7 @@ struct Slot {
   std::string_view text;
 };
 
-// A whole number as a double: -0 has a sign that no integer holds.
+// A whole number as a double. -0 has a sign that no integer holds.
 inline double NumberOfWhole(std::int64_t integer, bool negative) {
   return negative && integer == 0 ? -0.0 : static_cast<double>(integer);
 }
@@ -39,12 +39,12 @@ enum class Parsed : std::uint8_t { kOk, kWrongType, kOutOfRange };
 // Reads `text` as a value of `type`, strictly: integers and numbers by JSON's grammar, true/false,
 // YYYY-MM-DD, RFC 3339 (without a zone: UTC, as ODCS says).
 Parsed ParseValue(LogicalType type, std::string_view text, Slot* slot);
-// In the reader's words, without the value: why `text`, which ParseValue refuses, is no value of
-// `type`. Empty where the type says all there is to say.
-std::string WhyNotOfType(LogicalType type, std::string_view text);
-// Exactly, or kOutOfRange: a decimal is never rounded.
+// Why `text`, which ParseValue refuses, is not a value of `type`, without the value. Empty if the
+// type says enough.
+std::string ExplainNotOfType(LogicalType type, std::string_view text);
+// Reads a decimal exactly; kOutOfRange instead of rounding.
 Parsed ParseDecimal(const DecimalShape& shape, std::string_view text, Slot* slot);
-// The time rules alone, for JSON strings. kDate and kTimestamp only.
+// Only the rules for times, for JSON strings. kDate and kTimestamp only.
 Parsed ParseTimeValue(LogicalType type, std::string_view text, std::int64_t* value);
 
 // Exact decimal divisibility, so that 0.3 is a multiple of 0.1.
@@ -93,13 +93,13 @@ inline Parsed ParseFieldValue(const FieldRules& field, std::string_view text, Sl
   return field.decimal ? ParseDecimal(*field.decimal, text, slot)
                        : ParseValue(field.type, text, slot);
 }
-// What a value that is kOutOfRange should have been: "a 64-bit integer".
+// What a value that is kOutOfRange should be: "a 64-bit integer".
 std::string RangeText(const FieldRules& field);
 
-// Where violations go while a record is judged a second time.
+// Collects violations while a record is judged a second time.
 class ViolationSink {
  public:
-  // The value that the following Add calls are about.
+  // Sets the value that the following calls of Add are about.
   void Look(std::string_view found, std::int64_t offset);
   void Add(ViolationKind kind, std::string_view path, std::string_view rule, std::string expected,
            std::string why = "");
@@ -117,7 +117,7 @@ bool JudgeInteger(const FieldRules& field, std::int64_t value, ViolationSink* si
 bool JudgeNumber(const FieldRules& field, double value, ViolationSink* sink);
 bool JudgeDecimal(const FieldRules& field, Int128 value, ViolationSink* sink);
 bool JudgeText(const FieldRules& field, std::string_view value, ViolationSink* sink);
-// The one that fits the field's type.
+// Judges by the function that fits the field's type.
 inline bool JudgeSlot(const FieldRules& field, const Slot& slot, ViolationSink* sink) {
   if (!field.has_rules) return true;
   if (field.decimal) return JudgeDecimal(field, slot.decimal, sink);
@@ -132,7 +132,8 @@ class RecordProgram {
 
   const std::vector<FieldRules>& fields() const { return fields_; }
   UnknownPolicy unknown_policy() const { return unknown_policy_; }
-  // The field called `name`, or -1. Records tend to keep one order: `guess` is looked at first.
+  // The index of the field `name`, or -1. Records tend to keep one order, so `guess` is tried
+  // first.
   int Find(std::string_view name, int guess) const {
     if (static_cast<std::size_t>(guess) < fields_.size() &&
         fields_[static_cast<std::size_t>(guess)].name == name) {
@@ -154,8 +155,8 @@ class RecordProgram {
 // A field's rules as compiled; also how ParseContract checks bounds, values, defaults and patterns.
 Result<FieldRules> CompileField(const ContractField& field);
 
-// The name among `names` that a writer of `wanted` may have meant: the same but for case, blanks
-// and separators, or one slip of the pen away. Empty if there is none.
+// The name in `names` that the writer of `wanted` may have meant: equal except for case, blanks and
+// separators, or one typing error away. Empty if there is none.
 std::string SimilarName(std::string_view wanted, const std::vector<std::string>& names);
 
 // At most 200 bytes of `raw`, cut at a character, with bytes that are not UTF-8 as \xHH.

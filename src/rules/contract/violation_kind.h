@@ -1,4 +1,4 @@
-// How a record can break its contract, or be left out of a table: the code of each kind's page and
+// How a record can break its contract, or be left out of a table: for each kind its error code and
 // its words, in one table.
 #pragma once
 
@@ -13,7 +13,7 @@ enum class ViolationKind : std::uint8_t {
   kWrongType,
   kBelowMinimum,
   kAboveMaximum,
-  kNoMatch,  // of a pattern
+  kNoMatch,  // does not match a pattern
   kWrongLength,
   kNotInList,
   kNotJson,
@@ -34,10 +34,10 @@ enum class ViolationKind : std::uint8_t {
 // "WH1204"
 std::string_view CodeOf(ViolationKind kind);
 std::optional<ViolationKind> ViolationOfCode(std::string_view code);
-// What is said of it, without a value and without a place, of a rule as the contract names it:
+// The text for a kind and a rule as the contract names it, without a value and without a place:
 // {at}, {rule} and {expected} stand for what is known of the violation.
 std::string_view WordsOf(ViolationKind kind, std::string_view rule);
-// Whether SQL fails on it, which no rule of the contract says.
+// Whether SQL failed on the record, which is not a rule of the contract.
 constexpr bool IsOfSql(ViolationKind kind) {
   return kind == ViolationKind::kSqlFails || kind == ViolationKind::kFeatureSqlFails;
 }

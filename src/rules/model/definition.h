@@ -1,4 +1,4 @@
-// What a person declares about a model: models/*.yaml.
+// What a project declares about a model: models/*.yaml.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -36,11 +36,11 @@ struct ModelDefinition {
   SourceSpan span;                       // of the definition's name
 };
 
-// Parses every document of one file; `path` is used in messages only. Unknown keys are refused with
-// a suggestion (WH2002), all else that is wrong with WH5001 at its place.
+// Parses every document of one file; `path` is used in messages only. Refuses unknown keys with a
+// suggestion (WH2002), and all other errors with WH5001 at their place.
 Result<std::vector<ModelDefinition>> ParseModels(std::string_view text, const std::string& path);
 
-// Splits a command as a shell would (blanks, '…', "…", backslash), without ever running one.
-//   kInvalidInput  an open quote, or nothing at all
+// Splits a command as a shell would (blanks, '…', "…", backslash), without running one.
+//   kInvalidInput  an open quote, or no word at all
 Result<std::vector<std::string>> SplitCommand(std::string_view command);
 }  // namespace weirhouse::model

@@ -64,8 +64,8 @@ bool IsAtOrBelow(std::string_view path, std::string_view folder) {
          (path.size() == folder.size() || folder == "/" || path[folder.size()] == '/');
 }
 
-// Of the machine and its software, and so of no training: what is installed, what the kernel tells,
-// how names and times are looked up.
+// Whether the file belongs to the machine and its software, not to a training: installed programs,
+// information from the kernel, how names and times are looked up.
 bool IsOfMachine(std::string_view path) {
   static constexpr std::string_view kFolders[] = {"/usr",
                                                   "/lib",
@@ -134,7 +134,7 @@ Result<std::map<std::string, std::string>> DigestInputs(const std::vector<std::s
                                                         const std::string& project_folder) {
   std::map<std::string, std::string> digests;
   for (const std::string& path : paths) {
-    const fs::path place = fs::path(project_folder) / path;  // an absolute one replaces it
+    const fs::path place = fs::path(project_folder) / path;  // an absolute path replaces the folder
     std::error_code error;
     const fs::file_status status = fs::status(place, error);
     if (fs::is_regular_file(status)) {
@@ -218,7 +218,7 @@ json Installed(const Opened& opened, const std::vector<std::string>& sites) {
   std::error_code error;
   for (const auto& [path, spellings] : opened.files) {
     fs::path file = spellings.empty() ? path : *spellings.begin();
-    // A compiled file holds when its source was written: the source says what it is.
+    // A compiled file records when its source was written, so the source is hashed instead.
     const std::string compiled = file.filename().string();
     if (file.extension() == ".pyc" && file.parent_path().filename() == "__pycache__") {
       file = file.parent_path().parent_path() / (compiled.substr(0, compiled.find('.')) + ".py");
@@ -258,7 +258,7 @@ json Undeclared(const Opened& opened, const Given& given) {
   }
   for (const std::string& path : given.declared)
     folders.push_back(RealPath(fs::path(given.project_folder) / path));
-  // Packages may be links: what is opened by a path that was given was given.
+  // Packages may be links: a file opened by a given path counts as given.
   const auto was_given = [&](const std::string& path) {
     return std::any_of(given.folders.begin(), given.folders.end(), [&](const auto& folder) {
       return folder != "/" && IsAtOrBelow(fs::path(path).lexically_normal().string(), folder);

@@ -59,8 +59,8 @@ Result<std::unique_ptr<ScoreChannel>> ScoreChannel::Start(platform::ChildCommand
 
 ScoreChannel::~ScoreChannel() { close(descriptor_); }
 
-// Waits until the socket is ready; what the child prints is taken in meanwhile, so that a chatty
-// predict never blocks on a full pipe.
+// Waits until the socket is ready. Reads the child's output meanwhile, so that a predict that
+// prints much never blocks on a full pipe.
 ScoreChannel::Outcome ScoreChannel::Await(short events, std::chrono::nanoseconds deadline) {
   while (true) {
     const auto left =
@@ -75,7 +75,8 @@ ScoreChannel::Outcome ScoreChannel::Await(short events, std::chrono::nanoseconds
     if (ready < 0 && errno != EINTR) return Outcome::kEnded;
     if (ready <= 0) continue;
     if (waits[1].revents != 0) child_->PumpOutput();
-    if (waits[0].revents != 0) return Outcome::kDone;  // an answer sent before the end counts
+    if (waits[0].revents != 0)
+      return Outcome::kDone;  // an answer sent before the child's end counts
     if (waits[3].revents != 0) return Outcome::kStopped;
     if (waits[2].revents != 0) return Outcome::kEnded;
   }
@@ -98,7 +99,8 @@ ScoreChannel::Outcome ScoreChannel::SendAll(std::string_view bytes,
 
 ScoreChannel::Outcome ScoreChannel::ReceiveAll(std::string* bytes, std::size_t size,
                                                std::chrono::nanoseconds deadline) {
-  constexpr std::size_t kGrowBytes = 1 << 20;  // a length is believed only as far as bytes come
+  constexpr std::size_t kGrowBytes =
+      1 << 20;  // memory grows with the bytes that arrive, not with the announced length
   bytes->clear();
   while (bytes->size() < size) {
     const std::size_t before = bytes->size();

@@ -36,8 +36,8 @@ class ScoreChannel {
   ScoreChannel(const ScoreChannel&) = delete;
   ScoreChannel& operator=(const ScoreChannel&) = delete;
 
-  // Both keep pumping the child's output meanwhile. After anything but kDone the channel is of no
-  // more use.
+  // Both read the child's output meanwhile. After any outcome but kDone the channel must not be
+  // used.
   Outcome Send(const Frame& frame, std::chrono::nanoseconds deadline);
   Outcome Receive(Frame* frame, std::chrono::nanoseconds deadline);
 
@@ -56,7 +56,7 @@ class ScoreChannel {
   int stop_descriptor_;
 };
 
-// Arrow tables as IPC streams. Reading checks the whole table before it is given out.
+// Arrow tables as IPC streams. Reading checks the whole table before it returns it.
 Result<std::string> TableToStream(const arrow::Table& table);
 Result<std::shared_ptr<arrow::Table>> StreamToTable(std::string bytes);
 }  // namespace weirhouse::model

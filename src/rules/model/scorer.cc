@@ -34,7 +34,7 @@ constexpr milliseconds kAfterThrown{50};
 constexpr int kTraceLinesMax = 20;
 constexpr int kDoublingsMax = 20;
 
-// A frame of the child's as it may be shown: its text is data, not ours.
+// A child's frame as text to show: its contents are data and are escaped.
 std::string Said(const Frame& frame) {
   const auto text = [&frame](const char* key) {
     const auto found = frame.header.find(key);
@@ -90,7 +90,7 @@ struct Scorer::Impl {
   void Wake() const {
     const std::uint64_t one = 1;
     if (write(wake_descriptor, &one, sizeof one) < 0) {
-      // The counter is at its end: the thread is awake anyway.
+      // The counter is at its maximum, so the thread wakes anyway.
     }
   }
 
@@ -105,7 +105,7 @@ struct Scorer::Impl {
   ScorerHealth health;
   bool stopping = false;
 
-  // The thread's own.
+  // Used by the thread alone.
   std::unique_ptr<ScoreChannel> channel;
   std::int64_t next_id = 1;
   int failures_in_row = 0;
@@ -113,8 +113,8 @@ struct Scorer::Impl {
   Status last_failure;
 };
 
-// Ends the child (if any) and plans the next start: full jitter, doubling with each failure in a
-// row, so that a fleet of models that died together does not load together.
+// Ends the child (if any) and plans the next start with full jitter, doubled with each failure in a
+// row, so that models that died together do not all load at once.
 Status Scorer::Impl::Drop(Status why) {
   channel.reset();
   const auto longest = std::min(
@@ -151,11 +151,12 @@ Status Scorer::Impl::Lost(ScoreChannel::Outcome outcome, milliseconds allowed,
                     .WithHint(hint));
   }
   if (outcome == ScoreChannel::Outcome::kEnded) {
-    // Its end of the socket closes a moment before it has ended: how it ended is worth the wait.
+    // Its end of the socket closes shortly before the process ends; waiting for that tells how it
+    // ended.
     pollfd end{channel->child().exit_descriptor(), POLLIN, 0};
     poll(&end, 1, static_cast<int>(kEndingMax.count()));
   }
-  // It may live on: having closed the socket, or written to it what nobody can read.
+  // The process may live on, after closing the socket or writing something unreadable to it.
   if (!channel->child().Ended()) channel->child().Kill();
   const platform::ChildExit exit = channel->child().Finish();
   std::string said;
@@ -282,7 +283,7 @@ Scored Scorer::Impl::Exchange(const Request& request) {
   return ReadAnswer(request, std::move(frame));
 }
 
-// Nothing may be thrown out of the thread; what was begun with the child is not known then.
+// Catches everything: the thread must not throw; how far the exchange went is then unknown.
 Scored Scorer::Impl::ExchangeGuarded(const Request& request) {
   try {
     return Exchange(request);
@@ -306,7 +307,7 @@ void Scorer::Impl::Serve(Request& request) {
   request.answer.set_value(std::move(answer));
 }
 
-// Looks at a child that nobody asks anything: takes its output, its end, its memory.
+// Checks an idle child: its output, its end, its memory.
 void Scorer::Impl::Watch() {
   if (!channel) return;
   channel->child().PumpOutput();
@@ -329,7 +330,7 @@ void Scorer::Impl::Watch() {
   }
 }
 
-// Serves one request, or waits for what comes. False once it is to stop.
+// Serves one request, or waits for events. False once it is to stop.
 bool Scorer::Impl::TakeTurn() {
   std::optional<Request> taken;
   {
@@ -368,7 +369,7 @@ void Scorer::Impl::Run() {
   while (goes_on) {
     try {
       goes_on = TakeTurn();
-    } catch (...) {  // looking at the child took more memory than there is: the next look comes
+    } catch (...) {  // no memory to check the child: the next check comes
       std::this_thread::sleep_for(kAfterThrown);
     }
   }

@@ -1,8 +1,8 @@
 // Scores rows with a deployed model: one supervised child per model, running the project's
 // score.py.
 //
-// Models are opaque here: bytes are loaded and evaluated in the child only, which sees Arrow in and
-// gives Arrow out. The two speak over a socket pair, one frame each way per request:
+// Models are opaque here: only the child loads and evaluates their bytes; it receives and returns
+// Arrow. The two exchange one frame each way per request over a socket pair:
 //   u32 header bytes | u64 body bytes | header: JSON | body: an Arrow IPC stream (little-endian)
 // Headers: {"kind": "predict", "id": n} from us; {"kind": "ready"}, {"kind": "result", "id": n} and
 // {"kind": "error", "id": n, "type": …, "message": …, "trace": […]} from the child.
@@ -29,53 +29,56 @@ struct ScorerOptions {
   std::string python;               // as ResolvePython's `choice`
   std::string project_folder;       // the child's working directory
   std::string script;               // "score.py", inside the project folder
-  std::string artifacts_folder;     // what load(path) gets
+  std::string artifacts_folder;     // the argument of load(path)
   std::vector<std::string> output;  // columns that predict() must return; empty = any
-  std::map<std::string, std::string> environment;  // variables beside ChildEnvironment's
-  std::string log_path;                            // what the child prints; appended
+  std::map<std::string, std::string> environment;  // variables in addition to ChildEnvironment's
+  std::string log_path;                            // the child's output is appended to it
 
-  std::chrono::milliseconds predict_timeout{2'000};  // a caller that waits longer has given up
+  std::chrono::milliseconds predict_timeout{2'000};  // callers give up after about that time
   std::chrono::milliseconds load_timeout{60'000};    // a cold disk: scikit-learn imports in seconds
-  std::chrono::milliseconds queue_wait_max{10'000};  // then a waiting request is turned away
-  std::chrono::milliseconds backoff_first{200};      // of a restart; doubles, with full jitter
+  std::chrono::milliseconds queue_wait_max{10'000};  // then a waiting request is refused
+  std::chrono::milliseconds backoff_first{200};      // before a restart; doubles, with full jitter
   std::chrono::milliseconds backoff_max{60'000};
-  std::int64_t rss_bytes_max = std::int64_t{2} << 30;  // of the child, else it is restarted
-  std::size_t queue_max = 64;       // waiting requests: about what fits into the timeout
+  std::int64_t rss_bytes_max = std::int64_t{2} << 30;  // the child is restarted above it
+  std::size_t queue_max = 64;       // waiting requests: about as many as fit into the timeout
   std::int64_t rows_max = 100'000;  // of one request
 };
 
 struct ScorerHealth {
   enum class State : std::uint8_t {
-    kIdle,        // not started yet: the first request, or Warm, does it
+    kIdle,        // not started yet: the first request, or Warm, starts it
     kLoading,     // the child runs load()
-    kReady,       // it answers
-    kBackingOff,  // it died, or could not load; it is started again at the next request
+    kReady,       // the child answers requests
+    kBackingOff,  // it died or could not load; the next request starts it again
     kStopped,
   };
   State state = State::kIdle;
   int pid = 0;              // 0 = none
-  std::int64_t starts = 0;  // of children, the first included
+  std::int64_t starts = 0;  // of child processes, including the first
   std::int64_t answered = 0;
   std::int64_t failed = 0;     // requests that got an error of any kind
-  std::int64_t rss_bytes = 0;  // when last looked at
+  std::int64_t rss_bytes = 0;  // at the last check
   std::size_t waiting = 0;
   std::string last_error;  // empty = none since the last answer
 };
 
-// Owns the child and one thread, which starts it, speaks to it and watches it.
+// Owns the child and one thread, which starts it, talks to it and watches it.
 // Threads: every method from any thread. Cost: one request at a time, in order of arrival.
 class Scorer {
  public:
-  // Checks that script, artifacts and interpreter exist; starts no child yet.
+  // Checks that script, artifacts and interpreter exist; does not start the child yet.
   static Result<std::unique_ptr<Scorer>> Create(ScorerOptions options);
   // Kills the child; requests that wait get kUnavailable.
   ~Scorer();
   Scorer(const Scorer&) = delete;
   Scorer& operator=(const Scorer&) = delete;
 
-  // One row out per row of `features` (feature columns in training order), in its order. Blocks.
-  //   kInvalidInput  score.py could not be loaded (WH5010), predict raised (WH5011) or gave other
-  //                  rows or columns than declared (WH5015); the child lives on in the latter two
+  // Returns one row for each row of `features` (feature columns in training order), in the same
+  // order. Blocks.
+  //   kInvalidInput  score.py could not be loaded (WH5010), predict raised (WH5011) or returned
+  //   other
+  //                  rows or columns than declared (WH5015); in the latter two cases the child
+  //                  lives on
   //   kUnavailable   no answer in time (WH5012: the child was killed), the child died or waits to
   //                  be restarted (WH5013), too many requests wait or one waited too long (WH5014),
   //                  too much memory (WH5016): retrying may help

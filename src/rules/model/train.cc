@@ -38,7 +38,7 @@ Status UnusableArtifacts(std::string why) {
       .WithHint("write plain files below job.path(NAME), for example job.path(\"model.joblib\")");
 }
 
-// Clears what an earlier attempt left. A folder that no attempt of ours made is never touched.
+// Clears what an earlier attempt left. Never touches a folder that no attempt made.
 Status PrepareFolder(platform::ObjectStore& store, const std::string& folder) {
   std::error_code error;
   if (fs::exists(folder, error)) {
@@ -48,7 +48,7 @@ Status PrepareFolder(platform::ObjectStore& store, const std::string& folder) {
           .WithError("WH5004")
           .WithHint("name an empty folder");
     }
-    // job.json goes last, so that a crash in between still leaves a folder that we know as ours.
+    // job.json is removed last, so that after a crash the folder is still known to be ours.
     fs::directory_iterator entries(folder, error);
     std::vector<fs::path> left;
     for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
@@ -69,7 +69,7 @@ Status PrepareFolder(platform::ObjectStore& store, const std::string& folder) {
 nlohmann::json DescribeJob(const TrainingJob& job, const nlohmann::json& parameters,
                            const std::map<std::string, std::string>& environment) {
   const TrainingSetFile& set = job.training_set;
-  nlohmann::json names = nlohmann::json::array();  // values may be secrets: names alone are told
+  nlohmann::json names = nlohmann::json::array();  // values may be secrets: only names are recorded
   for (const auto& [name, value] : environment) names.push_back(name);
   return {{"schema_version", kJobSchemaVersion},
           {"model", job.definition.name},
@@ -100,8 +100,8 @@ Result<nlohmann::json> ReadReport(platform::ObjectStore& store, const std::strin
   return report;
 }
 
-// The environment as the command's side wrote it, with what we know ourselves: a command that never
-// calls current_job still has its interpreter, its packages and its script recorded.
+// The environment as the command's side wrote it, completed with what we know: so interpreter,
+// packages and script are recorded even if the command never calls current_job.
 nlohmann::json RecordedEnvironment(platform::ObjectStore& store, const TrainingJob& job,
                                    const nlohmann::json& asked,
                                    const std::map<std::string, std::string>& scripts,
@@ -128,8 +128,8 @@ nlohmann::json RecordedEnvironment(platform::ObjectStore& store, const TrainingJ
   return environment;
 }
 
-// What the interpreter is and where it looks for packages, before any script of the project could
-// change that. An object without "folders" where it could not be asked.
+// The interpreter's version and package folders, found before any script of the project could
+// change them. An object without "folders" if it could not be found.
 nlohmann::json AskInterpreter(platform::ObjectStore& store, const std::string& python,
                               const std::string& folder,
                               const std::map<std::string, std::string>& variables,
@@ -161,7 +161,7 @@ with open(sys.argv[1], "w") as file:
   return nlohmann::json::object();
 }
 
-// What the command's processes told that they opened, against what it was given.
+// Compares what the command's processes opened with what the job was given.
 nlohmann::json JudgeOpened(platform::ObjectStore& store, const TrainingJob& job,
                            const std::string& told, const nlohmann::json& asked) {
   Given given;
@@ -187,7 +187,7 @@ nlohmann::json JudgeOpened(platform::ObjectStore& store, const TrainingJob& job,
   return judged;
 }
 
-// Digests of those words of the command that name files of the project, taken before it runs.
+// Digests, taken before the run, of those words of the command that name files of the project.
 Result<std::map<std::string, std::string>> HashScripts(const TrainingJob& job) {
   std::map<std::string, std::string> scripts;
   for (const std::string& word : job.definition.command) {
@@ -202,7 +202,7 @@ Result<std::map<std::string, std::string>> HashScripts(const TrainingJob& job) {
 
 Status JudgeExit(const TrainingJob& job, const platform::ChildExit& exit) {
   if (exit.ok()) return Status();
-  // What came before was shown as it was printed, and is in the log.
+  // Earlier lines were shown when they were printed, and are in the log.
   std::string said;
   for (const std::string& line : exit.last_lines) {
     if (!Trim(line).empty()) said = ": " + EscapeControl(Trim(line));
@@ -226,7 +226,7 @@ Result<std::string> ResolvePython(const std::string& choice) {
         .WithError("WH5007")
         .WithHint("set WEIRHOUSE_PYTHON to an interpreter that has pyarrow and weirhouse");
   }
-  return Absolute(path);  // not resolved: a link is what makes a virtual environment
+  return Absolute(path);  // not resolved: the link identifies a virtual environment
 }
 
 Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bounds,
@@ -316,7 +316,8 @@ Digest ModelDigest(const std::vector<Artifact>& artifacts) {
 }
 
 namespace {
-// The command as it is started: its interpreter, its variables, its limits, and who tells of it.
+// The command as it is started: interpreter, variables, limits, and the library that reports opened
+// files.
 platform::ChildCommand CommandOf(const TrainingJob& job, const std::string& job_folder,
                                  const std::string& python) {
   platform::ChildCommand command;
@@ -362,7 +363,7 @@ Result<TrainingOutcome> RunTraining(platform::ObjectStore& store, const Training
   platform::ChildCommand command = CommandOf(job, job_folder, python);
   const auto variables = command.environment;
 
-  // First of all: by job.json a folder is known as ours.
+  // Written first: job.json identifies the folder as ours.
   const std::string description =
       DescribeJob(job, parameters, variables)
           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -1,8 +1,8 @@
 // Trains a model by running the user's own command as a capped child.
 //
-// The job folder is the whole contract between the two sides:
+// The job folder is the whole interface between the two sides:
 //   job.json          model, params, where the training set lies and what its columns mean
-//   model/            what the command leaves here are the model's artifacts
+//   model/            files that the command leaves here are the model's artifacts
 //   metrics.json      written by the command's side (weirhouse.current_job) at its exit
 //   environment.json  python, packages, variables and scripts, written there too
 //   interpreter.json  what its Python is, and has installed, asked before it runs
@@ -28,8 +28,8 @@
 
 namespace weirhouse::model {
 
-// The interpreter for every "python" a project names: `choice` if given, else WEIRHOUSE_PYTHON,
-// else python3, as an absolute path.
+// The interpreter for every "python" in a project, as an absolute path: `choice` if given, else
+// WEIRHOUSE_PYTHON, else python3.
 //   kInvalidInput  there is no such program (WH5007)
 Result<std::string> ResolvePython(const std::string& choice = "");
 
@@ -49,14 +49,15 @@ struct TrainingJob {
   nlohmann::json parameters;  // an object; null = those of the definition
   std::string output_folder;  // the job folder; absent, empty, or one left by an earlier attempt
   std::string python;         // as ResolvePython's `choice`
-  std::map<std::string, std::string> environment;             // variables beside ChildEnvironment's
+  std::map<std::string, std::string> environment;  // variables in addition to ChildEnvironment's
   std::chrono::milliseconds timeout = std::chrono::hours(6);  // a night's training; 0 = none
   std::int64_t rss_bytes_max = 0;                             // 0 = not watched
-  std::function<void(std::string_view line)> on_line;         // what the command prints
+  std::function<void(std::string_view line)>
+      on_line;                         // called with each line that the command prints
   std::set<std::string> code;          // files of the project that are its code, relative
-  std::vector<std::string> inputs;     // that its model declares
-  int processors_max = 0;              // 0 = all that we may use
-  std::function<bool()> told_to_stop;  // then the command is killed
+  std::vector<std::string> inputs;     // inputs that the model declares
+  int processors_max = 0;              // 0 = all available
+  std::function<bool()> told_to_stop;  // polled; true kills the command
 };
 
 struct Artifact {
@@ -76,27 +77,29 @@ struct TrainingOutcome {
   platform::ChildExit exit;
 };
 
-// Runs the command and judges what it left. The artifacts are durable when it returns OK.
-//   kInvalidInput  the command failed (WH5002), ran too long (WH5003), left no or unusable
-//   artifacts
-//                  (WH5004) or unreadable metrics (WH5006), or could not be started (WH5007)
-//   kInvalidInput  a declared input is not there (WH5028); kConflict if it changed meanwhile
-//   (WH5026) kGateFailed    a metric is outside its bounds, or was not reported (WH5005); the job
-//   folder
-//                  stays as it is
-//   kUnavailable   disk full, no process to be had
+// Runs the command and judges its results. The artifacts are durable when it returns OK.
+//   kInvalidInput  the command failed (WH5002), ran too long (WH5003), left no artifacts or
+//   unusable
+//                  ones (WH5004) or unreadable metrics (WH5006), or could not be started (WH5007);
+//                  a
+//                  declared input does not exist (WH5028)
+//   kConflict      a declared input changed meanwhile (WH5026)
+//   kGateFailed    a metric is outside its bounds, or was not reported (WH5005); the job folder is
+//                  kept
+//   kUnavailable   the disk is full, or no process can be started
 Result<TrainingOutcome> RunTraining(platform::ObjectStore& store, const TrainingJob& job);
 
-// OK, or kGateFailed (WH5005) with every bound that does not hold. A metric that is missing or not
-// a finite number holds no bound.
+// OK, or kGateFailed (WH5005) with every bound that is violated. A metric that is missing or not a
+// finite number violates its bound.
 Status JudgeMetrics(const std::string& model, const std::vector<MetricBound>& bounds,
                     const std::map<std::string, double>& metrics);
 
-// metrics.json of a job folder; also after a kGateFailed. Values that are not finite are left out.
+// Reads metrics.json of a job folder, also after a kGateFailed. Values that are not finite are left
+// out.
 Result<std::map<std::string, double>> ReadMetrics(platform::ObjectStore& store,
                                                   const std::string& job_folder);
 
-// Every file below `folder`, hashed, sorted by name. Links and special files are refused (WH5004).
+// Every file below `folder`, hashed, sorted by name. Refuses links and special files (WH5004).
 Result<std::vector<Artifact>> ListArtifacts(const std::string& folder);
 
 // SHA-256 over (name, digest) of each artifact, sorted by name: equal folders, equal digest.

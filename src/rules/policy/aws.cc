@@ -36,7 +36,7 @@ Status Check(const AwsOptions& options) {
     return Refused(fmt::format("no S3 bucket has the name \"{}\"", EscapeControl(options.bucket)),
                    "--bucket NAME: 3 to 63 small letters, digits, dots and hyphens");
   }
-  // A wildcard or a variable in a prefix would give away more than was meant.
+  // A wildcard or a variable in a prefix would grant more than was meant.
   if (!IsMadeOf(options.prefix, std::string(kCapitals) + "/._-=")) {
     return Refused(fmt::format("a prefix cannot be \"{}\"", EscapeControl(options.prefix)),
                    "--prefix: letters, digits, \"/\", \".\", \"_\", \"-\" and \"=\"");
@@ -72,7 +72,7 @@ class Writer {
                             {"Action", {"s3:PutObject", "s3:AbortMultipartUpload"}},
                             {"Resource", Objects(folder)}});
       if (role == Role::kMaintainer || role == Role::kAdmin) {
-        // Expired and orphaned files; a version that is gone for good needs the bucket's owner.
+        // Removes expired and orphaned files; only the bucket's owner can delete versions for good.
         statements.push_back({{"Sid", "RemoveObjects"},
                               {"Effect", "Allow"},
                               {"Action", {"s3:DeleteObject"}},
@@ -102,7 +102,7 @@ class Writer {
   }
 
  private:
-  // Layers of the project are written by the project, which works as an admin.
+  // The project itself writes its layers, and works as an admin.
   static bool Writes(Role role, bool foreign) {
     if (role == Role::kAdmin) return true;
     return foreign && role != Role::kReader;
@@ -128,8 +128,8 @@ class Writer {
     return statements;
   }
 
-  // Objects are made, never replaced: each request that makes one carries `If-None-Match: *`. Parts
-  // of an upload make none, and take no such header.
+  // Objects are created, never replaced: each request that creates one carries `If-None-Match: *`.
+  // Parts of an upload create none and carry no such header.
   std::vector<json> PutsIfAbsent(std::string_view folder) const {
     return {{{"Sid", "PutIfAbsent"},
              {"Effect", "Allow"},

@@ -18,8 +18,8 @@ using iceberg::SnapshotRef;
 using iceberg::TableMetadata;
 
 // What a staging area holds back lies in properties "weirhouse.staged.r12.<what>", which
-// work/foreign/staging_area.h writes: "schema" is the schema id to come, "set.<key>" a property to
-// come.
+// work/foreign/staging_area.h writes: "schema" is the staged schema id, "set.<key>" a staged
+// property.
 constexpr std::string_view kStagedProperties = "weirhouse.staged.";
 constexpr std::string_view kStagingRefs = "staging-r";
 
@@ -51,7 +51,7 @@ Status Contradiction(const ProposedCommit& commit, std::string what) {
       .WithHint("nothing was committed; load the table again and retry");
 }
 
-// The table as it will be once what the staging area holds back is published.
+// The table as it will be once the staging area is published.
 TableMetadata AsPublished(const TableMetadata& table, RunId run) {
   TableMetadata published = table;
   const std::string prefix = fmt::format("{}{}.", kStagedProperties, ToString(run));
@@ -78,7 +78,7 @@ class CommitJudge {
         guard_(warehouse),
         layer_(commit.rules.layer),
         powers_(PowersOver(*commit.who, commit.rules.layer)),
-        // No rules but those of locations.
+        // No rules except those on locations.
         free_(layer_ == Layer::kOpen && powers_.maintains) {}
 
   Result<Judgement> Run() {
@@ -110,7 +110,7 @@ class CommitJudge {
         .WithHint(std::move(hint));
   }
 
-  // ---- Everything but rows
+  // ---- Everything except rows
   Status CheckTable() {
     const TableMetadata* before = commit_.before;
     judgement_.schema_changed =
@@ -137,7 +137,7 @@ class CommitJudge {
     return CheckSchema(before, after_, commit_.rules);
   }
 
-  // Through a staging area: nothing that readers see may move.
+  // Through a staging area nothing may change that readers see.
   Status CheckStagedAlone(const TableMetadata& before) const {
     if (before.current_schema_id != after_.current_schema_id ||
         before.default_spec_id != after_.default_spec_id ||
@@ -189,7 +189,7 @@ class CommitJudge {
     }
     WEIRHOUSE_TRY(places_, guard_.PlacesOf(*next));
     if (commit_.before != nullptr) {
-      // Files that a client wrote before a property changed are still where it said.
+      // Files that a client wrote before a property changed are still in the former place.
       WEIRHOUSE_TRY(const Places old, guard_.PlacesOf(*commit_.before));
       places_.insert(places_.end(), old.begin(), old.end());
     }
@@ -218,7 +218,7 @@ class CommitJudge {
     return Status::Ok();
   }
 
-  // ---- Snapshots that were there
+  // ---- Snapshots that existed before
   Status CheckSnapshots() const {
     if (commit_.before == nullptr) return Status::Ok();
     const auto& old = commit_.before->snapshots;
@@ -402,7 +402,7 @@ class CommitJudge {
                      "role");
   }
 
-  // Whether `ancestor` is `head` or in its chain of parents.
+  // Whether `ancestor` is `head` or one of its ancestors.
   bool IsAncestor(const Snapshot& ancestor, const Snapshot& head) const {
     const Snapshot* at = &head;
     const std::size_t steps_max =
@@ -445,7 +445,7 @@ Result<Judgement> Judge(platform::ObjectStore& store, const Warehouse& warehouse
   WEIRHOUSE_CHECK(commit.after != nullptr);
   if (commit.who == nullptr) {
     return Status(Code::kPermissionDenied,
-                  fmt::format("nobody asks for this commit: table \"{}\"", commit.table))
+                  fmt::format("the commit has no principal: table \"{}\"", commit.table))
         .WithError("WH7070")
         .WithHint("send a token: Authorization: Bearer wh_…");
   }

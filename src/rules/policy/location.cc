@@ -17,9 +17,8 @@ namespace {
 
 constexpr std::size_t kPathBytesMax = 4096;  // the kernel's PATH_MAX
 
-// Iceberg's compatibility kit names places outside any warehouse, and data files that nobody wrote.
-// Test builds can be told to let them pass, so that the protocol behind them is tested all the
-// same.
+// Iceberg's compatibility kit names places outside any warehouse, and data files that do not exist.
+// Test builds can let them pass, so that the protocol behind them is tested anyway.
 bool AnyLocation() { return Planted("any_location"); }
 
 Status Escapes(std::string_view path, std::string_view why, std::string hint) {
@@ -28,8 +27,8 @@ Status Escapes(std::string_view path, std::string_view why, std::string hint) {
       .WithHint(std::move(hint));
 }
 
-// Some clients decode %XX, some do not: a name that climbs in either reading is refused. (A "/" in
-// a partition's value rightly comes as %2F.)
+// Some clients decode %XX, others do not: a name that climbs in either reading is refused. (A "/"
+// in a partition's value is correctly written as %2F.)
 bool Climbs(std::string_view name) {
   std::string decoded;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -48,9 +47,10 @@ bool Climbs(std::string_view name) {
   return decoded.find('\0') != std::string::npos;
 }
 
-// Names of an absolute path, "." and empty ones left out; absent if it is not absolute or climbs.
+// The names of an absolute path, without "." and empty ones; absent if it is not absolute or
+// climbs.
 std::optional<std::vector<std::string_view>> NamesOf(std::string_view path) {
-  // The scheme goes; ".." stays, and is refused: which folder it climbs out of depends on links.
+  // Drops the scheme. ".." is refused, because links decide which folder it leaves.
   if (path.starts_with("file:")) {
     path.remove_prefix(5);
     if (path.starts_with("//") && !path.starts_with("///")) return std::nullopt;  // of a host
@@ -137,7 +137,7 @@ Result<std::string> PathGuard::Inside(std::string_view path) {
   return Escapes(path, "a location lies outside the warehouse", hint);
 }
 
-// Refuses links on the way, as far as the path exists.
+// Refuses links on the path, as far as it exists.
 Status PathGuard::Walk(const std::string& relative, std::string_view path) {
   std::size_t end = 0;
   while (end != std::string::npos) {

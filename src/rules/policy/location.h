@@ -1,4 +1,4 @@
-// Paths judged by what they really name.
+// Checks paths by what they really name.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@
 
 namespace weirhouse::policy {
 
-// Places of one table, relative to the warehouse: its location and what its properties name.
+// The places of one table, relative to the warehouse: its location and those that its properties
+// name.
 using Places = std::vector<std::string>;
 
-// Looks paths up below the warehouse, each folder once. Threads: one.
+// Looks up paths below the warehouse, each folder once. Threads: one.
 class PathGuard {
  public:
   explicit PathGuard(const Warehouse& warehouse);
@@ -23,21 +24,21 @@ class PathGuard {
   // The path relative to the warehouse, "processed/flight/data/a.parquet"; empty for its root.
   //   kPermissionDenied  WH7071: outside, climbs, or passes a symbolic link
   Result<std::string> Inside(std::string_view path);
-  // The same by the text alone, for paths that were judged when they came; empty if outside.
+  // The same from the text alone, for paths that were checked when they came; empty if outside.
   std::string ByName(std::string_view path) const;
-  // A file of a table: inside one of its places, there, whole, and not a link or a device.
-  // `size_bytes` -1: not known.
+  // Checks a file of a table: it is inside one of the table's places, exists, has its size, and is
+  // not a link or a device. `size_bytes` -1: unknown.
   //   kPermissionDenied  WH7071
   //   kInvalidInput      WH7078: it is not there, or of another size
   Status CheckFile(std::string_view what, const std::string& path, std::int64_t size_bytes,
                    const Places& places);
-  // Where a table's files may lie.
+  // The places where a table's files may lie.
   Result<Places> PlacesOf(const iceberg::TableMetadata& metadata);
 
  private:
   Status Walk(const std::string& relative, std::string_view path);
 
-  std::vector<std::string> roots_;  // as it is named, and as it really is
+  std::vector<std::string> roots_;  // as named, and with links resolved
   std::set<std::string, std::less<>> walked_;
 };
 

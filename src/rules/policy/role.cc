@@ -26,7 +26,7 @@ bool IsBelow(std::string_view name, std::string_view scope) {
          (name.size() > scope.size() && name.starts_with(scope) && name[scope.size()] == '.');
 }
 
-// Whether `role` may do `action` somewhere.
+// Whether `role` may do `action` anywhere.
 bool RoleMay(Role role, Action action) {
   if (role == Role::kAdmin || action == Action::kRead) return true;
   switch (action) {
@@ -60,7 +60,7 @@ std::string ScopesOf(const Principal& who) {
   return who.scopes.empty() ? "nothing" : Join(who.scopes, ", ");
 }
 
-// A namespace above a scope can be seen, so that clients find their way down.
+// Namespaces above a scope are visible, so that clients can find their way down.
 bool SeesOnTheWay(const Principal& who, std::string_view name) {
   const auto leads_to = [&](std::string_view below) { return IsBelow(below, name); };
   return std::any_of(who.scopes.begin(), who.scopes.end(), leads_to) ||
@@ -94,7 +94,7 @@ Status LayerAllows(Action action, std::string_view name) {
   const Layer layer = LayerOf(name);
   if (layer == Layer::kFeature || layer == Layer::kSystem) {
     return OfTheProject(
-        fmt::format("only the project itself writes to namespace \"{}\"; nobody else may {}",
+        fmt::format("only the project itself writes to namespace \"{}\"; no one else may {}",
                     NamespaceView(name).first(), ActionName(action)),
         name, "read it, or write to a table of your own in another namespace");
   }
@@ -110,9 +110,9 @@ Status LayerAllows(Action action, std::string_view name) {
       action == Action::kCommit) {
     return Status::Ok();
   }
-  return Status(
-             Code::kPermissionDenied,
-             fmt::format("raw keeps what arrived: nobody may {}: \"{}\"", ActionName(action), name))
+  return Status(Code::kPermissionDenied,
+                fmt::format("raw keeps what arrived, so no one may {}: \"{}\"", ActionName(action),
+                            name))
       .WithError("WH7072")
       .WithHint(
           "leave raw as it is and correct the data in a processed table; a mistaken raw table "
@@ -227,7 +227,7 @@ Status MayAct(const Principal& who, Action action, std::string_view name, const 
   WEIRHOUSE_TRY_STATUS(LayerAllows(action, name));
   if (rules == nullptr || rules->made_by.empty()) return Status::Ok();
   return OfTheProject(
-      fmt::format("{} makes this table; nobody else may {}", rules->made_by, ActionName(action)),
+      fmt::format("{} makes this table; no one else may {}", rules->made_by, ActionName(action)),
       name,
       fmt::format("change {} and run `wh run`, or write to a table of your own", rules->made_by));
 }

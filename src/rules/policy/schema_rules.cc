@@ -32,7 +32,7 @@ bool Fits(const contract::ContractField& field, const Type& type) {
   const bool whole = type.IsOneOf({TypeKind::kInt, TypeKind::kLong});
   const bool decimal = type.kind() == TypeKind::kDecimal;
   if (field.decimal) {
-    // A double would have lost digits before anybody could judge them.
+    // A double would have lost digits before they could be judged.
     return whole || (decimal && type.scale() == field.decimal->scale);
   }
   const LogicalType wanted = field.type;
@@ -54,7 +54,7 @@ bool Fits(const contract::ContractField& field, const Type& type) {
   return false;
 }
 
-// For people: of a nested type the word alone.
+// For people; for a nested type only the word.
 std::string TypeText(const Type& type) {
   switch (type.kind()) {
     case TypeKind::kStruct:
@@ -116,7 +116,7 @@ class SchemaComparison {
         .WithHint(std::move(hint));
   }
 
-  // A contract whose major version was raised has announced breaks: those that it asks for pass.
+  // A contract with a raised major version has announced breaks: those that it requires pass.
   const contract::Contract* Announced() const {
     const contract::Contract* contract = rules_.contract;
     return contract != nullptr && contract->version().major >= 2 ? contract : nullptr;
@@ -195,7 +195,7 @@ class SchemaComparison {
   Status CheckNew(const iceberg::Field& field, const std::string& path) const {
     const std::string name = path + field.name;
     if (const auto it = known_.find(field.id); it != known_.end()) {
-      // A column may come back as it was; another one under its id would read its old values.
+      // A column may come back unchanged; another one under its id would read its old values.
       const bool same = it->second.name == field.name && it->second.type == field.type;
       if (!same) {
         return Break(fmt::format("new column \"{}\" has id {}, which was column \"{}\"", name,

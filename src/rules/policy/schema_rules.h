@@ -1,4 +1,4 @@
-// How the schema of a table that people build on may change. Pure.
+// How the schema of a table may change. Pure.
 #pragma once
 
 #include "ground/base/status.h"
@@ -6,15 +6,15 @@
 
 namespace weirhouse::policy {
 
-// The current schema of `after` beside that of `before` (nullptr: the table is new), compared by
-// field id, and beside the contract, if the table has one. Additive: a new optional field, int →
-// long, float → double, a wider decimal of equal scale, doc, order; in format version 3 also date →
-// timestamp. A contract of a later major version may ask for more.
-//   kPermissionDenied  WH7073, with the way out
+// Compares the current schema of `after` with that of `before` (nullptr: the table is new), by
+// field id, and with the contract, if the table has one. Allowed: a new optional field, int → long,
+// float → double, a wider decimal of equal scale, doc, order; in format version 3 also date →
+// timestamp. A contract of a later major version may require more.
+//   kPermissionDenied  WH7073, with a hint how to proceed
 Status CheckSchema(const iceberg::TableMetadata* before, const iceberg::TableMetadata& after,
                    const TableRules& rules);
 
-// Nulls that the statistics of `file` count in columns which the contract requires.
+// Refuses nulls, counted by the statistics of `file`, in columns that the contract requires.
 //   kPermissionDenied  WH7073
 Status CheckRequiredValues(const iceberg::TableMetadata& after, const contract::Contract& contract,
                            const iceberg::DataFile& file);

@@ -27,7 +27,7 @@ Status ContradictsStep(const ProposedCommit& commit, std::string what) {
       .WithHint("nothing was committed; report it to the makers of the engine that wrote it");
 }
 
-// "removes 2 data files and adds 1 delete file": what a change does beside adding data.
+// "removes 2 data files and adds 1 delete file": what a change does besides adding data.
 std::string WhatItDoes(const SnapshotChange& change) {
   std::vector<std::string> parts;
   const auto add = [&](std::string_view verb, std::size_t count, std::string_view of) {
@@ -61,7 +61,7 @@ Status JudgeReplace(platform::ObjectStore& store, const ProposedCommit& commit,
   if (!change.renumbered.empty() || !change.redescribed.empty()) {
     return rows_change(WhatItDoes(change));
   }
-  if (change.changes_nothing()) return Status::Ok();  // manifests alone
+  if (change.changes_nothing()) return Status::Ok();  // only manifests changed
   if (parent == nullptr) return rows_change("begins a table");
   const bool equality = [&] {
     for (const iceberg::DataFile& file : change.removed_deletes) {
@@ -69,7 +69,7 @@ Status JudgeReplace(platform::ObjectStore& store, const ProposedCommit& commit,
     }
     return false;
   }();
-  // Rows under equality deletes are counted too high; their contents decide below.
+  // Counts of rows under equality deletes are too high; the contents decide below.
   if (!equality && change.rows_before != change.rows_after) {
     return rows_change(fmt::format("has {} rows where there were {}",
                                    WithThousands(change.rows_after),
@@ -80,7 +80,7 @@ Status JudgeReplace(platform::ObjectStore& store, const ProposedCommit& commit,
   return same ? Status::Ok() : rows_change("has rows of other content");
 }
 
-// A row that claims to have been there earlier is missed by all who read what is new.
+// A row that claims to be older would be missed by readers of new rows.
 Status CheckNewNumbers(const ProposedCommit& commit, const iceberg::Snapshot& snapshot,
                        const SnapshotChange& change) {
   if (commit.after->format_version < 2) return Status::Ok();

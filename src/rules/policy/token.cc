@@ -1,5 +1,6 @@
 // Tokens are settings of the catalog (ground/catalog/settings.h): each by its id, the id by the
-// SHA-256 of the secret, and the project's own. A secret is looked up by its SHA-256, so that no comparison can be timed for it.
+// SHA-256 of the secret, and the project's own. A secret is looked up by its SHA-256, so that
+// timing a comparison reveals nothing about it.
 #include "rules/policy/token.h"
 
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ bool IsWord(std::string_view text, std::string_view more) {
   });
 }
 
-// "t12": so that a word after `wh token revoke` is an id or a name, never both.
+// "t12": no name may look like an id, so that the word after `wh token revoke` is not ambiguous.
 bool LooksLikeId(std::string_view text) {
   return text.size() > 1 && text[0] == 't' &&
          std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -151,7 +152,7 @@ Result<Token> FromJson(std::string id, const json& object) {
   }
 }
 
-// A run of its own, so that lineage says who could do what when.
+// A run of its own, so that lineage records who could do what when.
 Result<RunId> PlanTokenRun(catalog::Catalog& catalog, const std::string& what,
                            const std::string& name, const Digest& sha256,
                            catalog::CommitRequest& request) {
@@ -183,7 +184,7 @@ Result<Token> FindByName(catalog::SettingStore& catalog, std::string_view id_or_
   for (const Token& token : tokens) {
     if (token.who.id == id_or_name) return token;
     if (token.who.name != id_or_name) continue;
-    // The live one of that name; two can only be told apart by their ids.
+    // Finds the live token of that name; two such tokens can be told apart only by their ids.
     if (found != nullptr && !found->revoked_at && !token.revoked_at) {
       return RefusedToken(fmt::format("two tokens are named \"{}\"", id_or_name),
                           fmt::format("name one by its id: {} or {}", found->who.id, token.who.id));
@@ -256,7 +257,7 @@ Result<std::string> ReplaceProjectToken(catalog::Catalog& catalog, const std::st
   catalog::CommitRequest request;
   std::string secret = MintProjectToken(random, request);
   const std::string digest = Sha256Of(secret).ToHex();
-  // A run of its own, so that lineage knows when the old token ended.
+  // A run of its own, so that lineage records when the old token ended.
   catalog::RunPlan plan;
   plan.kind = catalog::RunKind::kToken;
   plan.name = digest.substr(0, 8);
@@ -277,7 +278,7 @@ Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::
     return RefusedToken("the project's own token cannot be revoked, only replaced", "wh token new");
   }
   WEIRHOUSE_TRY(Token token, FindByName(catalog, id_or_name));
-  if (token.revoked_at) return Status::Ok();  // it stays as it was first said
+  if (token.revoked_at) return Status::Ok();  // the first revocation stands
   token.revoked_at = clock.Now();
   token.revoke_reason = std::move(reason);
   catalog::CommitRequest request;

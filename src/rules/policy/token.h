@@ -1,4 +1,4 @@
-// Tokens: secrets that stand for a principal. Only their SHA-256 is kept.
+// Tokens: secrets that represent a principal. Only their SHA-256 is stored.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -36,21 +36,22 @@ struct IssuedToken {
   Token token;
   std::string secret;  // shown once: "wh_" and 43 letters of base64url, 256 bits
 };
-// Issues and revokes; each is one commit of layer "maintenance" with its run, so that lineage says
-// who could do what when. Errors: kInvalidInput (WH7090: scope, name), kNotFound (WH7091).
+// Issues and revokes tokens. Each is one commit of layer "maintenance" with its run, so that
+// lineage records who could do what when. Errors: kInvalidInput (WH7090: scope, name), kNotFound
+// (WH7091).
 Result<IssuedToken> IssueToken(catalog::Catalog& catalog, const NewToken& wanted, Random& random,
                                Clock& clock);
-// A new token of the project, the first or one in the place of it: adds its digest to `request`, whose
+// A new token of the project, its first or a replacement: adds its digest to `request`, whose
 // commit makes it the only one, and returns the secret, which looks like that of any other token.
 std::string MintProjectToken(Random& random, catalog::CommitRequest& request);
-// The same as a commit of its own, by `who`. The token that was the project's ends with it.
+// The same in a commit of its own, by `who`. The project's former token ends with it.
 Result<std::string> ReplaceProjectToken(catalog::Catalog& catalog, const std::string& who,
                                         Random& random);
 Status RevokeToken(catalog::Catalog& catalog, std::string_view id_or_name, std::string reason,
                    Clock& clock);
 Result<std::vector<Token>> ListTokens(catalog::SettingStore& catalog);  // oldest first
-// The token whose secret this is, live or not (the caller says "expired" or "revoked"); absent if
-// there is none. The project's own token is an admin's. Constant time in the secret.
+// The token with this secret, live or not (the caller reports "expired" or "revoked"); absent if
+// there is none. The project's own token has the role admin. Constant time in the secret.
 Result<std::optional<Token>> FindToken(catalog::SettingStore& catalog, std::string_view secret);
 //   kPermissionDenied  expired (WH7092), revoked (WH7093)
 Status CheckLive(const Token& token, ProcessTime now);

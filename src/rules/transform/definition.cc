@@ -33,7 +33,7 @@ bool IsPartition(std::string_view text) {
   return IsName(text);
 }
 
-// Reads the header of one file into a definition, collecting every finding.
+// Reads the header of one file into a definition and collects every finding.
 class HeaderReader {
  public:
   HeaderReader(const SqlText& source, TransformDefinition& definition)
@@ -145,9 +145,10 @@ class HeaderReader {
                  "write processed.NAME, NAME of letters, digits and underscores");
     }
     if (IsHistory(value)) {
-      return Add("WH2101", offset, value.size(),
-                 fmt::format("\"{}\": names ending in _history are kept for history tables", value),
-                 "choose another name, and say `history keep` to get a history table");
+      return Add(
+          "WH2101", offset, value.size(),
+          fmt::format("\"{}\": names ending in _history are reserved for history tables", value),
+          "choose another name, and write `history keep` to get a history table");
     }
     definition_.table = {std::string(value), source_.SpanAt(offset, value.size())};
   }
@@ -217,11 +218,11 @@ class HeaderReader {
            "the SELECT says what the columns are");
     if (source_.tokens().empty()) {
       Add("WH2107", source_.text().size(), 1, "the file holds no SELECT",
-          "a table that other engines write says so: mode external; contract NAME");
+          "if other engines write the table, write: mode external; contract NAME");
     }
   }
 
-  // Nothing of ours makes its rows, so nothing may say how they are made.
+  // Other engines make its rows, so the header may not say how they are made.
   void CheckExternal() {
     if (!definition_.contract) {
       Add("WH2101", 0, 1, "the header of an external table lacks \"contract\"",
@@ -230,16 +231,16 @@ class HeaderReader {
     Refuse("order", "other engines decide which row of a key stays, so `order` decides nothing",
            "leave it out");
     Refuse("history", "the history of an external table is not kept",
-           "a table that reads it may say `history keep`");
+           "write `history keep` in a table that reads it");
     if (!source_.tokens().empty()) {
       const Token& first = source_.tokens().front();
       Add("WH2107", first.offset, first.text.size(),
           "an external table has no SELECT: other engines write it",
-          "leave the SQL out, or say mode incremental or full");
+          "leave the SQL out, or write mode incremental or full");
     }
   }
 
-  // A word that does not go with the mode.
+  // Refuses a word that does not fit the mode.
   void Refuse(std::string_view word, std::string message, std::string hint) {
     for (const auto& [seen, span] : places_) {
       if (seen != word) continue;

@@ -4,7 +4,7 @@
 //   -- wh: partition month(arrived_at); mode incremental; history keep     -- a remark
 //   SELECT …
 //
-// A table that other engines write, through the REST catalog, has a header alone; its columns are
+// A table that other engines write, through the REST catalog, has only a header; its columns are
 // those of a contract:
 //
 //   -- wh: table processed.trips; key trip_id; event at; known known_at; partition day(at)
@@ -30,17 +30,17 @@ inline constexpr std::size_t kDefinitionBytesMax = 1 << 20;
 enum class Mode : std::uint8_t {
   kIncremental,
   kFull,
-  kExternal,  // no step of ours writes it
+  kExternal,  // other engines write it
 };
 enum class History : std::uint8_t { kNone, kKeep };
 
-// A name in the header and where it stands.
+// A name in the header and its place.
 struct HeaderName {
   std::string name;
   SourceSpan span;
 };
 
-// A value: parsing reads nothing but the text.
+// A value: parsing needs nothing but the text.
 struct TransformDefinition {
   std::string path;
   std::string text;                   // the whole file; positions in errors refer to it
@@ -53,9 +53,9 @@ struct TransformDefinition {
   std::vector<HeaderName> partition;  // "month(arrived_at)", "origin"
   Mode mode = Mode::kIncremental;
   History history = History::kNone;
-  std::optional<HeaderName> contract;  // mode external: whose columns it has
+  std::optional<HeaderName> contract;  // mode external: the contract of its columns
   std::string owner;
-  // Of what decides the rows: the header in one fixed form (the owner left out) and the SQL's
+  // Over what decides the rows: the header in one canonical form (without the owner) and the SQL's
   // tokens. Blanks, comments and the order of header words do not change it.
   Digest digest;
 
@@ -67,16 +67,17 @@ struct TransformDefinition {
   std::vector<std::string> partition_expressions() const;
 };
 
-// Parses one SQL file; `path` is used in messages only. Every error of the header is reported
-// (WH2101), each with its place.
+// Parses one SQL file; `path` is used in messages only. Reports every error of the header (WH2101)
+// with its place.
 Result<TransformDefinition> ParseTransform(std::string_view text, const std::string& path);
 
-// Tables that the SQL names as schema.table, lower case, sorted, each once. From the tokens alone,
-// so also `processed.x` in a column reference counts; good enough for ordering and for `plan`.
+// Tables that the SQL names as schema.table, in lower case, sorted, each once. Found among the
+// tokens, so `processed.x` in a column reference counts too; good enough for ordering and for
+// `plan`.
 std::vector<std::string> NamedTables(const TransformDefinition& definition);
 
-// Indexes of `definitions` so that each comes after those whose table (or history table) it reads;
-// ties by table name, so that the order is always the same. A cycle is WH2110 and names its
-// members, a table defined twice is WH2101.
+// Indexes of `definitions` in an order in which each comes after those whose table (or history
+// table) it reads; ties by table name, so that the order is always the same. A cycle is WH2110 and
+// names its members; a table defined twice is WH2101.
 Result<std::vector<std::size_t>> OrderTransforms(std::span<const TransformDefinition> definitions);
 }  // namespace weirhouse::transform

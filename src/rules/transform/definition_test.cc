@@ -106,10 +106,10 @@ TEST(Definition, RefusesWhatAnExternalTableCannotHave) {
             "which columns other engines may write\n"
             "WH2101 1:49+5 other engines decide which row of a key stays, so `order` decides "
             "nothing | leave it out\n"
-            "WH2101 2:8+7 the history of an external table is not kept | a table that reads it may "
-            "say `history keep`\n"
+            "WH2101 2:8+7 the history of an external table is not kept | write `history keep` "
+            "in a table that reads it\n"
             "WH2107 3:1+6 an external table has no SELECT: other engines write it | leave the SQL "
-            "out, or say mode incremental or full\n");
+            "out, or write mode incremental or full\n");
   EXPECT_EQ(Findings(ParseTransform("-- wh: table processed.t; key a; contract c\nSELECT 1", "t")),
             "WH2101 1:34+8 only tables of `mode external` take their columns from a contract | the "
             "SELECT says what the columns are\n");

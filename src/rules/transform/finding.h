@@ -1,4 +1,4 @@
-// Findings about SQL files, collected and handed over together.
+// Findings about SQL files, collected and reported together.
 #pragma once
 
 #include <string>
@@ -20,6 +20,6 @@ inline Diagnostic Finding(std::string code, SourceSpan span, std::string message
   return finding;
 }
 
-// One status with all `findings` (at least one), in the order of their places.
+// One status with all `findings` (at least one), sorted by place.
 Status StatusOfFindings(std::vector<Diagnostic> findings, const std::string& path);
 }  // namespace weirhouse::transform

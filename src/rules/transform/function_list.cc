@@ -43,7 +43,8 @@ constexpr std::string_view kTime =
     "to_microseconds to_millennia to_milliseconds to_minutes to_months to_quarters to_seconds "
     "to_timestamp to_weeks to_years try_strptime week weekday weekofyear year yearweek";
 
-// Lists, structs, maps and JSON. list_distinct and its kin are left out: their order is a hash's.
+// Lists, structs, maps and JSON. list_distinct and related functions are left out: their order is
+// that of a hash.
 constexpr std::string_view kNested =
     "apply array_append array_apply array_cat array_concat array_contains array_extract "
     "array_filter array_has array_has_all array_has_any array_indexof array_length array_position "
@@ -64,7 +65,7 @@ constexpr std::string_view kNested =
 
 constexpr std::string_view kRowSets = "unnest unpivot_list generate_subscripts json_each";
 
-// The same whatever the order in which rows come.
+// Aggregates whose result does not depend on the order of rows.
 constexpr std::string_view kAggregates =
     "bit_and bit_or bit_xor bitstring_agg bool_and bool_or count count_if count_star countif max "
     "min "
@@ -78,7 +79,7 @@ constexpr std::string_view kRankings =
     "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank "
     "rank_dense row_number";
 
-// What people reach for, with why it is refused.
+// Functions that people try, with the reason why they are refused.
 struct Refusal {
   std::string_view names;
   std::string_view reason;

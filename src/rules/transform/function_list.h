@@ -1,8 +1,8 @@
-// Which SQL functions a transform may call: those whose result depends on their arguments alone.
-// Gates and feature views go by the same list.
+// The SQL functions that a transform may call: those whose result depends only on their arguments.
+// Gates and feature views use the same list.
 //
-// An allow-list, because DuckDB's own stability flag lets `first`, `any_value`, `age` and sums of
-// floats through.
+// It lists what is allowed, because DuckDB's own stability flag admits `first`, `any_value`, `age`
+// and sums of floats.
 #pragma once
 
 #include <cstdint>
@@ -22,20 +22,19 @@ enum class FunctionKind : std::uint8_t {
   kRanking,           // a window function that needs ORDER BY
   kRunTime,           // run_time(): bound to the run
   kSecret,            // secret('x'): not in transforms yet
-  kFloatAggregate,    // adds floats in the order of rows: refused but where the last bits do not
-                      // count
-  kRefused,           // known to depend on more than its arguments
+  kFloatAggregate,  // adds floats in the order of rows: allowed only if the last bits do not matter
+  kRefused,         // known to depend on more than its arguments
 };
 
 struct FunctionRule {
   FunctionKind kind = FunctionKind::kUnlisted;
-  std::string_view reason;  // of a refused one: why, as "depends on the clock"
+  std::string_view reason;  // of a refused one, such as "depends on the clock"
   std::string_view hint;    // what to write instead; may be empty
 };
 // `name` in lower case, operators as DuckDB names them ("+", "~~").
 FunctionRule RuleOfFunction(std::string_view name);
 
-// Words that SQL reads as a call without parentheses (current_date, …).
+// Words that SQL reads as calls without parentheses (current_date, …).
 bool IsValueFunction(std::string_view name);
 
 // Every name that may be called, sorted; for suggestions.

@@ -1,7 +1,7 @@
-// SQL as a person wrote it: where it stands in its file, and its tokens.
+// SQL as written: its place in the file, and its tokens.
 //
-// DuckDB's syntax tree gives byte offsets of expressions only; keywords,
-// USING columns and the parts of a dotted name are found again among the tokens.
+// DuckDB's syntax tree gives byte offsets only for expressions; keywords, USING columns and the
+// parts of a dotted name are found among the tokens.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +29,11 @@ struct Token {
   std::string Name() const;
 };
 
-// Comments and blanks dropped. Never fails: an unclosed quote ends at the end of the text.
+// Splits `text` into tokens, without comments and blanks. Never fails: an unclosed quote ends at
+// the end of the text.
 std::vector<Token> Tokenize(std::string_view text);
 
-// A text and the place in its file where it begins. A value.
+// A text and its place in the file. A value.
 class SqlText {
  public:
   SqlText(std::string path, std::string text, int line = 1, int column = 1);

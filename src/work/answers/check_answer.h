@@ -1,4 +1,4 @@
-// What was compared, and whether it differs: verify, reproduce, skew.
+// The results of comparisons, and whether they differ: verify, reproduce, skew.
 #pragma once
 
 #include <functional>
@@ -16,11 +16,12 @@ namespace weirhouse::answers {
 
 struct VerifyAnswer {
   lineage::VerifyReport report;
-  bool deep = false;                     // all bytes were hashed again
-  std::vector<std::string> other_lives;  // of the catalog, a line each; see Workspace
+  bool deep = false;  // all bytes were hashed again
+  std::vector<std::string>
+      other_lives;  // catalogs that this one replaced, a line each; see Workspace
   bool same() const { return report.problems.empty(); }
 };
-// The catalog against the disk: see lineage::Verify, also for `progress`.
+// Compares the catalog with the disk: see lineage::Verify, also for `progress`.
 Result<VerifyAnswer> ReadVerify(
     work::Workspace& workspace, bool deep,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);

@@ -1,4 +1,4 @@
-// What the gates are, and what they said.
+// The gates of the project and their verdicts.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct GateRow {
   std::string gate;
   std::string table;
   std::int64_t checks = 0;
-  std::string owner;                           // empty: nobody is named
+  std::string owner;                           // empty: none is named
   std::optional<catalog::VerdictRecord> last;  // absent: it never judged
 };
 // A batch that waits for a decision.
@@ -34,11 +34,11 @@ Result<GatesAnswer> ListGates(work::Workspace& workspace);
 // {"gates": [{gate, table, checks, owner, last_run, batch, state}]}
 nlohmann::json ToJson(const GatesAnswer& answer);
 
-// What the gates said of one run.
+// The gates' verdicts on one run.
 struct RunVerdictsAnswer {
   catalog::Run run;
   std::vector<catalog::VerdictRecord> verdicts;  // at least one, oldest first
-  std::string story;  // of a run that is halted: what of its batch the checks do not see
+  std::string story;  // of a halted run: what happened to its batch that its checks do not see
   bool halted() const { return run.state == catalog::RunState::kHalted; }
 };
 //   kNotFound  no such run, or no gate judged it (WH8037)
@@ -50,15 +50,15 @@ nlohmann::json ToJson(const RunVerdictsAnswer& answer);
 struct VerdictsAnswer {
   std::vector<catalog::VerdictRecord> verdicts;  // newest first
 };
-// Of `gate`, or of all.
-//   kNotFound (WH8037)  nothing was judged by that name, and the project has no such gate
+// Of `gate`, or of all gates.
+//   kNotFound (WH8037)  no verdict has that gate's name, and the project has no such gate
 Result<VerdictsAnswer> ListVerdicts(work::Workspace& workspace,
                                     const std::optional<std::string>& gate, std::int64_t limit);
 // {"verdicts": [{gate, run, batch, state, reasons, override}]}
 nlohmann::json ToJson(const VerdictsAnswer& answer);
 
-// Why a verdict is not "passed": the reasons of its checks, "; " between them; empty if it is.
+// The reasons of a verdict's checks, joined with "; "; empty if the verdict is "passed".
 std::string ReasonsOf(const catalog::VerdictRecord& verdict);
-// Whether a check of a verdict's `checks` calls for a person's eye.
+// Whether a check of a verdict's `checks` is neither passed, skipped nor warming.
 bool IsTrouble(const nlohmann::json& check);
 }  // namespace weirhouse::answers

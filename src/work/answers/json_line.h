@@ -1,4 +1,4 @@
-// JSON as it is sent and printed.
+// JSON in the form in which it is sent and printed. Pure.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,6 +6,7 @@
 
 namespace weirhouse::answers {
 
-// On one line, members by name. Bytes that are not UTF-8 are replaced, so it never fails.
+// JSON on one line, members sorted by name. Bytes that are not UTF-8 are replaced, so it never
+// fails.
 std::string JsonLine(const nlohmann::json& value);
 }  // namespace weirhouse::answers

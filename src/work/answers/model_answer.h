@@ -1,4 +1,4 @@
-// What was trained and on what, and what answers.
+// Models with what they were trained on, training sets, and which model is deployed.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -29,10 +29,10 @@ Result<ModelsAnswer> ListModels(work::Workspace& workspace);
 // {"models": [{model, training_set, metrics, commit, deployed, record}]}
 nlohmann::json ToJson(const ModelsAnswer& answer);
 
-// A training set that was built, or one that is defined and was not.
+// A training set that was built, or one that is defined and not built yet.
 struct TrainingSetRow {
-  std::string training_set;  // "late_v1#1"; a name alone where it was not built
-  nlohmann::json record;     // null where it was not
+  std::string training_set;  // "late_v1#1"; only the name if it was not built
+  nlohmann::json record;     // null if it was not built
   std::optional<CommitSeq> commit;
 
   nlohmann::json rows() const;      // null where it was not built
@@ -46,12 +46,12 @@ Result<TrainingSetsAnswer> ListTrainingSets(work::Workspace& workspace);
 // {"training_sets": [{training_set, rows, features, content, commit, record}]}
 nlohmann::json ToJson(const TrainingSetsAnswer& answer);
 
-// What lineage keeps of one model ("model") or training set ("training_set").
+// The record that lineage keeps of one model ("model") or training set ("training_set").
 struct RecordAnswer {
   std::string kind;
   catalog::Node node;
 };
-//   kNotFound (WH8037)  there is none; the hint names what there is
+//   kNotFound (WH8037)  there is no such record; the hint names those that exist
 Result<RecordAnswer> ReadModel(work::Workspace& workspace, const std::string& id);
 Result<RecordAnswer> ReadTrainingSet(work::Workspace& workspace, const std::string& id);
 // {KIND: {id, commit, record}}

@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kNamespace = "quarantine.";
-// What a list shows. The bytes are not among it.
+// The columns that a list shows; the record's bytes are not among them.
 const std::vector<std::string> kListed = {"object",   "line",   "byte_offset", "byte_length",
                                           "contract", "reason", "violations",  "_record"};
 const std::vector<std::string> kNaming = {"object", "ordinal", "_record"};
@@ -60,8 +60,8 @@ QuarantinedRecord RecordAt(const std::string& source, const arrow::Table& rows, 
   return {source, std::move(object)};
 }
 
-// Rows of earlier releases say in the reason where it was; equal faults are one reason.
-std::string RuleOf(const std::string& reason) {
+// Removes the place, which earlier releases wrote into the reason: equal faults are one reason.
+std::string WithoutPlace(const std::string& reason) {
   for (const std::string_view place : {": byte offset ", ": compressed byte offset "}) {
     const std::size_t at = reason.rfind(place);
     if (at != std::string::npos &&
@@ -79,7 +79,7 @@ void CountReasons(const std::string& source, const arrow::Table& rows, Reasons* 
   for (const auto& chunk : rows.GetColumnByName("reason")->chunks()) {
     const auto& values = static_cast<const arrow::StringArray&>(*chunk);
     for (std::int64_t i = 0; i < values.length(); ++i, ++row) {
-      const std::string rule = RuleOf(values.GetString(i));
+      const std::string rule = WithoutPlace(values.GetString(i));
       QuarantineReasonRow& reason = (*reasons)[rule];
       if (reason.records++ > 0) continue;
       const QuarantinedRecord first = RecordAt(source, rows, row);
@@ -90,7 +90,7 @@ void CountReasons(const std::string& source, const arrow::Table& rows, Reasons* 
   }
 }
 
-// What "weather/311" names: the record of that number, or the object of that name.
+// What "weather/311" names: the record of that number, or else the object of that name.
 struct NamedRecord {
   std::string source;
   std::string object;
@@ -117,7 +117,7 @@ Result<NamedRecord> ParseName(const std::string& id) {
   return named;
 }
 
-// Looks through what names a record, and reads all of the file that holds it.
+// Reads the columns that name a record in all files, and the whole file that holds the record.
 Result<std::optional<QuarantinedRecord>> FindNamed(work::Workspace& workspace,
                                                    const std::string& source,
                                                    const NamedRecord& named) {

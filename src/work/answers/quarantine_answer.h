@@ -1,4 +1,4 @@
-// What the contracts refused, and why.
+// The records that contracts refused, with the reasons.
 #pragma once
 
 #include <cstdint>
@@ -13,35 +13,35 @@
 
 namespace weirhouse::answers {
 
-// One record in quarantine, or an object that is there whole.
+// One record in quarantine, or an object that is in quarantine as a whole.
 struct QuarantinedRecord {
   std::string source;
   nlohmann::json row;  // its columns by name: object, line, byte_offset, reason, violations, …
 
   std::string place() const;                       // "weather/2013-02-12.csv:26"
-  std::string found() const;                       // what the first violation met; may be empty
+  std::string found() const;                       // the value at the first violation; may be empty
   std::optional<std::string> id() const;           // "weather/311"; absent: an object
-  std::string text(const char* column) const;      // empty where it is null
-  nlohmann::json value(const char* column) const;  // null where it is absent
+  std::string text(const char* column) const;      // empty if it is null
+  nlohmann::json value(const char* column) const;  // null if it is absent
 };
 // {record, place, reason, found, contract, byte_offset, byte_length}
 nlohmann::json ToJson(const QuarantinedRecord& record);
 
-// The quarantine of a source, or of all, as it stood when it was opened; read file by file, never
-// all of it. Needs no open project after Open. Memory: one file's rows.
+// The quarantine of one source or of all, as of the call of Open; read one file at a time. After
+// Open it needs no open project. Memory: one file's rows.
 class QuarantineReader {
  public:
-  //   kNotFound (WH8037)  the project has no such source, and nothing of it is in quarantine
+  //   kNotFound (WH8037)  the project has no such source, and none of its records is in quarantine
   static Result<QuarantineReader> Open(work::Workspace& workspace, const std::string& source);
 
   struct Page {
     std::vector<QuarantinedRecord> records;
     std::int64_t left_out = 0;  // of the same file, beyond what was asked for
   };
-  // The first `most` of the next file; absent: there is none.
+  // The first `most` records of the next file; absent after the last file.
   Result<std::optional<Page>> Next(std::int64_t most);
-  // How many records the files hold that Next has not come to, of which no column that is shown is
-  // read.
+  // The number of records in files that Next has not reached. Reads none of the columns that are
+  // shown.
   Result<std::int64_t> CountRest() const;
 
  private:
@@ -59,7 +59,7 @@ struct QuarantineReasonRow {
   std::string reason;
   std::int64_t records = 0;
   std::string first;  // where: "weather/2013-02-12.csv:26"
-  std::string found;  // what it met there; may be empty
+  std::string found;  // the value there; may be empty
 };
 struct QuarantineReasonsAnswer {
   std::vector<QuarantineReasonRow> reasons;  // the most frequent first

@@ -36,7 +36,7 @@ json HexAsJson(std::string_view bytes) { return "0x" + ToHex(bytes); }
 
 json TextAsJson(std::string_view text) { return IsValidUtf8(text) ? json(text) : HexAsJson(text); }
 
-// Bytes that spell a text are shown as that, unless it would read like other bytes.
+// Bytes that are readable text are shown as text, unless they begin like hex digits do here.
 json BytesAsJson(std::string_view bytes) {
   return bytes.starts_with("0x") ? HexAsJson(bytes) : TextAsJson(bytes);
 }
@@ -49,14 +49,14 @@ std::int64_t FloorDivide(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
 }
 
-// Any day that a date of 32 bits or a time of 64 can name: SQL knows some that microseconds do not
-// reach.
+// The date of any day that a 32-bit date or a 64-bit time can hold, which is beyond what
+// microseconds reach.
 std::string TextOfDay(std::int64_t days) {
   const std::int64_t cycles = FloorDivide(days, kCycleDays);
   const std::string day = FormatDate((days - cycles * kCycleDays) * kDayUs);
   const std::size_t year_end = day.find('-');
   const std::int64_t year = std::stoll(day.substr(0, year_end)) + 400 * cycles;
-  // ISO 8601: the year 0 came before the year 1, and has four digits beside a sign.
+  // ISO 8601: the year before 1 is 0; years have four digits and may have a sign.
   return fmt::format("{}{:04}{}", year < 0 ? "-" : "", std::abs(year), day.substr(year_end));
 }
 
@@ -109,11 +109,11 @@ json TimestampAsJson(const arrow::Array& column, std::int64_t row) {
   const std::int64_t days = FloorDivide(value, per_second * 86'400);
   const std::int64_t in_day = value - days * per_second * 86'400;
   const std::string text = TextOfDay(days) + "T" + TextOfTime(in_day, per_second);
-  // A time without zone must not read like one in UTC.
+  // A time without zone gets no Z: it is not in UTC.
   return type.timezone().empty() ? text : text + "Z";
 }
 
-// All digits of the scale: Arrow's own text of a small number has an exponent.
+// All digits of the scale, because Arrow prints small decimals with an exponent.
 std::string DecimalAsText(const arrow::Decimal128Array& column, std::int64_t row) {
   const auto scale = static_cast<std::size_t>(
       std::max(0, static_cast<const arrow::Decimal128Type&>(*column.type()).scale()));
@@ -132,8 +132,8 @@ bool IsWideInteger(const arrow::DataType& type) {
   return decimal.precision() == arrow::Decimal128Type::kMaxPrecision && decimal.scale() == 0;
 }
 
-// The name of each column in a JSON object: its own, or one that no other has.
-std::vector<std::string> KeysOf(const arrow::Table& rows) {
+// The name of each column in a JSON object: its own, or one that no other column has.
+std::vector<std::string> ChooseKeys(const arrow::Table& rows) {
   const std::vector<std::string> names = rows.ColumnNames();
   const std::set<std::string> all(names.begin(), names.end());
   std::set<std::string> taken;
@@ -155,7 +155,7 @@ enum class Members : std::uint8_t { kAsColumns, kByName };
 // Each row as the members of an object, without its braces.
 std::vector<std::string> RowMembers(const arrow::Table& rows, Members order) {
   std::vector<std::string> lines(static_cast<std::size_t>(rows.num_rows()));
-  const std::vector<std::string> keys = KeysOf(rows);
+  const std::vector<std::string> keys = ChooseKeys(rows);
   std::vector<int> numbers(static_cast<std::size_t>(rows.num_columns()));
   std::iota(numbers.begin(), numbers.end(), 0);
   const auto key_of = [&](int number) -> const std::string& {
@@ -240,7 +240,7 @@ json CellAsJson(const arrow::ChunkedArray& column, std::int64_t row) {
 }
 
 std::string RowsAsJson(const arrow::Table& rows) {
-  const std::vector<std::string> keys = KeysOf(rows);
+  const std::vector<std::string> keys = ChooseKeys(rows);
   std::string text = "{\"columns\":[";
   for (int number = 0; number < rows.num_columns(); ++number) {
     const arrow::Field& field = *rows.field(number);

@@ -45,7 +45,7 @@ Result<std::vector<CommittedRun>> CommittedSince(catalog::Catalog& catalog, Comm
     }
     if (!problem.ok()) {
       if (committed.empty()) return problem;
-      break;  // what comes before it is told; the next look tells the problem
+      break;  // the commits before it are returned; the next call reports the problem
     }
     before = entry.seq;
     committed.push_back({std::move(entry), std::move(run).value()});

@@ -1,4 +1,4 @@
-// What was run, newest first; and what was committed, in order.
+// Runs, newest first, and commits, in order.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,11 @@ nlohmann::json ToJson(const RunsAnswer& answer);
 // One commit and the run that made it.
 struct CommittedRun {
   catalog::Catalog::CommitEntry entry;
-  catalog::Run run;  // as it stands now: a run that had halted may have been decided about since
+  catalog::Run run;  // its present state: a halted run may have been decided since
 };
-// Those after `after`, oldest first, at most `limit`; fewer where one cannot be told, kCorruption
-// (WH7008 where a number is missing) once it is the first. Cost: one look-up for each.
+// The commits after `after`, oldest first, at most `limit`. If one of them cannot be read, the
+// answer ends before it; if that is the first, it is an error: kCorruption (WH7008 if a number is
+// missing). Cost: one look-up for each.
 Result<std::vector<CommittedRun>> CommittedSince(catalog::Catalog& catalog, CommitSeq after,
                                                  std::int64_t limit);
 // {commit, run, kind, name, layer, batch, state, committed_at}; the state is that of the commit.

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr int kNumberTooLarge = 406;  // of nlohmann::json::out_of_range
 
-// Hears what a text holds before it becomes values: names that come twice, numbers as spelt.
+// A parser that only looks: for names that come twice, and for numbers as they are written.
 class Look : public json::json_sax_t {
  public:
   explicit Look(SentObject& sent) : sent_(sent) {}
@@ -25,7 +25,7 @@ class Look : public json::json_sax_t {
   bool boolean(bool /*value*/) override { return true; }
   bool string(string_t& /*value*/) override { return true; }
   bool binary(binary_t& /*value*/) override { return true; }
-  // Called for numbers with a sign only: 0 is spelt -0.
+  // Called for numbers with a sign only: 0 is written -0.
   bool number_integer(number_integer_t value) override {
     return Keep(value == 0 ? "-0" : std::to_string(value));
   }

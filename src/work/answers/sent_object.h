@@ -1,4 +1,4 @@
-// A JSON object as a caller sent it: a body over HTTP, the text of `--request`.
+// A JSON object that a caller sent: the body of an HTTP request, or the text of `--request`.
 #pragma once
 
 #include <map>
@@ -14,12 +14,14 @@ using Texts = std::map<std::string, std::string>;
 
 struct SentObject {
   nlohmann::json members = nlohmann::json::object();
-  // Numbers as they are spelt, by name: what JSON makes of them is a double where 64 bits do not
-  // reach or a fraction is written, and no longer says which number was meant.
+  // The numbers as they were written, by name. The JSON library makes doubles of fractions and of
+  // what 64 bits cannot hold, and a double no longer tells which number was meant.
   Texts numbers;
-  std::map<std::string, Texts> inner_numbers;  // of the objects among the members, by their name
+  std::map<std::string, Texts>
+      inner_numbers;  // the same for members that are objects, by their names
 };
-// Errors: kInvalidInput (WH8048: no JSON object, a name twice in one object, a number beyond all
-// doubles). `what` it is, for messages. Pure.
+// Parses `text`, which messages call `what`. Pure.
+//   kInvalidInput (WH8048)  it is not a JSON object, an object has a name twice, or a number is
+//                           beyond all doubles
 Result<SentObject> ParseSent(std::string_view text, std::string_view what);
 }  // namespace weirhouse::answers

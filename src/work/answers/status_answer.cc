@@ -38,7 +38,7 @@ Status ReadBalance(catalog::Catalog& catalog, const std::vector<json>& halted,
   WEIRHOUSE_TRY(const auto states, catalog.RecordStates());
   for (const catalog::RecordStateCount& state : states)
     count(state.source, std::string(catalog::Name(state.state)), state.count);
-  // Quarantine publishes whatever a gate says: behind a halt only the valid records wait.
+  // Quarantine is published whatever a gate says, so only valid records wait behind a halt.
   for (const json& story : halted) {
     for (const json& state : story.value("states", json::array())) {
       if (state.value("state", "") != "quarantined") continue;
@@ -53,8 +53,8 @@ Status ReadBalance(catalog::Catalog& catalog, const std::vector<json>& halted,
   return Status();
 }
 
-// Records of `source` that its own table holds, or another table of its records is counted for, and
-// that a table over a table, or a view, left out.
+// Records of `source` that its own table holds, or that are counted for another table of its
+// records, but that a table over a table, or a view, left out.
 Result<std::int64_t> KeylessFurtherOn(work::Workspace& workspace, const std::string& source) {
   const std::string name = "quarantine." + source;
   const auto& transforms = workspace.project().transforms;
@@ -64,7 +64,7 @@ Result<std::int64_t> KeylessFurtherOn(work::Workspace& workspace, const std::str
   if (owner == transforms.end()) return std::int64_t{0};
   WEIRHOUSE_TRY(const auto table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return std::int64_t{0};
-  // Files in which every other reason comes before this one, or after it, are not opened.
+  // Skips files whose reasons all sort before this range or after it.
   iceberg::ScanOptions options;
   options.columns = {"object", "object_digest", "ordinal", "reason"};
   options.ranges = {{"reason", "WH2112 ", "WH4015!"}};
@@ -82,7 +82,7 @@ Result<std::int64_t> KeylessFurtherOn(work::Workspace& workspace, const std::str
   return records->num_rows();
 }
 
-// Objects of `source` that its contract rejected whole.
+// Objects of `source` that its contract rejected as a whole.
 Result<std::vector<std::string>> RejectedObjects(work::Workspace& workspace,
                                                  const std::string& source) {
   std::vector<std::string> objects;
@@ -105,7 +105,7 @@ Result<std::vector<std::string>> RejectedObjects(work::Workspace& workspace,
   return objects;
 }
 
-// What the engine remembers of the batches that wait for a decision, their stories included.
+// The stored stories of the batches that wait for a decision.
 Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const auto runs,
                 catalog.Runs({std::nullopt, catalog::RunState::kHalted, std::nullopt, 100}));
@@ -120,7 +120,7 @@ Result<std::vector<json>> HaltedStories(catalog::Catalog& catalog) {
   return stories;
 }
 
-// What must agree: a writer may commit between any two reads.
+// Reads what must be of one state: a writer may commit between any two reads.
 Status ReadStanding(catalog::Catalog& catalog, StatusAnswer* answer) {
   return catalog::AtOneMoment(catalog, [&]() -> Status {
     WEIRHOUSE_TRY(answer->commit, catalog.LastSeq());
@@ -138,7 +138,7 @@ Status ReadStanding(catalog::Catalog& catalog, StatusAnswer* answer) {
   });
 }
 
-// Records of `source` of which a view can make no row, by reason.
+// Adds, by reason, the records of `source` that a view can make no row of.
 Status AddLeftOut(work::Workspace& workspace, const std::string& source,
                   std::vector<std::string>* notes) {
   WEIRHOUSE_TRY(const auto table, workspace.FindTable("quarantine." + source));
@@ -164,7 +164,7 @@ Status AddLeftOut(work::Workspace& workspace, const std::string& source,
   return Status();
 }
 
-// What the last batch of each source left to be said of its fields, and of tables that stand still.
+// Remarks of each source's last batch about its fields, and about tables that were not updated.
 Result<std::vector<std::string>> ReadNotes(work::Workspace& workspace) {
   std::vector<std::string> notes;
   for (const work::Source& source : workspace.project().sources) {
@@ -181,7 +181,7 @@ Result<std::vector<std::string>> ReadNotes(work::Workspace& workspace) {
   return notes;
 }
 
-// Runs whose process ended before they published, and of which nothing is left to do.
+// Runs whose process ended before they published, and that have no work left.
 Result<std::int64_t> CountGivenUp(catalog::Catalog& catalog) {
   catalog::RunFilter filter;
   filter.state = catalog::RunState::kFailed;
@@ -192,7 +192,7 @@ Result<std::int64_t> CountGivenUp(catalog::Catalog& catalog) {
   });
 }
 
-// Files that wait are found by the plan; a project whose files would be refused still has a status.
+// The plan finds the files that wait; a project whose files would be refused still has a status.
 Result<Waiting> ReadWaiting(work::Workspace& workspace) {
   Waiting waiting;
   auto plan = work::MakePlan(workspace);
@@ -211,7 +211,7 @@ Result<Waiting> ReadWaiting(work::Workspace& workspace) {
   return waiting;
 }
 
-// What each gate said last; of one that is overdue, that it is.
+// The last verdict of each gate; an overdue check overrides it.
 Result<std::vector<GateState>> ReadGateStates(work::Workspace& workspace,
                                               const std::vector<work::OverdueCheck>& overdue) {
   std::vector<GateState> gates;
@@ -256,7 +256,7 @@ Result<StatusAnswer> ReadStatus(work::Workspace& workspace) {
   WEIRHOUSE_TRY(answer.runs_given_up, CountGivenUp(catalog));
   WEIRHOUSE_TRY(const auto events, catalog.EventCounts());
   answer.events = {events.begin(), events.end()};
-  WEIRHOUSE_TRY(answer.deliveries, work::TellOutbox(workspace));
+  WEIRHOUSE_TRY(answer.deliveries, work::ReadOutboxStory(workspace));
   WEIRHOUSE_TRY(answer.notes, ReadNotes(workspace));
   WEIRHOUSE_TRY(answer.overdue, work::FindOverdue(workspace));
   WEIRHOUSE_TRY(answer.gates, ReadGateStates(workspace, answer.overdue));

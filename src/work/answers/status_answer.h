@@ -1,4 +1,4 @@
-// What became of every record, which tables stand where, what waits and what halts.
+// What became of every record, the current tables, what waits and what is halted.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ namespace weirhouse::answers {
 
 // What the next run would take, and what `apply` would change.
 struct Waiting {
-  std::string refused;  // why the files would be refused: then nothing else of this is known
+  std::string refused;  // why the files would be refused; then the rest is unknown
   std::int64_t objects = 0;
   std::int64_t batches = 0;
   std::size_t changes = 0;
-  std::int64_t being_written = 0;  // landed files that somebody has open for writing
+  std::int64_t being_written = 0;  // landed files that a process has open for writing
   std::optional<work::BehindHalt> behind_halted;
-  std::vector<std::string> views;                    // that do not hold yet what their source did
+  std::vector<std::string> views;                    // views that lag behind their source
   std::map<std::string, std::string> untaken_files;  // path → why
 };
 struct GateState {
@@ -46,18 +46,18 @@ struct StatusAnswer {
   std::string project;
   std::string profile;
   CommitSeq commit;           // the last
-  EventTime now{};            // the project's; EventTime::min(): a replay clock tells none yet
-  bool replay_clock = false;  // else the wall's
+  EventTime now{};            // the project's; EventTime::min(): the replay clock has no time yet
+  bool replay_clock = false;  // else the wall clock
   std::optional<std::string> clock_went_back;
 
   // ---- Records. The first four are of the same committed state.
   std::int64_t objects = 0;
-  std::int64_t records = 0;                         // of all raw objects
-  std::map<std::string, std::int64_t> states;       // of those that were consumed
-  std::int64_t waiting_records = 0;                 // of raw objects that no run has consumed yet
+  std::int64_t records = 0;                    // of all raw objects
+  std::map<std::string, std::int64_t> states;  // of those that were consumed
+  std::int64_t waiting_records = 0;  // records of raw objects that no run has consumed yet
   std::map<std::string, std::int64_t> quarantined;  // by source
-  std::vector<std::string> refused;                 // objects in quarantine whole: "weather/x.csv"
-  bool adds_up() const;                             // waiting and states are all there is
+  std::vector<std::string> refused;  // objects quarantined as a whole: "weather/x.csv"
+  bool adds_up() const;              // waiting records and states sum to all records
 
   std::vector<TableRow> tables;              // of that state too
   std::map<std::string, std::int64_t> runs;  // by state, of that state too
@@ -65,24 +65,24 @@ struct StatusAnswer {
   std::vector<HaltedRun> halted;
   std::map<std::string, std::int64_t> events;  // by state
   work::OutboxStory deliveries;
-  std::vector<std::string> notes;  // what the last batches left to be said, a line each
+  std::vector<std::string> notes;  // remarks of the last batches, a line each
   std::vector<work::OverdueCheck> overdue;
   std::vector<GateState> gates;
   Waiting waiting;
 };
-// Errors: those of the catalog, of tables that cannot be read, and of work::MakePlan but its
-// kContractRefused, which is told as Waiting::refused. Cost: reads the quarantine's reasons and
-// looks at the landing folders.
+// Errors: those of the catalog, of tables that cannot be read, and of work::MakePlan except
+// kContractRefused, which becomes Waiting::refused. Cost: reads the quarantine's reasons and lists
+// the landing folders.
 Result<StatusAnswer> ReadStatus(work::Workspace& workspace);
 // As docs/reference/http.md has it; lists of refused objects are cut at 100.
 nlohmann::json ToJson(const StatusAnswer& answer);
 
-// ---- Parts that other answers have too
+// ---- Parts that other answers contain too
 // {"targets": [{target, pending, given_up}], "pending": [{event, type, subject, target, state,
 // tries, next_try, error}], "given_up": […], "recent": […]}
 nlohmann::json ToJson(const work::OutboxStory& outbox);
 // [{gate, table, owner, check, state, newest, since, max}]
 nlohmann::json ToJson(const std::vector<work::OverdueCheck>& overdue);
-// {run, records}; null: nothing halted
+// {run, records}; null if nothing is halted
 nlohmann::json ToJson(const std::optional<work::BehindHalt>& behind);
 }  // namespace weirhouse::answers

@@ -12,7 +12,7 @@ namespace weirhouse::answers {
 
 struct TraceAnswer {
   lineage::TraceNode root;
-  // A trace that reached bytes which are not what they were is a difference, not an error.
+  // False if the trace met bytes that have changed: that is a difference, not an error.
   bool intact() const { return root.AllIntact(); }
 };
 // `what` and errors as work::Trace.

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kLogBytesOfOne = 64 << 10;
 constexpr std::uintmax_t kLogBytesMax = 8 << 20;
 
-// An anonymous file that holds `bytes`, read from its start: what the command finds as its input.
+// An anonymous file that holds `bytes`, positioned at its start: the command's input.
 class InputFile {
  public:
   explicit InputFile(std::string_view bytes) : file_(memfd_create("event", MFD_CLOEXEC)) {
@@ -45,8 +45,8 @@ class InputFile {
   int error_ = 0;
 };
 
-// What a project's commands write is kept, the newest of it.
-void TurnLog(const std::string& path) {
+// Rotates the log of the project's commands; the newest output is kept.
+void RotateLog(const std::string& path) {
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(path, error);
   if (!error && bytes > kLogBytesMax) std::filesystem::rename(path, path + ".old", error);
@@ -83,7 +83,7 @@ class CommandTarget final : public Target {
     const InputFile input(event);
     if (!input.complete())
       return Status(Code::kUnavailable,
-                    fmt::format("could not hand the event to the command \"{}\": {}",
+                    fmt::format("could not pass the event to the command \"{}\": {}",
                                 options_.argv.front(), std::strerror(input.error())))
           .WithError("WH8010")
           .WithHint("more memory, or more files that may be open (ulimit -n); it is tried again");
@@ -95,7 +95,7 @@ class CommandTarget final : public Target {
     command.environment = platform::ChildEnvironment();
     command.limits.log_bytes_max = kLogBytesOfOne;
     command.log_path = options_.log_path;
-    TurnLog(command.log_path);
+    RotateLog(command.log_path);
     command.descriptors = {{input.file(), 3}};
     WEIRHOUSE_TRY(auto child, platform::ChildProcess::Start(std::move(command)));
     return std::unique_ptr<DeliveryTry>(std::make_unique<CommandTry>(std::move(child)));

@@ -1,4 +1,4 @@
-// Delivers by running a command of the project, which finds the event as its input.
+// Delivers events by running a command of the project, which reads the event from its input.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,10 @@ namespace weirhouse::work {
 struct CommandTargetOptions {
   std::vector<std::string> argv;
   std::string folder;    // where it runs
-  std::string log_path;  // what it writes is appended; the newest 8 MiB are kept twice
+  std::string log_path;  // the command's output is appended; up to two files of 8 MiB are kept
   std::chrono::milliseconds time_limit = std::chrono::seconds(10);
 };
-// Delivered once the command ends with 0. Any other end is tried again: a command says nothing of
-// whether it will do better.
+// Delivered if the command exits with 0. Any other end is tried again: the exit code does not tell
+// whether another try can succeed.
 std::unique_ptr<Target> MakeCommandTarget(CommandTargetOptions options);
 }  // namespace weirhouse::work

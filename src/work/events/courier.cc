@@ -32,11 +32,11 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds kLookEvery{1000};
-// A try that is begun just before the end would be ended before it had a chance.
+// A try that begins less than this before the end would be broken off before it had a chance.
 constexpr milliseconds kChanceLeast{2000};
 constexpr milliseconds kFinishLookEvery{50};
 constexpr milliseconds kAfterThrown{100};
-constexpr std::chrono::seconds kRestMax{60};  // of a target of which no try succeeds
+constexpr std::chrono::seconds kRestMax{60};  // how long a target rests whose tries all fail
 constexpr std::size_t kRunningMax = 16;
 
 nanoseconds Now() { return SystemClock().Monotonic(); }
@@ -44,23 +44,25 @@ nanoseconds Now() { return SystemClock().Monotonic(); }
 struct Running {
   catalog::Delivery delivery;
   std::unique_ptr<DeliveryTry> attempt;
-  nanoseconds ends{0};  // when it is ended at the latest
+  nanoseconds ends{0};  // its deadline
 };
 
 struct Lane {
   Subscriber subscriber;
   std::unique_ptr<Target> target;
   std::optional<Running> running;
-  std::optional<catalog::Delivery> unnoted;  // how a try went; nothing is begun before it is noted
-  nanoseconds due_at{0};                     // nothing of it is due before
-  nanoseconds rests_to{0};                   // after a failure
-  int failures = 0;                          // since the last success
+  std::optional<catalog::Delivery>
+      unnoted;              // an outcome to be recorded; nothing is begun before that
+  nanoseconds due_at{0};    // when its next delivery is due
+  nanoseconds rests_to{0};  // no try before this, after a failure
+  int failures = 0;         // since the last success
   nanoseconds next() const { return std::max(due_at, rests_to); }
 };
 
 }  // namespace
 
-std::unique_ptr<Target> CommandTargetOf(const Workspace& workspace, const Subscriber& subscriber) {
+std::unique_ptr<Target> MakeSubscriberTarget(const Workspace& workspace,
+                                             const Subscriber& subscriber) {
   CommandTargetOptions options;
   options.argv = subscriber.argv;
   options.folder = workspace.project().root;
@@ -68,7 +70,7 @@ std::unique_ptr<Target> CommandTargetOf(const Workspace& workspace, const Subscr
   return MakeCommandTarget(std::move(options));
 }
 
-// Of the thread, but for what is said to be shared.
+// Used by the courier's thread alone, except for what is marked as shared.
 class Courier::Loop {
  public:
   Loop(WithWorkspace with_workspace, Say say, MakeTarget make_target)
@@ -97,29 +99,30 @@ class Courier::Loop {
   bool ended() const { return ended_; }
 
  private:
-  // Nothing may be thrown out of the thread.
+  // Catches everything: the thread must not throw.
   void Run() {
     bool goes_on = true;
     while (goes_on && !stopping_) {
       try {
         goes_on = TakeTurn();
-      } catch (...) {  // no memory even to tell of it, or to wait with
+      } catch (...) {  // no memory even to report it, or to wait
         goes_on = last_ == 0;
         std::this_thread::sleep_for(kAfterThrown);
       }
       RefillMemoryReserve();
     }
-    for (auto& [id, lane] : lanes_) lane.running.reset();  // breaks it off
+    for (auto& [id, lane] : lanes_) lane.running.reset();  // breaks off its try
     ended_ = true;
   }
-  // False once all is done that may be done before the end.
+  // False once all is done that can be done before the end.
   bool TakeTurn() {
-    const bool closing = last_ != 0;  // asked first: what came before that is still seen
+    const bool closing = last_ != 0;  // read first, so that events from before the end are seen
     const Status status = Guarded();
     if (!status.ok()) {
-      Tell("", fmt::format("notifications wait, and are tried again: {}", status.ToString()));
+      Tell("",
+           fmt::format("notifications are delayed and will be tried again: {}", status.ToString()));
     } else if (told_.erase("") > 0 && say_) {
-      say_("notifications go on");
+      say_("notifications are delivered again");
     }
     if (closing && AllQuiet(status)) return false;
     if (status.ok()) {
@@ -139,7 +142,7 @@ class Courier::Loop {
       return StatusOfException();
     }
   }
-  // Nothing runs, and nothing more will be begun.
+  // Nothing runs, and nothing more will begin.
   bool AllQuiet(const Status& status) const {
     if (!status.ok()) return true;
     return std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& entry) {
@@ -150,7 +153,7 @@ class Courier::Loop {
     return !stopping_ && (last_ == 0 || Now() + kChanceLeast <= nanoseconds(last_));
   }
 
-  // Takes note of the tries that have ended, of each whatever becomes of the others.
+  // Records the tries that have ended; a failure with one does not keep the others from it.
   Status Settle(Workspace& workspace) {
     Status first;
     for (auto& [id, lane] : lanes_) {
@@ -174,8 +177,8 @@ class Courier::Loop {
     }
     return Note(workspace, lane);
   }
-  // Writes down how the last try went. Where the catalog cannot be written it is kept, so that it is
-  // not tried again for that.
+  // Records how the last try went. If the catalog cannot be written, the outcome is kept until it
+  // can, so that the delivery is not tried again for that reason.
   static Status Note(Workspace& workspace, Lane& lane) {
     if (!lane.unnoted) return Status();
     WEIRHOUSE_TRY_STATUS(workspace.catalog().NoteDelivery(*lane.unnoted));
@@ -218,12 +221,12 @@ class Courier::Loop {
          fmt::format("not delivered: event {} for {}: {}; it is tried again{}{}", delivery.event,
                      lane.subscriber.name, delivery.error, where.empty() ? "" : ", ", where));
   }
-  // The same trouble of the same target is told once until it is over.
+  // Reports the same trouble of the same target once, until it is over.
   void Tell(const std::string& of, const std::string& line) {
     if (told_.insert(of).second && say_) say_(EscapeControl(line));
   }
 
-  // Books what is new and begins what is due.
+  // Assigns new events to targets and begins what is due.
   Status Look(Workspace& workspace) {
     WEIRHOUSE_TRY_STATUS(TakeTargets(workspace));
     WEIRHOUSE_TRY(const std::size_t routed, RouteOutbox(workspace, subscribers_));
@@ -235,10 +238,10 @@ class Courier::Loop {
     }
     return Status();
   }
-  // The project's targets, when its files have changed.
+  // Reads the project's targets again if its files have changed.
   Status TakeTargets(Workspace& workspace) {
     if (project_ == workspace.shared_project()) return Status();
-    subscribers_ = SubscribersOf(workspace.project());
+    subscribers_ = MakeSubscribers(workspace.project());
     WEIRHOUSE_TRY_STATUS(RouteAnew(workspace, subscribers_));
     for (const Subscriber& subscriber : subscribers_) {
       Lane& lane = lanes_[subscriber.id];
@@ -270,7 +273,7 @@ class Courier::Loop {
       return catalog.NoteDelivery(*due);
     }
     WEIRHOUSE_FAILPOINT("outbox.send.before");
-    auto attempt = lane.target->Begin(CloudEventOf(workspace.project(), *event));
+    auto attempt = lane.target->Begin(MakeCloudEvent(workspace.project(), *event));
     if (!attempt.ok()) {
       Judge(workspace, lane, *std::move(due), RetryAt{attempt.status().message(), {}});
       return Note(workspace, lane);
@@ -281,7 +284,7 @@ class Courier::Loop {
     lane.running->ends = Now() + lane.target->TimeLimit();
     return Status();
   }
-  // Nothing is due: until when. By the clock that does not jump.
+  // Sets when to look again if nothing is due, by the clock that does not jump.
   Status Rest(Workspace& workspace, Lane& lane, ProcessTime now) {
     WEIRHOUSE_TRY(const std::optional<ProcessTime> next,
                   workspace.catalog().NextTry(lane.subscriber.id));
@@ -292,7 +295,7 @@ class Courier::Loop {
     return Status();
   }
 
-  // Until something has ended, is due, or may be new.
+  // Waits until a try has ended, something is due, or something may be new.
   void Wait() {
     std::vector<pollfd> watched{{wake_, POLLIN, 0}};
     nanoseconds until = Now() + kLookEvery;
@@ -308,8 +311,8 @@ class Courier::Loop {
     }
     Poll(watched, until);
   }
-  // The catalog, say, cannot be had: what is due or has ended must not have it asked without a
-  // pause.
+  // Pauses after a failure, such as a catalog that cannot be reached, even if something is due or
+  // has ended.
   void WaitForBetter() {
     std::vector<pollfd> watched{{wake_, POLLIN, 0}};
     Poll(watched, Now() + kLookEvery);

@@ -1,5 +1,5 @@
-// Tells people and programs what happened: runs the commands of alerts and notify rules, beside the
-// pipeline and never in its way.
+// Delivers events to people and programs: runs the commands of alerts and notify rules on a thread
+// of its own, so that the pipeline never waits for them.
 #pragma once
 
 #include <chrono>
@@ -17,40 +17,41 @@ namespace weirhouse::work {
 
 struct Subscriber;
 
-// The command of a subscriber: what a project can name today.
-std::unique_ptr<Target> CommandTargetOf(const Workspace& workspace, const Subscriber& subscriber);
+// The target for a subscriber: its command, which is all that a project can name today.
+std::unique_ptr<Target> MakeSubscriberTarget(const Workspace& workspace,
+                                             const Subscriber& subscriber);
 
-// Runs from its start to its end on a thread of its own. A target (work/events/target.h) gets its
-// events one at a time, the oldest first; targets do not wait for each other. What failed is tried
-// again (work/events/delivery_rule.h), and those behind it go on meanwhile. How far each delivery
-// is stands in the catalog, so nothing is forgotten; a process that dies between a try and its
-// note makes it again: at least once, with the same id. Threads: its functions are called from
-// one thread.
+// Runs from construction to destruction on a thread of its own. A target (work/events/target.h)
+// gets its events one at a time, the oldest first; targets do not wait for each other. A failed
+// delivery is tried again (work/events/delivery_rule.h), and later events go on meanwhile. The
+// catalog holds the state of each delivery, so nothing is forgotten. A process that dies between a
+// try and its record causes another try with the same id: delivery is at least once. Threads: call
+// its functions from one thread.
 class Courier {
  public:
-  // Calls `body` with the project open, and returns what it returns; never for long, so that the
-  // project may be closed and opened between two calls.
+  // Calls `body` with the project open and returns its result. `body` is short, so that the project
+  // may be closed and opened between two calls.
   using Body = std::function<Status(Workspace&)>;
   using WithWorkspace = std::function<Status(const Body&)>;
-  // What goes wrong, and that it goes on, a line each; once, however often it is tried. From the
+  // Reports trouble and its end, a line each; once, however often it is tried. Called from the
   // courier's thread.
   using Say = std::function<void(std::string_view line)>;
-  // How a subscriber is reached; asked anew when the project's files change.
+  // How a subscriber is reached; asked again when the project's files change.
   using MakeTarget = std::function<std::unique_ptr<Target>(const Workspace&, const Subscriber&)>;
 
-  // Null if there is no thread to be had: everything stays for the next process.
+  // Null if no thread can be started: then everything is left for the next process.
   static std::unique_ptr<Courier> Start(WithWorkspace with_workspace, Say say,
-                                        MakeTarget make_target = CommandTargetOf);
-  // Stops at once: tries at hand are broken off, and count as not made.
+                                        MakeTarget make_target = MakeSubscriberTarget);
+  // Stops at once: running tries are broken off and do not count.
   ~Courier();
   Courier(const Courier&) = delete;
   Courier& operator=(const Courier&) = delete;
 
-  // There may be something new. It looks by itself every second.
+  // Tells that there may be new events. It also looks by itself every second.
   void Wake();
-  // Before the process ends: delivers what is due and can be delivered within `bound`; a try that
-  // still runs then is broken off, and has failed. The rest stays for the next process.
-  // `stop` asks whether not to wait any longer.
+  // For the end of the process: delivers what is due and can be delivered within `bound`. A try
+  // that still runs after that is broken off and counts as failed. The rest is left for the next
+  // process. `stop` is polled: true ends the wait.
   void Finish(std::chrono::milliseconds bound, const std::function<bool()>& stop);
 
  private:
@@ -59,7 +60,7 @@ class Courier {
   std::unique_ptr<Loop> loop_;
 };
 
-// What is owed to whom, for `wh status`.
+// The state of deliveries, for `wh status`.
 struct DeliveryStory {
   std::int64_t event = 0;
   std::string type;
@@ -81,6 +82,7 @@ struct OutboxStory {
   std::vector<DeliveryStory> given_up;  // the newest
   std::vector<DeliveryStory> recent;    // the newest of any state
 };
-// Events that nobody has looked at yet count as pending. Cost: O(what is pending or given up).
-Result<OutboxStory> TellOutbox(Workspace& workspace);
+// Events that were not assigned to targets yet count as pending. Cost: O(what is pending or given
+// up).
+Result<OutboxStory> ReadOutboxStory(Workspace& workspace);
 }  // namespace weirhouse::work

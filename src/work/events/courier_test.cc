@@ -26,7 +26,7 @@ class CourierTest : public ShopTest {
               "  - { when: table_committed, table: processed.order, command: [one] }\n"
               "  - { when: table_committed, command: [two] }\n");
     Reopen();
-    for (const Subscriber& subscriber : SubscribersOf(workspace->project()))
+    for (const Subscriber& subscriber : MakeSubscribers(workspace->project()))
       scripts_[subscriber.argv.front()] = std::make_shared<Script>();
     ASSERT_EQ(scripts_.size(), 2u);
   }
@@ -69,7 +69,7 @@ class CourierTest : public ShopTest {
   }
   std::vector<catalog::Delivery> Of(const std::string& command) {
     std::vector<catalog::Delivery> found;
-    for (const Subscriber& subscriber : SubscribersOf(workspace->project())) {
+    for (const Subscriber& subscriber : MakeSubscribers(workspace->project())) {
       if (subscriber.argv.front() != command) continue;
       const auto all = workspace->catalog().Deliveries("", /*newest_first=*/false, 100);
       EXPECT_OK(all.status());

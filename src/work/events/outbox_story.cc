@@ -1,4 +1,4 @@
-// What the outbox holds, told to people.
+// The state of the outbox, for people.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ constexpr std::int64_t kListedMax = 100;
 constexpr std::int64_t kRecentMax = 20;
 constexpr std::int64_t kUnroutedMax = 1000;
 
-using Names = std::map<std::string, std::string>;  // target's id → for people
+using Names = std::map<std::string, std::string>;  // target's id → its name for people
 
 std::string NameOf(const Names& names, const std::string& id) {
   const auto known = names.find(id);
@@ -43,9 +43,9 @@ Result<std::vector<DeliveryStory>> Tell(catalog::Outbox& catalog,
 }
 }  // namespace
 
-Result<OutboxStory> TellOutbox(Workspace& workspace) {
+Result<OutboxStory> ReadOutboxStory(Workspace& workspace) {
   catalog::Catalog& catalog = workspace.catalog();
-  const std::vector<Subscriber> targets = SubscribersOf(workspace.project());
+  const std::vector<Subscriber> targets = MakeSubscribers(workspace.project());
   Names names;
   std::map<std::string, TargetStory> by_target;
   for (const Subscriber& target : targets) {

@@ -67,7 +67,7 @@ std::vector<catalog::Delivery> OwedOf(const catalog::OutboxEvent& event,
 }
 }  // namespace
 
-std::vector<Subscriber> SubscribersOf(const ProjectDefinition& project) {
+std::vector<Subscriber> MakeSubscribers(const ProjectDefinition& project) {
   std::vector<Subscriber> targets;
   int number = 0;
   for (const Alert& alert : project.alerts) {
@@ -94,7 +94,7 @@ bool Wants(const Subscriber& target, const catalog::OutboxEvent& event) {
          std::any_of(target.notifies.begin(), target.notifies.end(), matches);
 }
 
-std::string CloudEventOf(const ProjectDefinition& project, const catalog::OutboxEvent& event) {
+std::string MakeCloudEvent(const ProjectDefinition& project, const catalog::OutboxEvent& event) {
   nlohmann::json data = event.data;
   data["seq"] = event.seq.value();
   const nlohmann::json document = {{"specversion", "1.0"},

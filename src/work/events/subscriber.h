@@ -1,5 +1,5 @@
-// Who is told of what: the project's alerts and notify rules as subscribers that events are owed to,
-// and the deliveries that follow. How one is reached: target.h.
+// Who receives which events: the project's alerts and notify rules as subscribers, and the
+// deliveries that follow. How a subscriber is reached: target.h.
 #pragma once
 
 #include <string>
@@ -12,27 +12,28 @@
 
 namespace weirhouse::work {
 
-// One command and the rules that name it. The same command under several rules is one target: it
+// One command and the rules that name it. The same command under several rules is one target, which
 // gets each event once.
 struct Subscriber {
-  std::string id;  // of the command's words: the same wherever it stands in the project's file
+  std::string
+      id;  // made of the command's words, so it does not depend on the place in the project's file
   std::string
       name;  // for people, without arguments, which may hold secrets: "alert 1 (gate_failed)"
   std::vector<std::string> argv;
   std::vector<Alert> alerts;
   std::vector<Notify> notifies;
 };
-// In the order of the project's file, alerts first.
-std::vector<Subscriber> SubscribersOf(const ProjectDefinition& project);
+// The project's subscribers in the order of its file, alerts first.
+std::vector<Subscriber> MakeSubscribers(const ProjectDefinition& project);
 bool Wants(const Subscriber& target, const catalog::OutboxEvent& event);
 
 // CloudEvents 1.0, structured mode, with an end of line. `id` is the event's number in the catalog:
 // the same at each try, and rising with time.
-std::string CloudEventOf(const ProjectDefinition& project, const catalog::OutboxEvent& event);
+std::string MakeCloudEvent(const ProjectDefinition& project, const catalog::OutboxEvent& event);
 
-// Books who gets the events that nobody looked at yet. The answer: how many events there were.
+// Assigns the new events of the outbox to their targets. Returns the number of events.
 Result<std::size_t> RouteOutbox(Workspace& workspace, const std::vector<Subscriber>& targets);
-// What is pending for commands that the project no longer has goes to those that want it now, so
-// that a command which was corrected gets what the wrong one did not; else it is dropped.
+// Moves pending deliveries of commands that the project no longer has to subscribers that want the
+// event now, so that a corrected command gets what the wrong one did not; drops the rest.
 Status RouteAnew(Workspace& workspace, const std::vector<Subscriber>& targets);
 }  // namespace weirhouse::work

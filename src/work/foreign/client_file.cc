@@ -32,7 +32,7 @@ std::string LocalPathOf(std::string_view path) { return platform::CanonicalPath(
 
 Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::TableMetadata& after,
                                                              const policy::Judgement& judgement) {
-  std::map<std::string, Wanted> told;  // what the evidence says of each path
+  std::map<std::string, Wanted> told;  // what the evidence says about each path
   for (const iceberg::Snapshot& snapshot : after.snapshots) {
     told[snapshot.manifest_list] = {"", catalog::FileKind::kManifestList, -1};
   }
@@ -53,12 +53,12 @@ Result<std::vector<catalog::FileRecord>> ClientFiles::Record(const iceberg::Tabl
     if (const auto found = told.find(named); found != told.end()) {
       file = found->second;
     } else {
-      // Of a snapshot between the old head and the new one: only its name says what it is.
+      // A file of a snapshot between the old head and the new one: only its name tells its kind.
       file.kind =
           named.ends_with(".avro") ? catalog::FileKind::kManifest : catalog::FileKind::kData;
     }
     file.path = LocalPathOf(named);
-    // Iceberg's compatibility kit commits data files that nobody wrote.
+    // Iceberg's compatibility kit commits data files that do not exist.
     if (Planted("any_location") && IsInvented(store_, file.path, file.size_bytes)) continue;
     if (seen.insert(file.path).second) wanted.push_back(std::move(file));
   }
@@ -99,7 +99,7 @@ Status ClientFiles::HashAll(const std::vector<Wanted>& wanted) {
 Result<catalog::FileRecord> ClientFiles::HashOne(const Wanted& wanted) const {
   auto info = store_.Stat(wanted.path);
   if (!info.ok() && info.status().code() == Code::kNotFound) {
-    return BadFile(wanted.path, "it is not there");
+    return BadFile(wanted.path, "it does not exist");
   }
   if (!info.ok()) return info.status();
   if (info->is_folder) return BadFile(wanted.path, "it is a folder");

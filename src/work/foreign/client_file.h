@@ -1,4 +1,4 @@
-// Files that a client wrote before it asked for a commit: hashed for `verify`, made durable by us,
+// Files that a client wrote before it asked for a commit. We hash them for `verify` and fsync them,
 // because clients do neither.
 #pragma once
 
@@ -15,17 +15,17 @@
 
 namespace weirhouse::work {
 
-// The one spelling of a file's path: platform::CanonicalPath.
+// The canonical spelling of a file's path: platform::CanonicalPath.
 std::string LocalPathOf(std::string_view path);
 
-// Remembers what it hashed, so that a second attempt of the same commit reads nothing again.
-// Threads: one; hashes in several.
+// Keeps the records of what it hashed, so that a second attempt of the same commit reads nothing
+// again. Threads: one; hashes in several.
 class ClientFiles {
  public:
   explicit ClientFiles(platform::ObjectStore& store) : store_(store) {}
 
   // Records of the files that `judgement` names, in its order, each once.
-  //   kInvalidInput  WH7104: a file is not there, or has another size than its manifest says
+  //   kInvalidInput  WH7104: a file is missing, or its size is not what its manifest says
   Result<std::vector<catalog::FileRecord>> Record(const iceberg::TableMetadata& after,
                                                   const policy::Judgement& judgement);
 
@@ -37,7 +37,7 @@ class ClientFiles {
   struct Wanted {
     std::string path;
     catalog::FileKind kind = catalog::FileKind::kData;
-    std::int64_t size_bytes = -1;  // as the manifest says; -1: it does not
+    std::int64_t size_bytes = -1;  // as the manifest says; -1: unknown
   };
   Status HashAll(const std::vector<Wanted>& wanted);
   Result<catalog::FileRecord> HashOne(const Wanted& wanted) const;

@@ -60,7 +60,7 @@ Result<std::string> AsJsonLines(const arrow::Table& rows) {
       lines += i == 0 ? '{' : ',';
       lines += Dumped(rows.field(i)->name());
       lines += ':';
-      // A decimal's digits stand there as they are: a JSON number of the library is a double.
+      // A decimal's digits are written as they are: the JSON library would make a double of them.
       const bool is_decimal = column.type_id() == arrow::Type::DECIMAL128 && cell.is_string();
       lines += is_decimal ? cell.get<std::string>() : Dumped(cell);
     }

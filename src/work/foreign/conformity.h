@@ -1,4 +1,4 @@
-// Whether rows that another engine wrote keep a contract.
+// Checks rows that another engine wrote against a contract.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@ class Table;
 
 namespace weirhouse::work {
 
-// Judges `rows` of `table` by the rules that records of a source are judged by: the same code, over
-// the rows as JSON. The verdict's gate is the contract ("contract trips 1.0.0"), one check for each
-// reason found, with the rows it was found in and the first of them.
-// Cost: about that of reading the rows as JSON lines.
+// Judges `rows` of `table` with the rules and the code that judge records of a source, over the
+// rows as JSON. The verdict's gate is the contract ("contract trips 1.0.0"); it has one check for
+// each reason found, with the number of rows and the first of them. Cost: about that of reading the
+// rows as JSON lines.
 Result<catalog::VerdictRecord> JudgeConformity(
     const std::shared_ptr<const contract::Contract>& contract, const std::string& table,
     const arrow::Table& rows, const std::string& batch, EventTime batch_end);

@@ -48,7 +48,7 @@ Status CheckShape(const ForeignCommit& commit) {
 // One table's part of a commit.
 struct ForeignTableChange {
   const ForeignChange* asked = nullptr;
-  std::vector<iceberg::Requirement> requirements;  // as they are meant of the table itself
+  std::vector<iceberg::Requirement> requirements;  // in terms of the table itself
   std::vector<iceberg::Update> updates;            // the same
   iceberg::TablePtr before;                        // nullptr: it is created
   policy::TableRules rules;
@@ -62,7 +62,7 @@ struct ForeignTableChange {
   iceberg::TablePtr after;
 };
 
-// From load to commit, once.
+// One attempt, from load to commit.
 class CommitAttempt {
  public:
   CommitAttempt(Workspace& workspace, const ForeignCommit& commit, ClientFiles& files)
@@ -78,7 +78,7 @@ class CommitAttempt {
       WEIRHOUSE_TRY_STATUS(Load(work_[i]));
     }
     if (commit_.caller.who.staging_area) {
-      // After the pointers: a view that is published meanwhile moves them, and the commit
+      // After the pointers: if the area is published meanwhile, the pointers move and the commit
       // conflicts.
       WEIRHOUSE_TRY(view_, FindStagingArea(workspace_, *commit_.caller.who.staging_area));
       for (const ForeignTableChange& work : work_)
@@ -109,7 +109,7 @@ class CommitAttempt {
 
   Workspace& workspace_;
   const ForeignCommit& commit_;
-  std::optional<StagingArea> view_;  // of a caller with a view
+  std::optional<StagingArea> view_;  // if the caller has one
   ClientFiles& files_;
   ForeignPublication publication_;
   std::vector<ForeignTableChange> work_;
@@ -154,7 +154,7 @@ Status CommitAttempt::Load(ForeignTableChange& work) {
 Status CommitAttempt::Apply(ForeignTableChange& work) {
   const std::string& name = work.asked->table;
   if (view_) {
-    WEIRHOUSE_TRY_STATUS(MapThrough(*view_, *work.before, work.requirements, work.updates));
+    WEIRHOUSE_TRY_STATUS(MapToStaging(*view_, *work.before, work.requirements, work.updates));
   }
   WEIRHOUSE_TRY_STATUS(iceberg::CheckRequirements(work.before.get(), work.requirements));
   WEIRHOUSE_TRY(work.next, iceberg::ApplyUpdates(work.before.get(), name, work.updates,
@@ -174,7 +174,7 @@ Status CommitAttempt::Judge(ForeignTableChange& work) {
     WEIRHOUSE_TRY(
         proposed.other_locations,
         OtherLocations(workspace_, work.asked->table, PlacesOf(workspace_, work.next.metadata)));
-    for (const ForeignTableChange& other : work_) {  // several may be created together
+    for (const ForeignTableChange& other : work_) {  // a commit may create several tables
       if (&other != &work && other.next.changed) {
         proposed.other_locations.push_back(other.next.metadata.location);
       }
@@ -183,7 +183,8 @@ Status CommitAttempt::Judge(ForeignTableChange& work) {
   WEIRHOUSE_TRY(const policy::Judgement judgement,
                 policy::Judge(workspace_.store(), WarehouseOf(workspace_), proposed));
   WEIRHOUSE_TRY(work.client_files, files_.Record(work.next.metadata, judgement));
-  // The judgement points into metadata that moves on when it is staged: all that is kept is copied.
+  // The judgement points into metadata that changes when it is staged, so everything that is kept
+  // is copied.
   work.snapshots = SnapshotsGained(work.before.get(), work.next.metadata, judgement);
   work.described = DescribeChange(judgement, work.updates);
   work.moves_main = MovesMain(judgement);
@@ -210,7 +211,7 @@ Status CommitAttempt::Stage(ForeignTableChange& work) {
   request.snapshots.insert(request.snapshots.end(), work.snapshots.begin(), work.snapshots.end());
   for (const catalog::NodeRef& input : work.inputs) request.lineage.Read(input);
   if (!work.moves_main) return Status();
-  // Those downstream look for commits of the layer they read.
+  // Downstream steps look for commits of the layer they read.
   if (work.rules.layer == policy::Layer::kProcessed) request.layer = catalog::Layer::kProcessed;
   if (work.rules.layer == policy::Layer::kRaw && request.layer == catalog::Layer::kOpen)
     request.layer = catalog::Layer::kRaw;
@@ -220,7 +221,7 @@ Status CommitAttempt::Stage(ForeignTableChange& work) {
 
 iceberg::TablePtr CommitAttempt::AsSeen(const iceberg::TablePtr& table) const {
   if (!view_) return WithoutStaged(table);
-  return std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(*view_, *table));
+  return std::make_shared<const iceberg::TableMetadata>(ShowStagedAsMain(*view_, *table));
 }
 
 std::vector<iceberg::TablePtr> CommitAttempt::Seen() const {
@@ -262,7 +263,7 @@ Result<ForeignAnswer> CommitForeign(Workspace& workspace, const ForeignCommit& c
   WEIRHOUSE_TRY_STATUS(CheckShape(commit));
   ClientFiles files(workspace.store());
   const LakeUse lake;
-  // What was required may hold of the state that another writer left, too.
+  // The requirements may also hold in the state that another writer left.
   return WithRetries(catalog::kWhilePointersMove,
                      [&] { return CommitAttempt(workspace, commit, files).Run(reply); });
 }

@@ -1,7 +1,7 @@
-// Commits that other engines ask for, over the REST catalog: checked, judged, made durable and
-// committed like our own steps, each as a run in lineage.
+// Commits of other engines over the REST catalog: checked, judged, made durable and committed like
+// our own steps, each as a run in lineage.
 //
-// Codes of these functions, for those who turn them into another protocol's words:
+// Error codes of these functions, for callers that translate them into another protocol:
 //   WH7033  kNotFound          no such namespace
 //   WH7101  kNotFound          no such table (or one that the caller may not know of)
 //   WH7102  kConflict          the name is taken: by a table, a view or a namespace
@@ -40,13 +40,13 @@ namespace weirhouse::work {
 // The name is a table's, a view's or a namespace's already.
 inline constexpr Reason kNameTaken{"WH7102"};
 
-// Who asks, with what, and under which key.
+// Who asks, by which engine, and under which idempotency key.
 struct Caller {
   policy::Principal who;
   std::string engine;  // "duckdb 1.5.5", from the user agent; for lineage only
   std::string remote;
-  // The client's idempotency key and the digest of its request; empty: the request has none. The
-  // reply is made by `reply_body` inside the commit, so that it is stored with it.
+  // The client's idempotency key and the digest of its request; empty if the request has none.
+  // `reply_body` makes the reply inside the commit, so that the reply is stored with it.
   std::string idempotency_key;
   std::string request_digest;
 };
@@ -61,16 +61,18 @@ struct ForeignCommit {
   std::vector<ForeignChange> changes;  // several tables: all or none
 };
 struct ForeignAnswer {
-  CommitSeq seq;  // 0: nothing had to be written
+  CommitSeq seq;  // 0: nothing changed
   RunId run;
-  std::vector<iceberg::TablePtr> tables;  // as the caller sees them now, in the order asked
+  std::vector<iceberg::TablePtr>
+      tables;  // as the caller now sees them, in the order of the changes
 };
-// What is stored as the reply; built before the commit, when the new metadata is known.
+// Makes the reply that is stored; called before the commit, when the new metadata is known.
 using ReplyOf = std::function<catalog::StoredReply(const std::vector<iceberg::TablePtr>&)>;
 
-// Threads: any. In one transaction: pointers, lineage (run of kind "foreign": who, engine, what it
-// read where known, every file with its digest), outbox events, the stored reply. Files that the
-// client wrote are fsynced first. A caller with a staging area commits to the view's staging refs.
+// Threads: any. One transaction holds the pointers, lineage (a run of kind "foreign": who, engine,
+// what it read if known, every file with its digest), outbox events and the stored reply. Files
+// that the client wrote are fsynced first. A caller with a staging area commits to the area's
+// staging refs.
 //   kConflict          a requirement does not hold, or another writer won (WH7066, WH7002)
 //   kPermissionDenied  see policy::Judge
 //   kInvalidInput, kNotFound (WH7101 no such table)
@@ -83,7 +85,7 @@ struct ForeignCreate {
   std::string name_space;
   std::string own_name;
   iceberg::WantedTable table;
-  bool stage = false;  // stage-create: answered with metadata, nothing kept but two folders
+  bool stage = false;  // stage-create: returns metadata and keeps nothing but two folders
 };
 Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreate& create,
                                         const ReplyOf& reply = {});
@@ -94,7 +96,7 @@ Result<iceberg::TablePtr> RegisterForeign(Workspace& workspace, const Caller& ca
                                           const ReplyOf& reply = {});
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
                    const std::optional<catalog::StoredReply>& reply = {});
-// A table or, if `kind` says so, a view.
+// Renames a table or, if `kind` says so, a view.
 Status RenameForeign(Workspace& workspace, const Caller& caller, const std::string& name,
                      const std::string& new_name,
                      const std::optional<catalog::StoredReply>& reply = {},
@@ -124,7 +126,7 @@ Status DropView(Workspace& workspace, const Caller& caller, const std::string& n
                 const std::optional<catalog::StoredReply>& reply = {});
 
 // A table as this caller sees it: through a staging area, `main` is the staged snapshot.
-//   kNotFound  WH7101, also where the caller may not read the namespace at all
+//   kNotFound  WH7101: no such table, or the caller may not read its namespace
 Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller,
                                       const std::string& name);
 }  // namespace weirhouse::work

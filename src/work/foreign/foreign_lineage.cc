@@ -27,7 +27,7 @@ std::string OperationOf(const Snapshot& snapshot) {
   return found == snapshot.summary.end() ? "append" : found->second;
 }
 
-// Ids from `head` back to its oldest known ancestor. A chain that comes back to itself ends.
+// Ids from `head` back to its oldest known ancestor. A cyclic chain ends where it closes.
 std::vector<SnapshotId> AncestorsOf(const TableMetadata& table, const Snapshot* head) {
   std::vector<SnapshotId> ids;
   std::set<SnapshotId> seen;
@@ -59,7 +59,7 @@ std::int64_t RowsAdded(const iceberg::SnapshotChange& change) {
   return rows;
 }
 
-// The summary is a claim; where one snapshot is all that the ref gained, the evidence counts.
+// The summary is a claim; if the ref gained only one snapshot, the evidence is used instead.
 void CountByEvidence(const iceberg::SnapshotChange& change, bool alone,
                      catalog::SnapshotRecord& head) {
   head.total_rows = change.rows_after;
@@ -76,7 +76,7 @@ std::vector<catalog::SnapshotRecord> SnapshotsGained(const TableMetadata* before
   std::vector<catalog::SnapshotRecord> records;
   for (const policy::JudgedRef& moved : judgement.refs) {
     if (moved.after == nullptr) continue;
-    // A new branch begins where main stood; what main held is recorded already.
+    // A new branch begins where main was; main's rows are already recorded.
     const Snapshot* from = moved.before;
     if (from == nullptr && moved.ref != "main" && before != nullptr) {
       from = before->current_snapshot();

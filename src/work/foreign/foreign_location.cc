@@ -50,7 +50,7 @@ Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::strin
       continue;
     }
     // It was registered from outside its folder before folders were recorded, and has not changed
-    // since: its metadata tells.
+    // since: its metadata names the folder.
     WEIRHOUSE_TRY(const auto pointer, catalog.FindTable(other.table));
     if (!pointer || pointer->kind != catalog::PointerKind::kTable) continue;
     WEIRHOUSE_TRY(const iceberg::TablePtr table,
@@ -67,7 +67,7 @@ Result<std::string> NewLocation(Workspace& workspace, const std::string& name) {
                   FolderNameOf(std::string_view(name).substr(first.size() + 1)));
   const auto found = workspace.store().Stat(location);
   if (!found.ok() && found.status().code() != Code::kNotFound) return found.status();
-  // A folder that is gone may still be the place of a table whose files are being deleted.
+  // A missing folder may still be the place of a table whose files are being deleted.
   WEIRHOUSE_TRY(const auto others, OtherLocations(workspace, "", {location}));
   if (!found.ok() && others.empty()) return location;
   return fmt::format("{}-{:08x}", location, static_cast<std::uint32_t>(workspace.random().Next()));

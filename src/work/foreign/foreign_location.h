@@ -1,4 +1,4 @@
-// Where tables and views of other engines lie, so that none lies inside another.
+// Where tables and views of other engines lie; none may lie inside another.
 #pragma once
 
 #include <string>
@@ -12,22 +12,22 @@
 
 namespace weirhouse::work {
 
-// The folders that a table or view is to have to itself (catalog::TableChange::places).
+// The folders that a table or view must have to itself (catalog::TableChange::places).
 std::vector<std::string> PlacesOf(const Workspace& workspace,
                                   const iceberg::TableMetadata& metadata);
-// Folders of tables and views other than `name` that lie in one of `places` or around it. What is
-// found free may be taken a moment later: the commit that takes it looks again (WH7002). Cost:
-// O(levels of a path).
+// Folders of tables and views other than `name` that lie in one of `places` or contain it. A free
+// place may be taken a moment later, so the commit checks again (WH7002). Cost: O(levels of a
+// path).
 Result<std::vector<std::string>> OtherLocations(Workspace& workspace, std::string_view name,
                                                 const std::vector<std::string>& places);
 
-// "/lake/a" of "/lake/a/metadata/00001-….metadata.json"; empty if the file lies in no folder of
-// that name.
+// "/lake/a" of "/lake/a/metadata/00001-….metadata.json"; empty if the file lies in no folder
+// `metadata`.
 std::string LocationOfMetadata(std::string_view metadata_location);
 
-// Where a new table or view goes: <lake>/<first level>/<the rest>, with bytes that do not belong
-// into a path written as _xHH; with 8 hexadecimal digits more if that folder is there already or is
-// another table's, as after a drop.
+// The location of a new table or view: <lake>/<first level>/<the rest>. Bytes that a path should
+// not hold are written as _xHH. If that folder exists or belongs to another table, as after a drop,
+// 8 hexadecimal digits are added.
 Result<std::string> NewLocation(Workspace& workspace, const std::string& name);
 
 policy::Warehouse WarehouseOf(const Workspace& workspace);

@@ -21,7 +21,7 @@ Status CheckNameLevel(std::string_view level) {
   } else if (!IsValidUtf8(level)) {
     why = "it is not UTF-8";
   } else if (EscapeControl(level) != level) {
-    why = "it holds a control character";  // or one that turns the reading direction
+    why = "it holds a control character";  // or one that changes the reading direction
   } else if (level.find('.') != std::string_view::npos) {
     why = "it holds a dot, which separates levels here";
   } else {

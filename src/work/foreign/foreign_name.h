@@ -1,4 +1,4 @@
-// Names that other engines give, and what is said when one is not there or taken.
+// Names that other engines give, and the errors if one is missing or taken.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace weirhouse::work {
 
-inline constexpr std::size_t kNameBytesMax = 255;  // of one level; a catalog of pyiceberg's says so
+inline constexpr std::size_t kNameBytesMax =
+    255;  // of one level; the limit of pyiceberg's own catalog
 
 std::string NamespaceOf(std::string_view name);  // "a.b" of "a.b.t"
 // A table's own name or one level of a namespace: not empty, no dot, no control characters, valid
@@ -18,16 +19,16 @@ Status CheckNameLevel(std::string_view level);
 Status CheckTableName(std::string_view name);  // all levels of "a.b.t"
 Status CheckNamespaceName(std::string_view name);
 
-// The wording is that of the clients' own tests, so these begin with a capital.
+// The wording follows the clients' own tests, so these messages begin with a capital.
 Status NoSuchNamespace(std::string_view name);  // WH7033
 Status NoSuchTable(std::string_view name);      // WH7101
 Status NoSuchView(std::string_view name);       // WH7103
-// WH7102. `kind` is what stands there, `wanted` what was to be made.
+// WH7102. `kind` is what has the name, `wanted` what was to be created.
 Status NameTaken(std::string_view name, catalog::PointerKind kind, catalog::PointerKind wanted);
 Status MalformedRequest(std::string what);  // WH7105
 
-// Whether the namespace of a new table exists: kNotFound WH7033.
+// Checks that the namespace of a new table exists: kNotFound WH7033.
 Status CheckNamespaceExists(Workspace& workspace, std::string_view name_space);
-// Whether the name is free: kConflict WH7102.
+// Checks that the name is free: kConflict WH7102.
 Status CheckNameFree(Workspace& workspace, const std::string& name, catalog::PointerKind wanted);
 }  // namespace weirhouse::work

@@ -63,8 +63,8 @@ Status NamespaceNotEmpty(std::string_view name) {
       .WithHint("drop its tables, views and namespaces first");
 }
 
-// What the catalog's refusal is called here.
-Status InOurWords(const Status& status, const catalog::NamespaceChange& change) {
+// The catalog's refusal with the code and words of this room.
+Status TranslateRefusal(const Status& status, const catalog::NamespaceChange& change) {
   const std::string& name = change.wanted.name;
   if (status.Is(catalog::kNoNamespace)) {  // it, or the parent of one that is created
     return NoSuchNamespace(change.what == What::kCreate ? NamespaceOf(name) : name);
@@ -93,6 +93,6 @@ Status ChangeNamespace(Workspace& workspace, const Caller& caller,
   publication.Describe(name, std::nullopt, {{"properties", change.wanted.properties}});
   publication.Identify(workspace.random().Uuid4());
   const auto committed = publication.Commit();
-  return committed.ok() ? Status() : InOurWords(committed.status(), change);
+  return committed.ok() ? Status() : TranslateRefusal(committed.status(), change);
 }
 }  // namespace weirhouse::work

@@ -12,8 +12,8 @@ namespace weirhouse::work {
 namespace {
 constexpr std::size_t kRunNameBytesMax = 200;  // of a transaction over many tables
 
-// A client that writes over a file, or whose disk failed under it, is at fault, not our storage:
-// the same commit would fail for ever, and another file is what helps.
+// A client that overwrites a file, or whose disk failed, is at fault, not our storage: the same
+// commit would always fail, and only another file helps.
 Status FaultOfClient(const Status& failed) {
   if (failed.Is(catalog::kOtherBytes)) {
     return Status(Code::kInvalidInput, failed.message())

@@ -1,4 +1,4 @@
-// A change that another engine asked for, as a run of kind "foreign" and its one commit.
+// A change that another engine asked for, as a run of kind "foreign" with one commit.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,32 +16,31 @@
 
 namespace weirhouse::work {
 
-// The publication of one attempt, whose run follows from who asked for what. What it staged is
-// removed again unless it was committed or may have been; what the client wrote is never touched.
-// Threads: one.
+// The publication of one attempt; who asks and for what identify its run. Removes what it staged,
+// unless that was committed or may have been; never touches what the client wrote. Threads: one.
 class ForeignPublication {
  public:
   // `operation` is a word for people: "commit", "create", "drop".
   ForeignPublication(Workspace& workspace, const Caller& caller, std::string operation);
 
-  // Files that we wrote and no one else names until the commit.
+  // Files that we wrote and that nothing else names before the commit.
   void AddOwnFiles(const std::vector<catalog::FileRecord>& files) {
     publication_.AddOwnFiles(files);
   }
-  // Files of the client, which fsyncs nothing.
+  // Files that the client wrote; it fsyncs nothing.
   void AddClientFiles(const std::vector<catalog::FileRecord>& files) {
     publication_.AddFiles(files);
   }
-  // What the run did to `name`: goes into its lineage record. `base` is the pointer it worked on.
+  // Adds what the run did to `name` to its lineage record. `base` is the pointer it started from.
   void Describe(const std::string& name, const std::optional<std::string>& base,
                 nlohmann::json what);
-  // A step in what makes this change another than all others.
+  // Adds a piece to what identifies this change among all others.
   void Identify(std::string piece) { identity_.push_back(std::move(piece)); }
   catalog::CommitRequest& request() { return publication_.request(); }
 
   // As Publication::Commit.
   //   kInvalidInput WH7104  a file of the client was committed before with other bytes, or an fsync
-  //                         of it failed before: it is not believed twice
+  //                         of it failed before and cannot be relied on
   Result<catalog::CommitAnswer> Commit();
 
  private:

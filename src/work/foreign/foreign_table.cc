@@ -35,7 +35,7 @@ Result<iceberg::WantedTable> Locate(Workspace& workspace, const std::string& nam
   return table;
 }
 
-// What everyone who brings a new table must pass, before anything is written.
+// What every new table must pass before anything is written.
 Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
                                    const policy::TableRules& rules,
                                    const iceberg::TableMetadata& metadata) {
@@ -49,7 +49,7 @@ Result<policy::Judgement> JudgeNew(Workspace& workspace, const Caller& caller,
   return policy::Judge(workspace.store(), WarehouseOf(workspace), proposed);
 }
 
-// The pointer was taken between our look and the commit.
+// Another commit took the pointer between our check and our commit.
 Status TakenMeanwhile(Workspace& workspace, const std::string& name, const Status& conflict) {
   if (!conflict.Is(catalog::kPointerMoved)) return conflict;
   WEIRHOUSE_TRY_STATUS(CheckNameFree(workspace, name, PointerKind::kTable));
@@ -115,7 +115,7 @@ Status CannotRegister(const std::string& path, const std::string& why) {
 // Reads a metadata.json that lies in the warehouse and agrees with itself.
 Result<iceberg::TablePtr> ReadMetadata(Workspace& workspace, const std::string& name,
                                        const std::string& path) {
-  // Before the file is opened: whether something is there outside is nobody's business.
+  // Checked before the file is opened, so that the error does not tell whether it exists.
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
   auto table = iceberg::LoadTable(workspace.store(), name, path);
   if (!table.ok()) {
@@ -206,8 +206,8 @@ Result<iceberg::TablePtr> RegisterForeign(Workspace& workspace, const Caller& ca
 // ---- Drop and rename
 // --------------------------------------------------------------------------------------
 namespace {
-// Deletes what lies in a dropped table's own folder. No other table lies in it or around it. A link
-// is deleted, never what it leads to.
+// Deletes the contents of a dropped table's own folder. No other table lies in it or around it. A
+// link is deleted, never followed.
 void PurgeBelow(const platform::OpenFolder& folder, int depth) {
   constexpr int kDepthMax = 64;
   const auto entries = folder.List();
@@ -226,8 +226,8 @@ void Purge(platform::ObjectStore& store, const std::string& location) {
   store.Delete(location).Ignore("an empty folder harms no one");
 }
 
-// What the catalog knows to lie in `location`: released in the commit that drops the table, so that
-// a sweep finishes what a crash leaves undone.
+// The files in `location` that the catalog knows: released in the commit that drops the table, so
+// that a sweep finishes what a crash interrupts.
 Result<std::vector<std::string>> FilesIn(Workspace& workspace, const std::string& location) {
   WEIRHOUSE_TRY(const std::vector<catalog::FileRecord> files,
                 workspace.catalog().Files(std::nullopt));
@@ -262,7 +262,7 @@ Status DropOnce(Workspace& workspace, const Caller& caller, const std::string& n
   ForeignPublication publication(workspace, caller, purge ? "purge" : "drop");
   publication.request().layer = catalog::Layer::kMaintenance;
   publication.request().drops.push_back({name, pointer->metadata_location});
-  // Until all is deleted: a table that is created at this place meanwhile would lose what it wrote.
+  // Blocks the place until all is deleted: a table created there meanwhile would lose its files.
   if (purge) {
     publication.request().drops.back().places_kept_until = workspace.clock().Now() + kPurgeTimeMax;
   }
@@ -324,8 +324,8 @@ Status RenameOnce(Workspace& workspace, const Caller& caller, const std::string&
 
 Status DropForeign(Workspace& workspace, const Caller& caller, const std::string& name, bool purge,
                    const std::optional<catalog::StoredReply>& reply) {
-  const LakeUse lake;  // before the lock of locations, always
-  // What is asked for does not depend on the state of the table.
+  const LakeUse lake;  // always taken before the lock of locations
+  // The request does not depend on the table's state, so it can be tried again.
   return WithRetries(catalog::kWhilePointersMove,
                      [&] { return DropOnce(workspace, caller, name, purge, reply); });
 }
@@ -349,6 +349,6 @@ Result<iceberg::TablePtr> LoadForeign(Workspace& workspace, const Caller& caller
   if (!caller.who.staging_area) return WithoutStaged(table);
   WEIRHOUSE_TRY(const StagingArea view, FindStagingArea(workspace, *caller.who.staging_area));
   return iceberg::TablePtr(
-      std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(view, *table)));
+      std::make_shared<const iceberg::TableMetadata>(ShowStagedAsMain(view, *table)));
 }
 }  // namespace weirhouse::work

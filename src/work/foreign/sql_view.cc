@@ -1,4 +1,4 @@
-// Views of other engines: metadata files of their own under the same one transaction.
+// Views of other engines: metadata files of their own, committed in the same transaction as tables.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -53,8 +53,8 @@ Result<catalog::TablePointer> ViewPointer(Workspace& workspace, const Caller& ca
   return *pointer;
 }
 
-// The view's location and `write.metadata.path`, judged as a table's are: the folders that it is to
-// have to itself.
+// Checks the view's location and `write.metadata.path` as a table's are. Returns the folders that
+// it must have to itself.
 Result<std::vector<std::string>> CheckPlaces(Workspace& workspace, const std::string& name,
                                              const json& metadata) {
   iceberg::TableMetadata view;
@@ -89,8 +89,8 @@ std::string MetadataFolder(const json& metadata) {
   return metadata.at("location").get<std::string>() + "/metadata";
 }
 
-// One view's metadata written and its pointer moved. `former` is absent for a new view, `places` are
-// empty where they stay.
+// Writes the metadata of one view and moves its pointer. `former` is absent for a new view;
+// `places` is empty if they stay the same.
 Result<SqlView> PublishView(Workspace& workspace, const Caller& caller, const std::string& name,
                             const std::optional<catalog::TablePointer>& former, json metadata,
                             std::vector<std::string> places, const ViewReplyOf& reply) {
@@ -140,7 +140,7 @@ Status CheckMayBeMade(Workspace& workspace, const Caller& caller, const std::str
   return CheckNameFree(workspace, name, PointerKind::kView);
 }
 
-// Once, on the state that stands now.
+// One attempt, on the current state.
 Result<SqlView> ReplaceOnce(Workspace& workspace, const Caller& caller, const std::string& name,
                             const ViewChange& change, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
@@ -197,7 +197,7 @@ Result<SqlView> RegisterView(Workspace& workspace, const Caller& caller, const s
   const LakeUse lake;
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
   const auto info = workspace.store().Stat(path);
-  if (info.status().code() == Code::kNotFound) return MalformedView(path, "it is not there");
+  if (info.status().code() == Code::kNotFound) return MalformedView(path, "it does not exist");
   if (!info.ok()) return info.status();
   if (info->size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
   WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(path));

@@ -44,13 +44,13 @@ Result<StagingArea> FromJson(const std::string& run, const json& stored) {
   }
 }
 
-// Where main of its tables stood when they were first staged.
+// Fills in where main of each table was when rows were first staged.
 Status FillBase(Workspace& workspace, StagingArea& area) {
   if (area.state != "open") return Status();
   for (const std::string& name : area.tables) {
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
-    if (const auto base = HeldBy(area.run, **table).base) area.base[name] = *base;
+    if (const auto base = FindHeldChange(area.run, **table).base) area.base[name] = *base;
   }
   return Status();
 }
@@ -76,8 +76,9 @@ Status CheckWritable(Workspace& workspace, const std::string& table) {
         "other engines write tables of `mode external` and those outside the layers");
   }
   if (rules.layer == policy::Layer::kSystem || rules.layer == policy::Layer::kFeature) {
-    return NotWritable(table, fmt::format("the {} layer is ours", policy::LayerName(rules.layer)),
-                       "other engines read it");
+    return NotWritable(
+        table, fmt::format("only weirhouse writes the {} layer", policy::LayerName(rules.layer)),
+        "other engines can read it");
   }
   return Status();
 }
@@ -97,13 +98,14 @@ json ToJson(const StagingArea& area) {
 
 std::string TokenNameOf(RunId run) { return "staging-" + ToString(run); }
 
-Result<OpenedView> OpenStagingArea(Workspace& workspace, const std::vector<std::string>& tables,
-                                   const std::string& who,
-                                   std::optional<std::chrono::seconds> lifetime) {
+Result<OpenedStagingArea> OpenStagingArea(Workspace& workspace,
+                                          const std::vector<std::string>& tables,
+                                          const std::string& who,
+                                          std::optional<std::chrono::seconds> lifetime) {
   const std::set<std::string> named(tables.begin(), tables.end());
   if (named.empty() || named.size() != tables.size() || named.size() > kTablesMax) {
     return Status(Code::kInvalidInput,
-                  fmt::format("a staging area is of 1 to {} tables, each named once", kTablesMax))
+                  fmt::format("a staging area takes 1 to {} tables, each named once", kTablesMax))
         .WithError("WH7117");
   }
   for (const std::string& table : tables) WEIRHOUSE_TRY_STATUS(CheckWritable(workspace, table));
@@ -115,7 +117,7 @@ Result<OpenedView> OpenStagingArea(Workspace& workspace, const std::vector<std::
   step.parameters = {{"who", who}};
   step.tables = tables;
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
-  OpenedView opened;
+  OpenedStagingArea opened;
   opened.area = {run.id, tables, who, workspace.clock().Now(), "open", "", {}};
 
   StepInputs opening;
@@ -199,7 +201,8 @@ Status DiscardStagingArea(Workspace& workspace, RunId run, const std::string& re
   for (const std::string& name : area.tables) {
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
     if (!table) continue;
-    const std::vector<iceberg::Update> updates = ForgettingUpdates(run, HeldBy(run, **table));
+    const std::vector<iceberg::Update> updates =
+        MakeRemovalUpdates(run, FindHeldChange(run, **table));
     if (updates.empty()) continue;
     const ProcessTime now = workspace.clock().Now();
     WEIRHOUSE_TRY(iceberg::UpdatedMetadata next,
@@ -215,14 +218,14 @@ Status DiscardStagingArea(Workspace& workspace, RunId run, const std::string& re
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("staging_area.discarded");
   CloseToken(workspace, run, "the staging area was discarded")
-      .Ignore("an area that is closed lets nothing through, whoever asks");
+      .Ignore("a closed area lets nothing through, with any token");
   workspace.catalog()
       .FailRun(run, Status(Code::kConflict, "discarded: " + reason).WithError("WH7114"))
       .Ignore("the area itself says that it was discarded");
   return Status();
 }
 
-std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held) {
+std::vector<iceberg::Update> MakeRemovalUpdates(RunId run, const HeldChange& held) {
   std::vector<iceberg::Update> updates;
   if (held.head != nullptr) updates.push_back(iceberg::RemoveSnapshotRef{StagingRefOf(run)});
   if (!held.keys.empty()) updates.push_back(iceberg::RemoveProperties{held.keys});
@@ -235,7 +238,7 @@ Status NoteAddress(const std::string& root, const std::string& address) {
   return platform::LocalStore().Replace(path, address);
 }
 
-std::string AddressOf(const std::string& root) {
+std::string LoadAddress(const std::string& root) {
   const auto address = platform::LocalStore().Read(root + std::string(kAddressFile));
   return address.ok() && !address->empty() ? *address : kDefaultAddress;
 }

@@ -1,6 +1,6 @@
 // Write, audit, publish for engines that know no branches: the same tables under a prefix of their
 // own, where `main` is a staging ref. `publish` judges what was staged and moves all tables in one
-// commit, or leaves the staging refs and says why.
+// commit, or leaves the staging refs and reports why.
 #pragma once
 
 #include <chrono>
@@ -26,19 +26,20 @@ struct StagingArea {
   std::string opened_by;
   ProcessTime opened_at{};
   std::string state;    // open | published | discarded
-  std::string problem;  // open: why it was not published when that was last asked; discarded: why
+  std::string problem;  // open: why the last attempt did not publish it; discarded: the reason
   std::map<std::string, SnapshotId> base;  // main of each table when it was first staged; 0: empty
 };
-struct OpenedView {
+struct OpenedStagingArea {
   StagingArea area;
   std::string token;  // shown once; lives as long as the area, at most `lifetime`
 };
-// `lifetime` of the token: a day where nothing is said.
+// `lifetime` of the token: one day if absent.
 //   kNotFound          WH7101: no such table
 //   kPermissionDenied  WH7113: a definition makes the table, or it belongs to the system
-Result<OpenedView> OpenStagingArea(Workspace& workspace, const std::vector<std::string>& tables,
-                                   const std::string& who,
-                                   std::optional<std::chrono::seconds> lifetime);
+Result<OpenedStagingArea> OpenStagingArea(Workspace& workspace,
+                                          const std::vector<std::string>& tables,
+                                          const std::string& who,
+                                          std::optional<std::chrono::seconds> lifetime);
 Result<StagingArea> FindStagingArea(Workspace& workspace, RunId run);  // kNotFound WH7110
 Result<std::vector<StagingArea>> StagingAreas(Workspace& workspace);   // newest first
 
@@ -48,32 +49,36 @@ struct StagingVerdict {
   std::vector<catalog::VerdictRecord> verdicts;
 };
 // Judges and, if all gates pass, publishes all tables in one commit, with verdicts, metrics,
-// lineage and events. If a gate fails nothing moves; the area stays open, so that it can be mended.
-//   kConflict      main of a table, or its schema, moved since it was staged (WH7111): open a new
-//                  area and write again; WH7114: published or discarded already
+// lineage and events. If a gate fails, nothing moves and the area stays open, so that its rows can
+// be corrected.
+//   kConflict      main of a table, or its schema, moved since rows were staged (WH7111): open a
+//   new
+//                  area and write again; WH7114: already published or discarded
 //   kInvalidInput  WH7115: nothing was staged
 Result<StagingVerdict> PublishStagingArea(Workspace& workspace, RunId run, const std::string& who);
 Status DiscardStagingArea(Workspace& workspace, RunId run, const std::string& reason,
                           const std::string& who);
 
 // ---- Where clients find the project's catalog
-// The daemon that serves `root` says where it listens ("http://127.0.0.1:8642"); empty: no more.
+// Records the address of the daemon that serves `root` ("http://127.0.0.1:8642"); empty: it ended.
 Status NoteAddress(const std::string& root, const std::string& address);
-// That address, or the default one where no daemon says any.
-std::string AddressOf(const std::string& root);
+// The recorded address, or the default one.
+std::string LoadAddress(const std::string& root);
 
-// ---- The mapping (reference: iceberg-rest.md section 5). Pure.
+// ---- The mapping between a table and its view through an area (docs/reference/rest-catalog.md).
+// Pure.
 std::string StagingRefOf(RunId run);  // "staging-r12"
 // The table as the area's clients see it: refs.main, current-snapshot-id and snapshot-log are those
 // of the staging ref, if it exists; metadata_location is empty.
-iceberg::TableMetadata AsSeenThrough(const StagingArea& area, const iceberg::TableMetadata& table);
+iceberg::TableMetadata ShowStagedAsMain(const StagingArea& area,
+                                        const iceberg::TableMetadata& table);
 // The table as all others see it. While main is empty, rows that are only staged are left out
 // altogether: DuckDB reads the newest snapshot there is of a table whose log is empty.
 iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table);
 // What a client of the area asked for, in terms of the table: main → staging in set-snapshot-ref
 // and assert-ref-snapshot-id. While staging does not exist the assertion is checked against main.
 // Both stay as they are where it is refused.
-Status MapThrough(const StagingArea& area, const iceberg::TableMetadata& table,
-                  std::vector<iceberg::Requirement>& requirements,
-                  std::vector<iceberg::Update>& updates);
+Status MapToStaging(const StagingArea& area, const iceberg::TableMetadata& table,
+                    std::vector<iceberg::Requirement>& requirements,
+                    std::vector<iceberg::Update>& updates);
 }  // namespace weirhouse::work

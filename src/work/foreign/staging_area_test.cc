@@ -45,7 +45,7 @@ struct StagingAreaTest : TripTest {
             write.SetProperty(key, main == nullptr ? "0" : std::to_string(main->id.value()));
           }
           const auto seen =
-              std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(area, *base));
+              std::make_shared<const iceberg::TableMetadata>(ShowStagedAsMain(area, *base));
           if (!deleted.empty()) ASSERT_OK(write.DeleteRows(PlacesOf(seen, deleted)));
           if (!trips.empty()) ASSERT_OK(write.Append(*TripRows(trips)));
         },
@@ -60,7 +60,7 @@ struct StagingAreaTest : TripTest {
 };
 
 TEST_F(StagingAreaTest, OpensWithATokenThatWritesItsTablesAlone) {
-  ASSERT_OK_AND(const OpenedView opened,
+  ASSERT_OK_AND(const OpenedStagingArea opened,
                 OpenStagingArea(*workspace, {"processed.trips"}, "me", std::chrono::hours(1)));
   EXPECT_EQ(opened.area.state, "open");
   ASSERT_OK_AND(const auto token, policy::FindToken(workspace->catalog(), opened.token));

@@ -1,9 +1,9 @@
-// What clients of a staging area see and ask for, in terms of the tables. Pure.
+// Translates between what clients of a staging area see and ask for, and the tables. Pure.
 //
-// All that an area holds back lies in the table's own metadata, so that it moves with the pointer in
-// one transaction and no second place can disagree: the rows in the staging ref; main as it stood
-// when the first of them was staged, the schema to come and changes of properties in properties
-// under "weirhouse.staged.<run>.", which neither side of the area is shown as what they are.
+// Everything that an area holds back lies in the table's own metadata, so it moves with the pointer
+// in one transaction and no second place can disagree. The rows lie in the staging ref. Main as it
+// was when the first of them was staged, the next schema and changes of properties lie in
+// properties under "weirhouse.staged.<run>.", which neither side of the area sees as such.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,8 +24,8 @@ using iceberg::TableMetadata;
 Status Refuse(const StagingArea& area, const TableMetadata& table, std::string what,
               std::string hint) {
   return Status(Code::kPermissionDenied,
-                fmt::format("{} not through the staging area {}: table \"{}\"", what,
-                            ToString(area.run), table.name))
+                fmt::format("the staging area {} refuses a change: {}: table \"{}\"",
+                            ToString(area.run), what, table.name))
       .WithError("WH7112")
       .WithHint(std::move(hint));
 }
@@ -34,7 +34,8 @@ bool SameShape(const iceberg::Schema& a, const iceberg::Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
 
-constexpr std::string_view kStagingRefs = "staging-r";  // of staging areas and of halted batches
+constexpr std::string_view kStagingRefs =
+    "staging-r";  // prefix of the refs of staging areas and of halted batches
 
 // Translates the updates of one request.
 class UpdateMapper {
@@ -52,7 +53,7 @@ class UpdateMapper {
   }
 
  private:
-  // What nobody sees before something refers to it.
+  // Updates without effect until something refers to them.
   template <typename Invisible>
   static constexpr bool kIsInvisible = std::is_same_v<Invisible, iceberg::AssignUuid> ||
                                        std::is_same_v<Invisible, iceberg::AddSpec> ||
@@ -65,10 +66,10 @@ class UpdateMapper {
   template <typename Other>
   Status PassIfInvisible(const Other& update) {
     if constexpr (!kIsInvisible<Other>) {
-      return Refuse(area_, table_,
-                    fmt::format("\"{}\" would reach all readers at once, and goes",
-                                iceberg::ActionOf(update)),
-                    "stage rows here; change the table itself at the normal address");
+      return Refuse(
+          area_, table_,
+          fmt::format("\"{}\" would reach all readers at once", iceberg::ActionOf(update)),
+          "stage rows here; change the table itself at the normal address");
     } else {
       mapped_.push_back(update);
       return Status();
@@ -79,7 +80,7 @@ class UpdateMapper {
     return PassIfInvisible(update);
   }
 
-  // What stands already is no change.
+  // Setting the current value again is no change.
   Status Add(const iceberg::SetDefaultSpec& update) {
     return update.spec_id == table_.default_spec_id ? Status() : PassIfInvisible(update);
   }
@@ -92,7 +93,7 @@ class UpdateMapper {
 
   Status Add(const iceberg::SetSnapshotRef& update) {
     if (update.name != "main") {
-      return Refuse(area_, table_, "branches and tags are set", "write to main: it is staged");
+      return Refuse(area_, table_, "it sets a branch or tag", "write to main: it is staged");
     }
     mapped_.push_back(iceberg::SetSnapshotRef{StagingRefOf(area_.run), update.ref});
     if (table_.FindRef(StagingRefOf(area_.run)) == nullptr) {
@@ -102,7 +103,7 @@ class UpdateMapper {
     return Status();
   }
 
-  // Notes the id that the schema will have: that of an equal one, else the next.
+  // Notes the id that the schema will have: that of an equal schema, else the next.
   Status Add(const iceberg::AddSchema& update) {
     mapped_.push_back(update);
     int next = 0;
@@ -145,13 +146,13 @@ class UpdateMapper {
     }
     return Status();
   }
-  // The later word counts: `undone` is what an earlier one held of the same key.
+  // The last update of a key counts: `undone` holds what an earlier one said.
   Status Hold(std::string_view what, const std::string& key, std::string value,
               std::string_view undone) {
     if (key.starts_with(kStagedProperties)) {
       return Refuse(
           area_, table_,
-          fmt::format("the property \"{}\" is kept by the area, and set", EscapeControl(key)),
+          fmt::format("the property \"{}\" is reserved for staging areas", EscapeControl(key)),
           "choose another name");
     }
     const std::string other = prefix_ + std::string(undone) + key;
@@ -172,7 +173,7 @@ class UpdateMapper {
   std::vector<iceberg::Update> mapped_;
 };
 
-// The log as if the staged rows had been committed to main: the chain of parents, oldest first.
+// The log as if the staged rows had been committed to main: the parents of the head, oldest first.
 std::vector<std::pair<std::int64_t, SnapshotId>> LogOf(const TableMetadata& table,
                                                        const iceberg::Snapshot& head) {
   std::vector<std::pair<std::int64_t, SnapshotId>> log;
@@ -185,7 +186,7 @@ std::vector<std::pair<std::int64_t, SnapshotId>> LogOf(const TableMetadata& tabl
   return log;
 }
 
-// Where main has a history, clients go by it.
+// If main has a history, clients read main by it.
 bool HidesStaged(const TableMetadata& table) {
   return table.current_snapshot() == nullptr &&
          std::any_of(table.refs.begin(), table.refs.end(),
@@ -214,7 +215,7 @@ std::string StagedPrefix(RunId run) {
   return fmt::format("{}{}.", kStagedProperties, ToString(run));
 }
 
-HeldChange HeldBy(RunId run, const TableMetadata& table) {
+HeldChange FindHeldChange(RunId run, const TableMetadata& table) {
   HeldChange held;
   held.head = table.FindRef(StagingRefOf(run));
   const std::string prefix = StagedPrefix(run);
@@ -243,8 +244,8 @@ iceberg::TablePtr WithoutStaged(const iceberg::TablePtr& table) {
   return HidesStaged(*table) ? std::make_shared<const TableMetadata>(HideStaged(*table)) : table;
 }
 
-TableMetadata AsSeenThrough(const StagingArea& area, const TableMetadata& table) {
-  const HeldChange held = HeldBy(area.run, table);
+TableMetadata ShowStagedAsMain(const StagingArea& area, const TableMetadata& table) {
+  const HeldChange held = FindHeldChange(area.run, table);
   TableMetadata seen = held.head == nullptr && HidesStaged(table) ? HideStaged(table) : table;
   seen.metadata_location.clear();
   std::erase_if(seen.properties,
@@ -261,10 +262,10 @@ TableMetadata AsSeenThrough(const StagingArea& area, const TableMetadata& table)
   return seen;
 }
 
-Status MapThrough(const StagingArea& area, const TableMetadata& table,
-                  std::vector<iceberg::Requirement>& requirements,
-                  std::vector<iceberg::Update>& updates) {
-  const HeldChange held = HeldBy(area.run, table);
+Status MapToStaging(const StagingArea& area, const TableMetadata& table,
+                    std::vector<iceberg::Requirement>& requirements,
+                    std::vector<iceberg::Update>& updates) {
+  const HeldChange held = FindHeldChange(area.run, table);
   std::vector<iceberg::Requirement> mapped;
   for (iceberg::Requirement requirement : requirements) {
     if (auto* ref = std::get_if<iceberg::AssertRefSnapshotId>(&requirement);
@@ -273,7 +274,7 @@ Status MapThrough(const StagingArea& area, const TableMetadata& table,
     }
     if (const auto* current = std::get_if<iceberg::AssertCurrentSchemaId>(&requirement);
         current != nullptr && held.schema_id) {
-      // The real one is not what the client saw. What it saw is judged here, on the same base.
+      // The client did not see the table's current schema. The schema it saw is checked here.
       if (current->id != *held.schema_id) {
         return Status(Code::kConflict,
                       fmt::format("current schema id changed: expected {}, found {}", current->id,

@@ -67,7 +67,7 @@ iceberg::AssertRefSnapshotId RefOf(const Requirements& requirements) {
 }
 
 TEST_F(StagingAreaMappingTest, BeforeAnythingIsStagedClientsSeeMain) {
-  const iceberg::TableMetadata seen = AsSeenThrough(area, table);
+  const iceberg::TableMetadata seen = ShowStagedAsMain(area, table);
   EXPECT_TRUE(seen.metadata_location.empty());
   EXPECT_EQ(seen.current_snapshot()->id, SnapshotId(2));
   EXPECT_EQ(seen.snapshot_log, table.snapshot_log);
@@ -77,7 +77,7 @@ TEST_F(StagingAreaMappingTest, BeforeAnythingIsStagedClientsSeeMain) {
 TEST_F(StagingAreaMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideIt) {
   Requirements requirements = AssertsMain(2);
   Updates updates = Writes(3);
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_EQ(RefOf(requirements).ref, "main");
   ASSERT_EQ(updates.size(), 3U);
   EXPECT_EQ(std::get<iceberg::SetSnapshotRef>(updates[1]).name, "staging-r12");
@@ -85,7 +85,7 @@ TEST_F(StagingAreaMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideI
   table.snapshots.push_back(SnapshotOf(3, 2, 3000));
 
   EXPECT_EQ(table.current_snapshot()->id, SnapshotId(2)) << "readers keep what they had";
-  const iceberg::TableMetadata seen = AsSeenThrough(area, table);
+  const iceberg::TableMetadata seen = ShowStagedAsMain(area, table);
   EXPECT_EQ(seen.current_snapshot()->id, SnapshotId(3));
   const std::vector<std::pair<std::int64_t, SnapshotId>> log = {
       {1000, SnapshotId(1)}, {2000, SnapshotId(2)}, {3000, SnapshotId(3)}};
@@ -94,7 +94,7 @@ TEST_F(StagingAreaMappingTest, TheFirstWriteIsCheckedAgainstMainAndStagedBesideI
   EXPECT_EQ(seen.properties, (std::map<std::string, std::string>{{"owner", "ops"}}));
   StagingArea other = area;
   other.run = RunId(1);
-  EXPECT_EQ(AsSeenThrough(other, table).current_snapshot()->id, SnapshotId(2));
+  EXPECT_EQ(ShowStagedAsMain(other, table).current_snapshot()->id, SnapshotId(2));
 }
 
 TEST_F(StagingAreaMappingTest, NoSpellingOfAnActionReachesMain) {
@@ -106,23 +106,23 @@ TEST_F(StagingAreaMappingTest, NoSpellingOfAnActionReachesMain) {
                                   {"snapshot-id", 2}}});
   ASSERT_OK_AND(Requirements requirements, iceberg::ParseRequirements(asked));
   ASSERT_OK_AND(Updates updates, iceberg::ParseUpdates(sent));
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_EQ(std::get<iceberg::SetSnapshotRef>(updates[0]).name, "staging-r12");
   table.refs["staging-r12"] = {SnapshotId(2), "branch", {}, {}, {}};
   updates.clear();
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_EQ(RefOf(requirements).ref, "staging-r12");
 }
 
 TEST_F(StagingAreaMappingTest, LaterWritesAreCheckedAgainstWhatIsStaged) {
   Requirements requirements = AssertsMain(2);
   Updates updates = Writes(3);
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   Apply(updates);
   table.snapshots.push_back(SnapshotOf(3, 2, 3000));
   requirements = AssertsMain(3);
   updates = Writes(4);
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_EQ(RefOf(requirements).ref, "staging-r12");
   EXPECT_EQ(RefOf(requirements).snapshot, SnapshotId(3));
   EXPECT_EQ(updates.size(), 2U) << "where it was staged from is remembered once";
@@ -133,14 +133,14 @@ TEST_F(StagingAreaMappingTest, AnEmptyTableIsAssertedByNull) {
   table.snapshots.clear();
   Requirements requirements = AssertsMain({});
   Updates updates = Writes(3);
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_EQ(RefOf(requirements).ref, "main");
   EXPECT_FALSE(RefOf(requirements).snapshot.has_value());
   Apply(updates);
   table.snapshots.push_back(SnapshotOf(3, {}, 3000));
   requirements = AssertsMain({});
   updates = Writes(4);
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_EQ(RefOf(requirements).ref, "staging-r12") << "another writer came first: must not hold";
 }
 
@@ -153,13 +153,13 @@ TEST_F(StagingAreaMappingTest, OfAnEmptyTableOthersSeeNoSnapshotThatIsOnlyStaged
                 {"dev", {SnapshotId(1), "branch", {}, {}, {}}}};
   StagingArea other = area;
   other.run = RunId(13);
-  for (const iceberg::TableMetadata& seen : {others_see(), AsSeenThrough(other, table)}) {
+  for (const iceberg::TableMetadata& seen : {others_see(), ShowStagedAsMain(other, table)}) {
     EXPECT_EQ(seen.refs.count("staging-r12"), 0U);
     EXPECT_EQ(seen.refs.count("dev"), 1U);
     ASSERT_EQ(seen.snapshots.size(), 1U);
     EXPECT_EQ(seen.snapshots[0].id, SnapshotId(1));
   }
-  EXPECT_EQ(AsSeenThrough(area, table).current_snapshot()->id, SnapshotId(2));
+  EXPECT_EQ(ShowStagedAsMain(area, table).current_snapshot()->id, SnapshotId(2));
 }
 
 TEST_F(StagingAreaMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
@@ -169,31 +169,31 @@ TEST_F(StagingAreaMappingTest, SchemaAndPropertiesAreHeldBackFromReaders) {
   Updates updates = {iceberg::AddSchema{wider}, iceberg::SetCurrentSchema{},
                      iceberg::SetProperties{{{"color", "red"}}},
                      iceberg::RemoveProperties{{"owner"}}};
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   Apply(updates);
   wider.schema_id = 1;
   table.schemas.push_back(wider);
 
   EXPECT_EQ(table.current_schema_id, 0);
   EXPECT_EQ(table.properties.at("owner"), "ops");
-  const iceberg::TableMetadata seen = AsSeenThrough(area, table);
+  const iceberg::TableMetadata seen = ShowStagedAsMain(area, table);
   EXPECT_EQ(seen.current_schema_id, 1);
   EXPECT_EQ(seen.properties, (std::map<std::string, std::string>{{"color", "red"}}));
 
   requirements = {iceberg::AssertCurrentSchemaId{1}};
   updates = Writes(3);
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_TRUE(requirements.empty());
   requirements = {iceberg::AssertCurrentSchemaId{0}};
   updates = Writes(3);
-  EXPECT_EQ(MapThrough(area, table, requirements, updates).code(), Code::kConflict);
+  EXPECT_EQ(MapToStaging(area, table, requirements, updates).code(), Code::kConflict);
 
   // Undone again: the later word counts.
   requirements.clear();
   updates = {iceberg::SetProperties{{{"owner", "me"}}}, iceberg::RemoveProperties{{"color"}}};
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   Apply(updates);
-  EXPECT_EQ(AsSeenThrough(area, table).properties,
+  EXPECT_EQ(ShowStagedAsMain(area, table).properties,
             (std::map<std::string, std::string>{{"owner", "me"}}));
 }
 
@@ -210,7 +210,7 @@ TEST_F(StagingAreaMappingTest, WhatWouldReachReadersIsRefused) {
   for (const iceberg::Update& update : refused) {
     Requirements requirements = AssertsMain(2);
     Updates updates = {update};
-    const Status status = MapThrough(area, table, requirements, updates);
+    const Status status = MapToStaging(area, table, requirements, updates);
     EXPECT_EQ(status.error_code(), "WH7112") << iceberg::ActionOf(update);
     EXPECT_EQ(requirements.size(), 1U) << "left as it was";
     EXPECT_EQ(updates.size(), 1U) << "left as it was";
@@ -222,14 +222,14 @@ TEST_F(StagingAreaMappingTest, WhatStandsAlreadyIsNoChange) {
   Requirements requirements;
   Updates updates = {iceberg::SetDefaultSpec{0}, iceberg::SetDefaultSortOrder{0},
                      iceberg::SetLocation{"/lake/processed/trips"}};
-  ASSERT_OK(MapThrough(area, table, requirements, updates));
+  ASSERT_OK(MapToStaging(area, table, requirements, updates));
   EXPECT_TRUE(updates.empty());
 }
 
 TEST_F(StagingAreaMappingTest, TheLastSchemaAddedMustHaveBeenAdded) {
   Requirements requirements;
   Updates updates = {iceberg::SetCurrentSchema{}};
-  EXPECT_EQ(MapThrough(area, table, requirements, updates).error_code(), "WH7061");
+  EXPECT_EQ(MapToStaging(area, table, requirements, updates).error_code(), "WH7061");
 }
 }  // namespace
 }  // namespace weirhouse::work

@@ -1,5 +1,5 @@
-// Publishing a staging area: its rows are judged against main as a batch of our own would be, then one
-// commit moves all tables, or none.
+// Publishes a staging area: judges its rows against main like a batch of our own, then moves all
+// tables in one commit, or none.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -32,17 +32,17 @@ using nlohmann::json;
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
 constexpr std::size_t kValueShownMax = 200;
-// Each attempt judges anew what clients staged meanwhile, which may be a lot.
+// Each attempt judges again what clients staged meanwhile, which may be much.
 constexpr RetryPolicy kWhileClientsStage{4, catalog::kWhilePointersMove.again};
 
-// One table's share of an area.
+// One table's part of an area.
 struct StagedPart {
   std::string name;
-  iceberg::TablePtr table;                                // as it is
-  iceberg::TablePtr seen;                                 // as it will be
-  HeldChange held;                                        // into `table`
+  iceberg::TablePtr table;                                // the current table
+  iceberg::TablePtr seen;                                 // the table after publishing
+  HeldChange held;                                        // points into `table`
   const transform::CheckedTransform* external = nullptr;  // with a contract and gates, else null
-  RowsPtr added;  // rows that this area adds: of external tables
+  RowsPtr added;  // rows that this area adds; for external tables only
 };
 
 class StagingPublisher {
@@ -82,7 +82,7 @@ class StagingPublisher {
   const StagingArea& area_;
   const std::string& who_;
   std::vector<StagedPart> parts_;
-  CommitSeq upto_;  // as of which everything else is read
+  CommitSeq upto_;  // everything else is read as of this commit
   EventTime batch_end_{};
   std::vector<catalog::VerdictRecord> verdicts_;
   std::vector<gate::GateReport> reports_;
@@ -103,10 +103,11 @@ Status StagingPublisher::Load() {
     StagedPart part;
     part.name = name;
     part.table = table;
-    part.held = HeldBy(area_.run, *part.table);
+    part.held = FindHeldChange(area_.run, *part.table);
     if (part.held.empty()) continue;
     WEIRHOUSE_TRY_STATUS(CheckNotMoved(part));
-    part.seen = std::make_shared<const iceberg::TableMetadata>(AsSeenThrough(area_, *part.table));
+    part.seen =
+        std::make_shared<const iceberg::TableMetadata>(ShowStagedAsMain(area_, *part.table));
     part.external = FindExternal(workspace_.project(), name);
     WEIRHOUSE_TRY_STATUS(ReadAdded(part));
     parts_.push_back(std::move(part));
@@ -137,7 +138,7 @@ Status StagingPublisher::CheckNotMoved(const StagedPart& part) const {
   const SnapshotId now = main == nullptr ? SnapshotId(0) : main->id;
   if (part.held.head != nullptr && part.held.base != now) return Moved(area_, part.name, "main");
   if (!part.held.schema_id) return Status();
-  // The schema to come must hold all that the table has got meanwhile.
+  // The staged schema must have all fields that the table gained meanwhile.
   for (const iceberg::Schema& schema : part.table->schemas) {
     if (schema.schema_id != *part.held.schema_id) continue;
     for (const iceberg::Field& field : part.table->schema().fields) {
@@ -166,7 +167,7 @@ Status StagingPublisher::ReadAdded(StagedPart& part) const {
   return Status();
 }
 
-// A table as this area would leave it, others as they are.
+// The rows of a table as this area would leave it; other tables are read as they are.
 Result<RowsPtr> StagingPublisher::RowsOf(const std::string& table,
                                          const std::vector<std::string>& columns) {
   for (const Seed& seed : workspace_.project().seeds) {
@@ -185,7 +186,7 @@ Result<RowsPtr> StagingPublisher::RowsOf(const std::string& table,
   if (const auto* external = FindExternal(workspace_.project(), table))
     return ExternalRowsAsOf(workspace_, *external, upto_, columns);
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));
-  if (!existing) return EmptyRowsOf(workspace_, table, columns);
+  if (!existing) return MakeEmptyRows(workspace_, table, columns);
   return state_.tables.Rows(table, columns);
 }
 
@@ -245,7 +246,7 @@ std::string Shown(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, kValueShownMax);
 }
 
-// Why it is not published, for people; empty if it is.
+// Why the area is not published, for people; empty if it is.
 std::string StagingPublisher::Problem() const {
   std::string problem;
   for (const catalog::VerdictRecord& verdict : verdicts_) {
@@ -270,13 +271,13 @@ std::string StagingPublisher::Problem() const {
   if (problem.empty()) return problem;
   const std::string name = ToString(area_.run);
   return fmt::format(
-      "{}the staging area {} stays open and readers see nothing of it: mend the rows "
+      "{}the staging area {} stays open and readers see nothing of it: correct the rows "
       "through it, then `wh staging publish {}`; or `wh staging discard {} "
       "--reason TEXT`",
       problem, name, name, name);
 }
 
-// Moves main of one table to what is staged, with the schema and properties held back.
+// Moves main of one table to the staged snapshot, with the schema and properties held back.
 Status StagingPublisher::Stage(const StagedPart& part, Publication& publication) const {
   std::vector<iceberg::Update> updates;
   if (part.held.schema_id) updates.push_back(iceberg::SetCurrentSchema{*part.held.schema_id});
@@ -289,7 +290,7 @@ Status StagingPublisher::Stage(const StagedPart& part, Publication& publication)
   if (part.held.head != nullptr) {
     updates.push_back(iceberg::SetSnapshotRef{"main", {part.held.head->id, "branch", {}, {}, {}}});
   }
-  for (iceberg::Update& update : ForgettingUpdates(area_.run, part.held)) {
+  for (iceberg::Update& update : MakeRemovalUpdates(area_.run, part.held)) {
     updates.push_back(std::move(update));
   }
   const ProcessTime now = workspace_.clock().Now();
@@ -320,7 +321,7 @@ Status StagingPublisher::Stage(const StagedPart& part, Publication& publication)
   return Status();
 }
 
-// What the area published came from: the rows that main had, and the commits of the engines.
+// The sources of what the area published: the rows that main had, and the commits of the engines.
 Status StagingPublisher::AddLineage(catalog::CommitRequest& request) const {
   catalog::Catalog& catalog = workspace_.catalog();
   std::set<catalog::NodeRef> read;
@@ -368,7 +369,7 @@ Status StagingPublisher::Publish() {
   return Status();
 }
 
-// Verdict, values and alert stay, as of a batch that halts; nothing moves.
+// Records verdicts, values and alert as for a batch that halts; nothing moves.
 Status StagingPublisher::NoteFailure(const std::string& message) {
   StepInputs step;
   step.kind = catalog::RunKind::kStagingAreaJudgement;

@@ -1,4 +1,4 @@
-// What a staging area holds back in a table's metadata.
+// The changes that a staging area holds back, kept in the table's metadata.
 #pragma once
 
 #include <map>
@@ -14,7 +14,8 @@
 
 namespace weirhouse::work {
 
-// Properties "weirhouse.staged.r12.<what>". They bind no reader, and end with the area.
+// Properties "weirhouse.staged.r12.<what>". Readers ignore them, and they are removed with the
+// area.
 inline constexpr std::string_view kStagedProperties = "weirhouse.staged.";
 inline constexpr char kStagedBase[] = "base";  // snapshot id of main when staging began; 0: none
 inline constexpr char kStagedSchema[] = "schema";       // schema id that becomes current
@@ -28,19 +29,19 @@ struct HeldChange {
   std::optional<int> schema_id;
   std::map<std::string, std::string> set;
   std::vector<std::string> removed;
-  std::vector<std::string> keys;  // of the properties that hold all this
+  std::vector<std::string> keys;  // of the properties that store these changes
 
   bool empty() const { return head == nullptr && !schema_id && set.empty() && removed.empty(); }
 };
-HeldChange HeldBy(RunId run, const iceberg::TableMetadata& table);
-// Updates that take an area's traces from a table: its ref and its properties.
-std::vector<iceberg::Update> ForgettingUpdates(RunId run, const HeldChange& held);
+HeldChange FindHeldChange(RunId run, const iceberg::TableMetadata& table);
+// Updates that remove an area's ref and properties from a table.
+std::vector<iceberg::Update> MakeRemovalUpdates(RunId run, const HeldChange& held);
 
 // ---- The area's own record
-catalog::SettingOf<nlohmann::json> SettingOfArea(RunId run);  // what keeps it
+catalog::SettingOf<nlohmann::json> SettingOfArea(RunId run);  // where the catalog keeps it
 nlohmann::json ToJson(const StagingArea& area);
 Status RequireOpen(const StagingArea& area);  // kConflict WH7114
-// Its token, which a closed area does not need.
+// The name of the area's token, which a closed area no longer needs.
 std::string TokenNameOf(RunId run);
 Status CloseToken(Workspace& workspace, RunId run, const std::string& why);
 }  // namespace weirhouse::work

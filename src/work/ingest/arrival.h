@@ -1,5 +1,6 @@
-// What arrives, wherever it comes from: a landing folder today; HTTP bodies, objects of a store and
-// records of a stream in time. The raw step asks for nothing else.
+// What arrives, wherever it comes from: today files of a landing folder; in time HTTP bodies,
+// objects of a store and records of a stream. The raw step sees arrivals through this interface
+// only.
 #pragma once
 
 #include <cstdint>
@@ -16,42 +17,42 @@
 
 namespace weirhouse::work {
 
-// The bytes of an arrival, from the first to the last; never all of them at once. Threads: one.
+// The bytes of an arrival, read once from first to last and never all at once. Threads: one.
 class ArrivalReader : public ByteStream {
  public:
-  // Reads what is left: the digest of all bytes. Nothing if they are not what was sent (the sender
-  // is still writing, or has put something else there): then nothing of it is taken. With `whole`,
-  // the digest that an earlier reading gave: bytes that have it are that arrival.
+  // Reads what is left and returns the digest of all bytes; absent if they are not what was sent
+  // (the sender is still writing, or has replaced them): then nothing of the arrival is stored.
+  // `whole` is the digest from an earlier reading: bytes with that digest are the arrival in any
+  // case.
   virtual Result<std::optional<Digest>> Finish(
       const std::optional<Digest>& whole = std::nullopt) = 0;
 };
 
 struct OpenedArrival {
-  std::unique_ptr<ArrivalReader> reader;  // null: not to be read now
+  std::unique_ptr<ArrivalReader> reader;  // null: it cannot be read now
   bool gone = false;                      // nothing is there any more
 };
 
-// Source, name and digest are what an arrival is: the same again is a repeat, which changes no
-// table.
+// Source, name and digest identify an arrival: the same again is a repeat, which changes no table.
 struct Arrival {
   std::string source;
   std::string name;
-  // Where it was seen, for people and for the catalog, which keeps it: a path, a URI.
+  // Where it was found, for people and for the catalog: a path, a URI.
   std::string place;
-  // Tells this arrival from another of the same bytes at the same place.
+  // Tells this arrival from another one with the same bytes at the same place.
   std::string occurrence;
-  // Changes whenever its bytes may have: what was found of another version says nothing of this.
+  // Changes whenever the bytes may have: findings about another version do not apply to this one.
   std::string version;
-  std::optional<std::int64_t> size_bytes;  // absent: known when it was read
-  std::string sender = "landing";          // what the ledger says brought it
-  // May be called again, from any moment until the arrival is acknowledged, if `opens_again`. Else
-  // once: then the bytes wait in the state folder until they are stored.
+  std::optional<std::int64_t> size_bytes;  // absent: known only after reading
+  std::string sender = "landing";          // how it came, for the ledger
+  // If `opens_again`, this may be called any number of times until the arrival is acknowledged.
+  // Else it is called once, and the bytes are spooled in the state folder until they are stored.
   std::function<Result<OpenedArrival>()> open;
   bool opens_again = true;
-  // What the commit keeps, so that the driver does not give this arrival again; digest and state
-  // are filled in.
+  // What the commit records, so that the driver does not return this arrival again; digest and
+  // state are filled in.
   std::optional<catalog::LandingRecord> seen;
-  // The driver's own name for it: an offset, a receipt.
+  // The driver's own handle for it: an offset, a receipt.
   std::string acknowledgement;
 };
 
@@ -61,10 +62,10 @@ class Arrivals {
   virtual ~Arrivals() = default;
   // Absent after the last.
   virtual Result<std::optional<Arrival>> Next() = 0;
-  // The arrival is committed, as new or as a repeat, and its bytes are in the lake: its sender may
-  // be told, and what holds it elsewhere may go. Called after the commit and never before, and again
-  // by a later process if this one ends in between. What hinders it is told in `untaken`, by
-  // place: it is no reason to end.
+  // Called after the commit, when the arrival is recorded as new or as a repeat and its bytes are
+  // in the lake: now its sender may be told, and copies elsewhere may be removed. Called again by a
+  // later process if this one ends in between. A failure is added to `untaken`, by place, and does
+  // not end the run.
   virtual void Acknowledge(const Arrival& arrival, const Digest& digest,
                            std::map<std::string, std::string>& untaken) = 0;
 };

@@ -73,9 +73,9 @@ void LandingArrivals::Acknowledge(const Arrival& arrival, const Digest& digest,
   const landing::LandedFile& file = batch_.files.at(number);
   auto is_stored = IsInLake(workspace_, file, digest, landing::Depth::kLength);
   if (Planted("ack_before_commit")) is_stored = [] { return true; };
-  if (!RemoveStored(RuleOf(workspace_, *source), file, digest, untaken, is_stored)) {
+  if (!RemoveStored(MakeLandingRule(workspace_, *source), file, digest, untaken, is_stored)) {
     untaken[file.path] =
-        "its raw object is not whole any more: it stays, and the next run restores that from it";
+        "its raw object is missing or damaged: the file stays, and the next run restores from it";
   }
 }
 }  // namespace weirhouse::work

@@ -7,11 +7,11 @@
 
 namespace weirhouse::work {
 
-// A file that is read is the one that was listed, or nothing is taken of it. An acknowledged file is
-// removed if its source deletes, once its object was found whole.
+// Reads exactly the file that was listed, or takes nothing of it. Acknowledging removes the file if
+// its source deletes and its object was found whole.
 class LandingArrivals final : public Arrivals {
  public:
-  // Both must outlive it.
+  // `workspace` and `batch` must outlive it.
   LandingArrivals(Workspace& workspace, const WaitingBatch& batch)
       : workspace_(workspace), batch_(batch) {}
   Result<std::optional<Arrival>> Next() override;

@@ -15,20 +15,20 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch where batches go by arrival
+constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch, for batches by arrival
 constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 
 Result<std::vector<landing::Landing>> ListAll(Workspace& workspace) {
   std::vector<landing::Landing> landings;
   for (const Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(landings.emplace_back(),
-                  landing::ListLanding(RuleOf(workspace, source), workspace.catalog(),
+                  landing::ListLanding(MakeLandingRule(workspace, source), workspace.catalog(),
                                        workspace.clock().Now()));
   }
   return landings;
 }
 
-// Files by arrival, in batches of bounded size.
+// Groups files into batches of bounded size, in order of arrival.
 void AddByArrival(std::vector<landing::LandedFile> files, std::vector<WaitingBatch>& batches) {
   std::sort(files.begin(), files.end(),
             [](const landing::LandedFile& a, const landing::LandedFile& b) {
@@ -70,7 +70,7 @@ Waiting GroupByBatch(std::vector<landing::Landing> landings) {
 }
 }  // namespace
 
-landing::LandingRule RuleOf(Workspace& workspace, const Source& source) {
+landing::LandingRule MakeLandingRule(Workspace& workspace, const Source& source) {
   const std::string& root = workspace.project().root;
   std::string folder =
       source.landing.starts_with("/") ? source.landing : root + "/" + source.landing;
@@ -87,8 +87,8 @@ bool RemoveStored(const landing::LandingRule& rule, const landing::LandedFile& f
         "it is stored and cannot be removed: " + landing::TextOfName(removal.status().message());
   } else if (*removal == landing::Removal::kKeptAside) {
     untaken[file.path] = fmt::format(
-        "another file came under this name twice; the first of the two lies in {} beside it, and "
-        "the next run takes it in from there",
+        "two further files came under this name; the first of them lies in {} beside it, and "
+        "the next run ingests it from there",
         rule.aside_name);
   }
   return !removal.ok() || *removal != landing::Removal::kNotStored;
@@ -105,7 +105,7 @@ std::function<Result<bool>()> IsInLake(Workspace& workspace, const landing::Land
 Result<Waiting> ListWaiting(Workspace& workspace) {
   WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace));
   for (std::size_t i = 0; i < landings.size(); ++i) {
-    const landing::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
+    const landing::LandingRule rule = MakeLandingRule(workspace, workspace.project().sources[i]);
     for (const std::string& aside : landings[i].aside) {
       landing::ListAside(rule, aside, landings[i].untaken);
     }
@@ -114,7 +114,7 @@ Result<Waiting> ListWaiting(Workspace& workspace) {
   const UnreadFiles unread = UnreadFiles::Load(workspace);
   for (const WaitingBatch& batch : waiting.batches) {
     for (const landing::LandedFile& file : batch.files) {
-      if (const std::string* why = unread.WhyNot(file))
+      if (const std::string* why = unread.FindFailure(file))
         waiting.untaken[file.path] = "the last run could not read it: " + *why;
     }
   }
@@ -128,7 +128,7 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   std::set<std::string> not_stored;
   bool tidied = false;
   for (std::size_t i = 0; i < landings.size(); ++i) {
-    const landing::LandingRule rule = RuleOf(workspace, workspace.project().sources[i]);
+    const landing::LandingRule rule = MakeLandingRule(workspace, workspace.project().sources[i]);
     for (const std::string& aside : landings[i].aside) {
       WEIRHOUSE_TRY_STATUS(landing::SettleAside(rule, aside, workspace.catalog(), workspace.store(),
                                                 workspace.clock().Now(), aside_of[i]));
@@ -140,11 +140,11 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
     }
     tidied = tidied || !landings[i].aside.empty() || !not_stored.empty();
   }
-  // What was put back waits like any other file.
+  // Files that were put back wait like any others.
   if (tidied) {
     WEIRHOUSE_TRY(landings, ListAll(workspace));
   }
-  // What is nowhere else is taken in once more, as a repeat, which restores its object.
+  // A file whose bytes are nowhere else is taken in again, as a repeat, which restores its object.
   for (landing::Landing& landing : landings) {
     for (landing::AcknowledgedFile& known : landing.acknowledged) {
       if (not_stored.contains(known.file.path)) landing.complete.push_back(std::move(known.file));

@@ -1,4 +1,4 @@
-// What lies in the landing folders, and what of it may go.
+// Lists the landing folders, and removes files that are stored.
 #pragma once
 
 #include <functional>
@@ -13,15 +13,15 @@
 
 namespace weirhouse::work {
 
-// Where a source's files land, as the raw folder looks at it.
-landing::LandingRule RuleOf(Workspace& workspace, const Source& source);
+// The rule by which the raw step reads a source's landing folder.
+landing::LandingRule MakeLandingRule(Workspace& workspace, const Source& source);
 
-// Whether the bytes of a landed file are in the lake, as the catalog and the disk have them when it
-// is called. Holds references.
+// A function that tells whether the bytes of a landed file are in the lake, according to the
+// catalog and the disk at the time of the call. It holds references to the arguments.
 std::function<Result<bool>()> IsInLake(Workspace& workspace, const landing::LandedFile& file,
                                        const Digest& digest, landing::Depth depth);
-// Removes a landed file whose bytes `is_stored` finds in the lake; false: they are not there. What
-// went wrong is told in `untaken`, and tried again the next time.
+// Removes a landed file if `is_stored` finds its bytes in the lake; false if they are not there. A
+// failure is added to `untaken`, and the next run tries again.
 bool RemoveStored(const landing::LandingRule& rule, const landing::LandedFile& file,
                   const Digest& digest, std::map<std::string, std::string>& untaken,
                   const std::function<Result<bool>()>& is_stored);

@@ -28,52 +28,53 @@ namespace {
 constexpr unsigned kRawMode = 0444;  // raw bytes never change
 constexpr Reason kChangedError{"WH1314"};
 constexpr std::string_view kChangedWhy =
-    "it changed while it was read, or is being written: nothing of it was taken, and the next look "
-    "takes it whole";
+    "it changed while it was read, or is being written: nothing of it was stored, and the next run "
+    "reads it again";
 constexpr std::string_view kGoneWhy =
-    "it was listed, and was gone before it was read: whoever took it away has it";
+    "it was removed after it was listed and before it was read: nothing of it was stored";
 
-// Small files are read once and held until they are stored, up to these many bytes of a batch; what
-// is larger is read a second time.
+// Small files are read once and held in memory until they are stored, up to this many bytes of a
+// batch; larger ones are read a second time.
 constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
 constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
 
 struct Arriving {
   Arrival arrival;
   const Source* source = nullptr;
-  std::optional<std::string> bytes;     // absent: read them again …
-  std::shared_ptr<SpooledBytes> spool;  // … from here, where they are given once
+  std::optional<std::string> bytes;     // absent: they are read again …
+  std::shared_ptr<SpooledBytes> spool;  // … from this spool, if the source gives them once
   Digest digest;
   std::int64_t size_bytes = 0;
   std::int64_t record_count = 0;
   bool duplicate = false;
   std::string problem;  // why the object as a whole cannot be read
-  // Where its object lies, if that was not whole and was made anew of these bytes; how it was.
+  // Where its object lies, if that was missing or damaged and was restored from these bytes; and
+  // how it was.
   std::string restored;
   landing::ObjectState found = landing::ObjectState::kWhole;
 };
 
-// What is told of files that are not taken in.
-struct Told {
+// What is reported about files that are not taken in.
+struct Report {
   RunSummary& summary;
   UnreadFiles unread;
 };
 
-// It waits in its folder, and the others do not wait for it.
-std::optional<Arriving> NotTaken(const Arrival& arrival, const Status& why, Told& told) {
+// Leaves the arrival in its folder; the others do not wait for it.
+std::optional<Arriving> NotTaken(const Arrival& arrival, const Status& why, Report& told) {
   const std::string text = landing::TextOfName(why.message());
   told.summary.untaken_files[arrival.place] = text;
   told.unread.Note(arrival.place, arrival.version, text);
   return std::nullopt;
 }
 
-// Whether an arrival is known is asked of one index. What was seen at the file's own place is a
-// second witness: where it says that these bytes were stored, the index has lost them.
+// Whether an arrival is new is looked up in one index. The file's own landing record is a second
+// witness: if it says that these bytes were stored, the index has lost them.
 Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& digest) {
   WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
                 workspace.catalog().FindLanding(arrival.place));
   if (!seen || seen->source != arrival.source || seen->digest != digest) return Status();
-  // The landing folder may have been another one above or below: then the object has another name.
+  // The landing folder may have been a parent or child folder: then the object has another name.
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
                 landing::FindStored(workspace.catalog(), arrival.source, arrival.name,
                                     arrival.place, digest));
@@ -88,7 +89,7 @@ Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& 
   });
   if (!there) return Status();
   return Status(Code::kCorruption,
-                fmt::format("an index of the catalog's database does not fit: it has no object of "
+                fmt::format("an index of the catalog's database is damaged: it lacks the object of "
                             "\"{}\", whose bytes were stored before",
                             arrival.place))
       .WithError("WH7009")
@@ -101,7 +102,7 @@ Status ChangedMeanwhile(const Arrival& arrival) {
       .WithError(kChangedError);
 }
 
-// What an arrival was found to hold, read again; an error if it is another file now.
+// Reads the bytes of an arrival again; an error if its file has changed.
 class ArrivedStream final : public ByteStream {
  public:
   ArrivedStream(const Arriving& arriving, std::unique_ptr<ArrivalReader> reader)
@@ -119,7 +120,7 @@ class ArrivedStream final : public ByteStream {
   std::unique_ptr<ArrivalReader> reader_;
 };
 
-// The bytes that were measured, once more. kConflict (WH1314) if they are others now.
+// Opens the measured bytes again. kConflict (WH1314) if they have changed.
 Result<std::unique_ptr<ByteStream>> OpenAgain(const Arriving& arriving) {
   if (arriving.spool != nullptr) return arriving.spool->Open();
   if (arriving.bytes && !arriving.arrival.opens_again) {
@@ -131,8 +132,8 @@ Result<std::unique_ptr<ByteStream>> OpenAgain(const Arriving& arriving) {
       std::make_unique<ArrivedStream>(arriving, std::move(opened.reader)));
 }
 
-// How an object was found before it is made whole: kept from before that until the commit that tells
-// it, so that a process which ends in between leaves it to the next one.
+// Records how an object was found, before it is restored. The note is kept until the commit that
+// reports it, so that the next process reports it if this one ends in between.
 Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
                      landing::ObjectState found) {
   StepInputs step;
@@ -145,9 +146,9 @@ Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
   return publication.Commit().status();
 }
 
-// Makes the object `known`, which holds the bytes of this arrival, whole again if it is not. Those
-// that lie there are given up only for all of those that arrived. kConflict (WH1314) if the file
-// changed.
+// Restores the object `known`, which should hold the bytes of this arrival, if it is missing or
+// damaged. The bytes on the disk are replaced only once all new ones have arrived. kConflict
+// (WH1314) if the file changed.
 Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
   WEIRHOUSE_TRY(arriving.found,
                 landing::LookAtObject(workspace.store(), known, landing::Depth::kDigest));
@@ -178,14 +179,14 @@ Status Hold(ArrivalReader& reader, std::int64_t size_bytes, std::string& bytes) 
   std::size_t filled = 0;
   while (filled < bytes.size()) {
     WEIRHOUSE_TRY(const std::size_t got, reader.Read(bytes.data() + filled, bytes.size() - filled));
-    if (got == 0) break;  // it was cut, which Finish tells
+    if (got == 0) break;  // the file was cut; Finish reports that
     filled += got;
   }
   bytes.resize(filled);
   return Status();
 }
 
-// Bytes that are given once, or nobody knows how many.
+// Measures bytes that can be read once only, or whose size is unknown.
 Result<Measured> MeasureOnce(Workspace& workspace, Arriving& arriving, ArrivalReader& reader,
                              Result<std::int64_t>& count) {
   WEIRHOUSE_TRY(arriving.spool, SpooledBytes::Take(reader, workspace.state_folder() + "/tmp"));
@@ -199,8 +200,8 @@ Result<Measured> MeasureOnce(Workspace& workspace, Arriving& arriving, ArrivalRe
   return Measured::kWhole;
 }
 
-// The digest of what arrived and the number of its records. `arriving.bytes` are kept where they are
-// to be held.
+// The digest of what arrived and the number of its records. Keeps the bytes in `arriving.bytes` if
+// they are to be held.
 Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t held_bytes,
                          Result<std::int64_t>& count) {
   const Arrival& arrival = arriving.arrival;
@@ -226,7 +227,7 @@ Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t 
 }
 
 Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival& arrival,
-                                            std::int64_t held_bytes, Told& told) {
+                                            std::int64_t held_bytes, Report& told) {
   Arriving arriving;
   arriving.arrival = arrival;
   arriving.source = workspace.project().FindSource(arrival.source);
@@ -247,7 +248,7 @@ Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival&
   arriving.duplicate = known.has_value();
   if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, arrival, arriving.digest));
   if (known) {
-    // What can be read again need not be held.
+    // Bytes that can be read again need not be held.
     if (arrival.opens_again) arriving.bytes.reset();
     const Status restored = Restore(workspace, arriving, *known);
     arriving.bytes.reset();
@@ -255,7 +256,7 @@ Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival&
   } else if (count.ok()) {
     arriving.record_count = *count;
   } else if (count.status().code() != Code::kInvalidInput) {
-    return NotTaken(arrival, count.status(), told);  // the world's fault and not the file's
+    return NotTaken(arrival, count.status(), told);  // not the file's fault
   } else {
     arriving.problem = count.status().ToString();
   }
@@ -263,10 +264,10 @@ Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival&
   return std::optional<Arriving>(std::move(arriving));
 }
 
-// Reads one arrival; nothing if it changed while it was read (it is looked at again next time) or
-// cannot be read, which the summary then tells.
+// Reads one arrival. Absent if it changed while it was read (the next run reads it again) or cannot
+// be read, which the summary then reports.
 Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const Arrival& arrival,
-                                            std::int64_t held_bytes, Told& told) {
+                                            std::int64_t held_bytes, Report& told) {
   try {
     return TakeArrival(workspace, arrival, held_bytes, told);
   } catch (const std::bad_alloc&) {
@@ -319,7 +320,7 @@ std::string ContractOf(Workspace& workspace, const Source& source) {
   return workspace.project().contracts.at(source.contract)->version().ToString();
 }
 
-// The raw run of these arrivals: its identity is what arrived and how it is read, so the same
+// Plans the raw run of these arrivals. Its identity is what arrived and how it is read, so the same
 // arrivals resume the same run.
 Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
                              const std::vector<Arriving>& arrivals) {
@@ -333,11 +334,10 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
                             {"digest", arriving.digest.ToHex()}};
     if (!arriving.restored.empty()) input["restored"] = arriving.restored;
     if (arriving.duplicate) {
-      // A repeat is an event of its own each time it lands: the file's identity tells repeats
-      // apart.
+      // Each repeat is an event of its own: the file's identity tells repeats apart.
       input["duplicate"] = arriving.arrival.occurrence;
     } else {
-      // They decide how many records it has, and what it is said to hold.
+      // The source's settings decide how many records the object has.
       const Source& source = *arriving.source;
       input["format"] = source.format;
       input["delimiter"] = std::string(1, source.delimiter);
@@ -350,15 +350,15 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
   return workspace.catalog().PlanRun(PlanOf(step));
 }
 
-// Puts the bytes of an arrival; true if they were not there. kConflict (WH1314) if its file
-// changed.
+// Stores the bytes of an arrival; true if they were not in the lake yet. kConflict (WH1314) if its
+// file changed.
 Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
   if (arriving.bytes) return workspace.store().PutIfAbsent(path, *arriving.bytes, kRawMode);
   WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
   return workspace.store().PutStreamIfAbsent(path, *stream, kRawMode);
 }
 
-// `changed` becomes the place of the arrival whose file is another one now, if that is why.
+// If a file changed meanwhile, `changed` becomes the place of its arrival.
 Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
                                                         const catalog::Run& run,
                                                         const std::string& batch,
@@ -387,7 +387,7 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     next_record += arriving.record_count;
     WEIRHOUSE_FAILPOINT("raw.object.before");
     const Result<bool> created = Put(workspace, arriving, object.path);
-    // Put before a crash, or by another name of the same bytes: what is there must be what arrived.
+    // Stored before a crash, or under another name: the stored bytes must be those that arrived.
     const Status stored =
         created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
     if (stored.Is(kChangedError)) changed = i;
@@ -416,7 +416,7 @@ Status AppendLedgers(Workspace& workspace, Publication& publication,
   return Status();
 }
 
-// All of them were put, or looked through, just now.
+// Acknowledges arrivals that were all stored, or found stored, just now.
 void AcknowledgeAll(Arrivals& source, const std::vector<Arriving>& arrivals, RunSummary& summary) {
   for (const Arriving& arriving : arrivals)
     source.Acknowledge(arriving.arrival, arriving.digest, summary.untaken_files);
@@ -427,8 +427,9 @@ struct Stored {
   std::vector<catalog::ObjectRecord> objects;
 };
 
-// Plans the run of `arrivals` and stores their objects. A file that changed meanwhile is left out,
-// and waits for the next look: the run without it is another one. No arrivals left: no run.
+// Plans the run of `arrivals` and stores their objects. A file that changed meanwhile is left out
+// for the next run to read; the run without it is planned anew. If no arrivals are left there is no
+// run.
 Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
                             std::vector<Arriving>& arrivals, RunSummary& summary) {
   Stored stored;
@@ -441,8 +442,8 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
       break;
     }
     if (!changed) return objects.status();
-    workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary tells it");
-    // A file that lies aside with the same bytes was to be the repeat of this one.
+    workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary reports it");
+    // A file moved aside with the same bytes was to be recorded as the repeat of this one.
     const Arriving gone = arrivals[*changed];
     std::erase_if(arrivals, [&](const Arriving& one) {
       const bool same = one.arrival.source == gone.arrival.source &&
@@ -454,7 +455,8 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
   return stored;
 }
 
-// All of it is in quarantine, however many records it would have been.
+// The event for an object that is in quarantine as a whole, with the number of records it would
+// have.
 catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& batch) {
   const std::int64_t records = std::max<std::int64_t>(arriving.record_count, 1);
   return MakeEvent(EventKind::kRecordQuarantined, arriving.arrival.source,
@@ -497,7 +499,7 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
 Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
                            RunSummary& summary, Take take) {
   std::vector<Arriving> arrivals;
-  Told told{summary, UnreadFiles::Load(workspace)};
+  Report told{summary, UnreadFiles::Load(workspace)};
   std::set<std::tuple<std::string, std::string, Digest>> seen;
   std::int64_t held_bytes = 0;
   while (true) {
@@ -506,7 +508,7 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
     WEIRHOUSE_TRY(std::optional<Arriving> arriving,
                   ReadArrival(workspace, *arrival, held_bytes, told));
     if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
-    // A file that lies aside and the one that has its name may hold the same bytes.
+    // A file moved aside and the file that has its name may hold the same bytes.
     if (!seen.emplace(arrival->source, arrival->name, arriving->digest).second) {
       arriving->duplicate = true;
       arriving->record_count = 0;
@@ -527,7 +529,7 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
   request.objects = objects;
   std::set<std::string> restored_paths;
   for (Arriving& arriving : arrivals) {
-    // Two files of the same bytes: it was restored once.
+    // For two files of the same bytes, report the restoration once.
     if (!arriving.restored.empty() && !restored_paths.insert(arriving.restored).second)
       arriving.restored.clear();
     if (arriving.arrival.seen) request.landings.push_back(LandingOf(arriving));
@@ -540,8 +542,8 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
         arriving.arrival.source, arriving.arrival.name, landing::ObjectStateName(arriving.found),
         arriving.restored));
   }
-  // Removing a landing file tells its sender that we have it: only after the commit. (The planted
-  // bug does it before, and the crash harness must notice.)
+  // Removing a landing file tells its sender that we have it, so it happens only after the commit.
+  // (The planted bug does it before, and the crash harness must notice.)
   if (Planted("ack_before_commit")) AcknowledgeAll(source, arrivals, summary);
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("raw.committed");

@@ -1,4 +1,4 @@
-// Landing → raw: verbatim objects, digested, in the ledger.
+// Landing → raw: stores verbatim objects with their digests, and records them in the ledger.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@
 
 namespace weirhouse::work {
 
-// Files that wait, grouped into batches in running order. `unmatched` names what fits no batch
+// Files that wait, grouped into batches in running order. `unmatched` names files that fit no batch
 // pattern.
 struct WaitingBatch {
   std::string name;
@@ -27,24 +27,25 @@ struct Waiting {
   std::int64_t being_written = 0;
 };
 Result<Waiting> ListWaiting(Workspace& workspace);
-// The same, after what an earlier life left undone in landing folders that delete: files that were
-// committed are removed, files that were moved aside are removed or put back. For the one writer.
+// Lists the same after finishing what an earlier process left undone in landing folders that
+// delete: removes files that were committed, and removes or puts back files that were moved aside.
+// Only for the project's writer.
 Result<Waiting> TidyLanding(Workspace& workspace);
 
-// Stores the files of one batch as raw objects and commits them: one commit for all sources.
-// Arrivals seen before (same source, name and digest) are recorded as duplicates and change no
-// table. A file that cannot be read, or not be removed afterwards, is told in the summary and holds
-// up none of the others. The answer: whether an object that was missing or damaged was restored.
+// Stores the files of one batch as raw objects, with one commit for all sources. Arrivals seen
+// before (same source, name and digest) are recorded as duplicates and change no table. A file that
+// cannot be read, or not be removed afterwards, is reported in the summary and does not stop the
+// others. Returns whether an object that was missing or damaged was restored.
 enum class Take : std::uint8_t {
   kAll,
-  kKnown,  // repeats alone, which restore; what is new waits on
+  kKnown,  // only repeats, which restore objects; new files go on waiting
 };
 Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSummary& summary,
                        Take take = Take::kAll);
-// The same of a batch that comes another way. Each arrival is acknowledged after the commit.
+// As LandBatch, for a batch that comes another way. Each arrival is acknowledged after the commit.
 Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
                            RunSummary& summary, Take take = Take::kAll);
-// All that landed. For when a raw object is in the way (landing::WantsItsFile): a file among it may
-// restore that. The answer as above. Cost: reads every file that waits.
+// Takes in all that landed, when a raw object is missing or damaged (landing::WantsItsFile): a
+// landed file may restore it. Returns whether one was restored. Cost: reads every file that waits.
 Result<bool> LandWaiting(Workspace& workspace, RunSummary& summary, Take take, Progress& progress);
 }  // namespace weirhouse::work

@@ -36,14 +36,14 @@ TEST_F(RawStepTest, AFileThatIsGoneBeforeItIsReadIsTold) {
       LandAfter([](const std::string& path) { std::filesystem::remove(path); });
   ASSERT_EQ(summary.untaken_files.size(), 1u);
   EXPECT_THAT(summary.untaken_files.begin()->first, HasSubstr("2024-01-01.jsonl"));
-  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("gone before it was read"));
+  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("removed after it was listed"));
 }
 
 TEST_F(RawStepTest, AFileThatChangesBeforeItIsReadIsTold) {
   const RunSummary summary = LandAfter(
       [](const std::string& path) { weirhouse::testing::WriteFile(path, "something else\n"); });
   ASSERT_EQ(summary.untaken_files.size(), 1u);
-  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next look takes it whole"));
+  EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next run reads it again"));
 }
 
 // The files of a batch, each of which becomes another one once it was read.

@@ -26,7 +26,7 @@ Status CannotSpool(int error, const std::string& folder) {
 platform::Descriptor OpenNameless(const std::string& folder) {
   platform::Descriptor fd(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (fd.open()) return fd;
-  // A file system without nameless files: the name is taken away at once.
+  // The file system has no nameless files: the name is removed at once.
   std::string name = folder + "/.spool-XXXXXX";
   platform::Descriptor named(mkostemp(name.data(), O_CLOEXEC));
   if (named.open()) unlink(name.c_str());

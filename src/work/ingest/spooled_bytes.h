@@ -1,4 +1,4 @@
-// Bytes that a source gives once, kept until they are stored.
+// Bytes that a source gives only once, kept until they are stored.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,17 @@
 
 namespace weirhouse::work {
 
-// A file without a name: it leaves the disk with this object, or with the process. Threads: one.
+// A file without a name, which disappears with this object or with the process. Threads: one.
 class SpooledBytes {
  public:
-  // Reads all of `bytes` into a file in `folder`. Memory: a piece. An error of the stream is
-  // returned; kUnavailable (WH7010): the disk is full.
+  // Reads all of `bytes` into a file in `folder`. Memory: one piece. Returns an error of the
+  // stream;
+  // kUnavailable (WH7010) if the disk is full.
   static Result<std::unique_ptr<SpooledBytes>> Take(ByteStream& bytes, const std::string& folder);
 
   std::int64_t size_bytes() const { return size_bytes_; }
   const Digest& digest() const { return digest_; }
-  // From the beginning, any number of times; must outlive the stream.
+  // Reads from the beginning; may be called any number of times. Must outlive the stream.
   std::unique_ptr<ByteStream> Open() const;
 
  private:

@@ -25,7 +25,7 @@ UnreadFiles UnreadFiles::Load(Workspace& workspace) {
   return unread;
 }
 
-const std::string* UnreadFiles::WhyNot(const landing::LandedFile& file) const {
+const std::string* UnreadFiles::FindFailure(const landing::LandedFile& file) const {
   const auto found = files_.find(file.path);
   if (found == files_.end() || found->second.identity != VersionOfFile(file)) return nullptr;
   return &found->second.why;
@@ -48,7 +48,7 @@ void UnreadFiles::KeepOnly(std::span<const WaitingBatch> batches) {
   std::map<std::string, Unread> kept;
   for (const WaitingBatch& batch : batches) {
     for (const landing::LandedFile& file : batch.files) {
-      if (WhyNot(file) != nullptr) kept[file.path] = files_.at(file.path);
+      if (FindFailure(file) != nullptr) kept[file.path] = files_.at(file.path);
     }
   }
   changed_ = changed_ || kept.size() != files_.size();
@@ -61,13 +61,13 @@ void UnreadFiles::Save() {
   const std::string path = Path();
   if (files_.empty()) {
     workspace_->local_store().Delete(path).Ignore(
-        "it says nothing of files that are gone or changed");
+        "it says nothing about files that are gone or changed");
     return;
   }
   json note = json::object();
   for (const auto& [name, file] : files_) note[name] = {file.identity, file.why};
   workspace_->local_store()
       .Replace(path, note.dump(-1, ' ', false, json::error_handler_t::replace))
-      .Ignore("the run itself tells what it could not read");
+      .Ignore("the run itself reports what it could not read");
 }
 }  // namespace weirhouse::work

@@ -1,5 +1,5 @@
-// Landed files that a run tried to read and could not (the memory, the disk), for those who ask
-// before the next one tries: a note in the state folder. Losing it loses a message.
+// Landed files that a run failed to read (memory, disk), for commands that run before the next
+// attempt: a note in the state folder. Losing it loses only a message.
 #pragma once
 
 #include <map>
@@ -14,17 +14,17 @@ namespace weirhouse::work {
 // Threads: one. Only the project's writer changes the note.
 class UnreadFiles {
  public:
-  // A note that cannot be read says nothing.
+  // A note that cannot be read counts as empty.
   static UnreadFiles Load(Workspace& workspace);
 
-  // Why `file`, if it is still the same, could not be read; null if nothing is known against it.
-  const std::string* WhyNot(const landing::LandedFile& file) const;
-  // Of what arrived at `place`, in its present version (Arrival::version).
+  // Why `file`, if it is unchanged, could not be read; null if no failure is known.
+  const std::string* FindFailure(const landing::LandedFile& file) const;
+  // Records a failure for what arrived at `place`, in its present version (Arrival::version).
   void Note(const std::string& place, const std::string& version, const std::string& why);
   void Forget(const std::string& place);
   // Forgets all that are not among these.
   void KeepOnly(std::span<const WaitingBatch> batches);
-  // Writes the note if it changed. A full disk is no reason to end a run.
+  // Writes the note if it changed. A full disk does not end the run.
   void Save();
 
  private:

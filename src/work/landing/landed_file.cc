@@ -17,10 +17,10 @@ using platform::Descriptor;
 using platform::Entry;
 using platform::OpenFolder;
 
-// The kernel's file times stand still for up to this long (a tick of its clock), so that two writes
-// may leave the same time behind.
+// The kernel's file times advance in steps of up to this long (a tick of its clock), so two writes
+// may leave the same time.
 constexpr std::chrono::milliseconds kTimeStep{10};
-// Files of one name that may lie aside at once: in the folder aside, and in hidden ones in it.
+// How many files of one name may lie aside at once: in the folder aside, and in hidden ones in it.
 constexpr int kAsideOfOneNameMax = 64;
 constexpr std::size_t kPieceBytes = 256 << 10;
 
@@ -34,16 +34,16 @@ std::string BaseOf(std::string_view place) {
   return std::string(place.substr(place.rfind('/') + 1));
 }
 
-// After it every write leaves a later change time than `entry` has.
+// Waits until every later write leaves a later change time than `entry` has.
 void WaitUntilTimesTell(const Entry& entry) {
   const std::int64_t now_ns = Micros(SystemClock().Now()) * 1000;
   const std::chrono::nanoseconds age(now_ns - entry.ctime_ns);
-  // Where the clock was set back meanwhile it says nothing: then one step is waited for.
+  // If the clock was set back meanwhile, its age is unknown: then it waits for one step.
   if (age < kTimeStep) std::this_thread::sleep_for(age.count() < 0 ? kTimeStep : kTimeStep - age);
 }
 
-// Whether the file `base` in `aside` is `expected` and holds the bytes of `digest`. Nobody reaches
-// it by a name any more: whoever does not have it open for writing now cannot write to it.
+// Whether the file `base` in `aside` is `expected` and holds the bytes of `digest`. It can no
+// longer be reached by its name: only a process that has it open for writing could change it.
 Result<bool> IsTheFile(const OpenFolder& aside, const std::string& base, const Digest& digest,
                        const std::function<bool(const Entry&)>& expected) {
   WEIRHOUSE_TRY(const Entry found, aside.Look(base));
@@ -59,7 +59,7 @@ Result<bool> IsTheFile(const OpenFolder& aside, const std::string& base, const D
   return after.SameBytesTimesAs(held) && sha.Finish() == digest;
 }
 
-// Back under its name; false if that is taken again.
+// Puts the file back under its name; false if that name is taken again.
 Result<bool> PutBack(const OpenFolder& aside, const OpenFolder& folder, const std::string& base) {
   WEIRHOUSE_FAILPOINT("landing.put_back.before");
   const Status moved = aside.Move(base, folder, base);
@@ -93,9 +93,9 @@ Result<Removal> RemoveThrough(const OpenFolder& aside, const OpenFolder& folder,
   return is_it ? Removal::kNotStored : Removal::kOther;
 }
 
-// ".1": where a file goes aside whose name lies aside already. No landed file is called so.
+// ".1": the folder for a file whose name lies aside already. No landed file has such a name.
 std::string RoomName(int number) { return fmt::format(".{}", number); }
-// Whether `entry` of the folder aside, and not of a room in it, is one.
+// Whether `entry` of the folder aside (not of a room in it) is such a room.
 bool IsRoom(const Entry& entry, std::string_view place, const LandingRule& rule) {
   return entry.kind == platform::EntryKind::kFolder && entry.name.starts_with('.') &&
          BaseOf(place) == rule.aside_name;
@@ -113,7 +113,7 @@ bool LiesAside(std::string_view place, const LandingRule& rule) {
   return BaseOf(folder) == rule.aside_name;
 }
 
-// A file that was taken in from where it lies aside.
+// Removes a file that was taken in from where it lies aside.
 Result<Removal> RemoveAside(const OpenFolder& root, const LandedFile& file, const Digest& digest,
                             const LandingRule& rule, const StoredCheck& is_stored) {
   std::string room(FolderOf(file.place));
@@ -138,7 +138,7 @@ Result<Removal> RemoveAside(const OpenFolder& root, const LandedFile& file, cons
   return Removal::kRemoved;
 }
 
-// The folder aside in `folder`, and what lies in it; what hinders the look is told.
+// Opens the folder aside in `folder` and lists it; reports what prevents that.
 std::optional<std::pair<OpenFolder, std::vector<Entry>>> LookAside(const OpenFolder& folder,
                                                                    const LandingRule& rule,
                                                                    const std::string& aside_place,
@@ -146,8 +146,8 @@ std::optional<std::pair<OpenFolder, std::vector<Entry>>> LookAside(const OpenFol
   const auto told = [&](const Status& why) {
     if (why.code() != Code::kNotFound) {
       untaken.push_back({AsidePath(rule, aside_place),
-                         fmt::format("files that were moved aside may wait in it, and it cannot be "
-                                     "looked into: {}",
+                         fmt::format("it may hold files that were moved aside, and it cannot be "
+                                     "read: {}",
                                      TextOfName(why.message()))});
     }
     return std::nullopt;
@@ -229,7 +229,7 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const
   if (!listed->UnchangedSince(file.entry)) return Removal::kOther;
   WEIRHOUSE_TRY(const OpenFolder aside, folder->MakePrivate(rule.aside_name));
   Result<Removal> removal = RemoveThrough(aside, *folder, base, file.entry, digest, is_stored);
-  // A file of this name lies aside: each gets a room of its own.
+  // A file of this name lies aside already: each further one gets a room of its own.
   for (int i = 1; i < kAsideOfOneNameMax && removal.status().code() == Code::kConflict; ++i) {
     WEIRHOUSE_TRY(const OpenFolder room, aside.MakePrivate(RoomName(i)));
     removal = RemoveThrough(room, *folder, base, file.entry, digest, is_stored);
@@ -240,7 +240,7 @@ Result<Removal> RemoveLanded(const LandedFile& file, const Digest& digest, const
 }
 
 namespace {
-// One folder aside. Threads: one.
+// Handles one folder aside. Threads: one.
 class Settler {
  public:
   Settler(const LandingRule& rule, const OpenFolder& folder, std::string parent,
@@ -254,7 +254,7 @@ class Settler {
         now_(now),
         landing_(landing) {}
 
-  // What lies in `aside`, which is the folder `aside_place` or a room in it.
+  // Handles the files in `aside`, which is the folder `aside_place` or a room in it.
   Status Settle(const OpenFolder& aside, const std::string& aside_place,
                 const std::vector<Entry>& entries) {
     for (const Entry& entry : entries) {
@@ -276,7 +276,7 @@ class Settler {
     landing_.untaken.push_back({AsidePath(rule_, place), std::move(why)});
   }
 
-  // The record that the catalog has of `entry` under the path of `place`, if these are its bytes.
+  // The catalog's record of `entry` under the path of `place`, if these are its bytes.
   Result<std::optional<catalog::LandingRecord>> RecordOf(const OpenFolder& aside,
                                                          const std::string& place,
                                                          const Entry& entry) {
@@ -306,7 +306,7 @@ class Settler {
                                    record->digest, Depth::kDigest);
       if (stored.ok() && *stored) return RemoveOne(aside, place, entry);
       if (!stored.ok()) {
-        Tell(place, "its raw object cannot be looked at: " + TextOfName(stored.status().message()));
+        Tell(place, "its raw object cannot be checked: " + TextOfName(stored.status().message()));
         return Status();
       }
     }
@@ -327,13 +327,13 @@ class Settler {
     return Status();
   }
 
-  // Another file has its name: it is taken in from where it lies.
+  // Another file has its name: takes the file in from where it lies.
   void TakeFrom(const OpenFolder& aside, const std::string& place, const std::string& landed,
                 const Entry& entry) {
     if (entry.kind != platform::EntryKind::kFile) {
       return Tell(place,
-                  "it was moved aside, is no file, and something else has its name: it is "
-                  "put back when that is gone");
+                  "it was moved aside, is not a file, and its name is taken: it is "
+                  "put back once the name is free");
     }
     LandedFile file;
     file.source = rule_.source;
@@ -343,7 +343,7 @@ class Settler {
     file.path = AsidePath(rule_, place);
     file.entry = entry;
     if (!rule_.batch.pattern.empty()) {
-      auto batch = BatchOfName(entry.name, rule_.batch.pattern);
+      auto batch = ParseBatchName(entry.name, rule_.batch.pattern);
       if (!batch) return landing_.unmatched.push_back(std::move(file));
       file.batch = *std::move(batch);
     }
@@ -356,7 +356,7 @@ class Settler {
   }
 
   const LandingRule& rule_;
-  const OpenFolder& folder_;  // in which the folder aside lies
+  const OpenFolder& folder_;  // holds the folder aside
   const std::string parent_;  // its place; empty: the landing folder itself
   catalog::Catalog& catalog_;
   platform::ObjectStore& store_;
@@ -369,7 +369,7 @@ Status SettleAside(const LandingRule& rule, const std::string& aside_place,
                    catalog::Catalog& catalog, platform::ObjectStore& store, ProcessTime now,
                    Landing& landing) {
   const auto root = OpenFolder::Open(rule.folder);
-  if (!root.ok()) return Status();  // the listing says why
+  if (!root.ok()) return Status();  // the listing reports why
   const std::string parent(FolderOf(aside_place));
   const auto folder = root->Walk(parent);
   if (!folder.ok()) return Status();
@@ -393,7 +393,7 @@ void ListFolder(const OpenFolder& folder, const LandingRule& rule, const std::st
       continue;
     }
     untaken.push_back({AsidePath(rule, below),
-                       "it was moved aside: `wh ingest` takes it in, or removes it if it is "
+                       "it was moved aside: `wh ingest` ingests it, or removes it if it is "
                        "stored"});
   }
 }
@@ -402,7 +402,7 @@ void ListFolder(const OpenFolder& folder, const LandingRule& rule, const std::st
 void ListAside(const LandingRule& rule, const std::string& aside_place,
                std::vector<Untaken>& untaken) {
   const auto root = OpenFolder::Open(rule.folder);
-  if (!root.ok()) return;  // the listing says why
+  if (!root.ok()) return;  // the listing reports why
   const auto folder = root->Walk(FolderOf(aside_place));
   if (folder.ok()) ListFolder(*folder, rule, aside_place, untaken);
 }

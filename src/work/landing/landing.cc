@@ -20,7 +20,8 @@ using platform::EntryKind;
 using platform::OpenFolder;
 
 constexpr int kFolderDepthMax = 16;
-// Both are keys in the catalog, and PostgreSQL's indexes end at 2,704 bytes.
+// Names and places are keys in the catalog, and PostgreSQL's index entries hold at most 2,704
+// bytes.
 constexpr std::size_t kNameBytesMax = 1024;
 constexpr std::size_t kPathBytesMax = 2048;
 constexpr std::string_view kDatePlace = "{date}";
@@ -68,9 +69,9 @@ class Walk {
     } else if (root.status().code() != Code::kNotFound) {
       Refuse("", WhyUnreadable(root.status()));
     } else if (IsSomething(rule_.folder)) {
-      Refuse("", "it is no folder, nor a link to one");
+      Refuse("", "it is neither a folder nor a link to one");
     }
-    WatchThoseOfTheFuture();
+    WatchFilesOfTheFuture();
     std::sort(landing_.complete.begin(), landing_.complete.end(),
               [](const LandedFile& a, const LandedFile& b) {
                 return std::tie(a.batch, a.source, a.name) < std::tie(b.batch, b.source, b.name);
@@ -83,8 +84,8 @@ class Walk {
   // The files of one folder that the catalog knows, by their paths.
   using Known = std::unordered_map<std::string, catalog::LandingRecord>;
 
-  // Asks the catalog for the files of one folder: what has landed elsewhere, or left since, costs
-  // nothing here. `paths` has one for each entry that is a file to look at, else an empty one.
+  // Asks the catalog for the files of one folder, so that files elsewhere, or gone since, cost
+  // nothing. `paths` has a path for each entry that is a file to look at, and else an empty text.
   Known Recall(const std::vector<std::string>& paths) {
     std::vector<std::string> asked;
     asked.reserve(paths.size());
@@ -119,7 +120,7 @@ class Walk {
     for (std::size_t i = 0; i < paths.size(); ++i) {
       const Entry& entry = (*entries)[i];
       const catalog::LandingRecord* record = RecordOf(known, paths[i], entry);
-      // Most files of a folder that nobody empties: seen, and left where they lie.
+      // Most files of a folder that is never emptied: known, and left where they are.
       if (record != nullptr && !rule_.delete_after) continue;
       const std::string place = prefix + entry.name;
       if (entry.kind == EntryKind::kFolder && entry.name == rule_.aside_name) {
@@ -145,7 +146,7 @@ class Walk {
                     fmt::format("it lies more than {} folders deep (WH1301)", kFolderDepthMax));
     }
     if (IsNamedLikeAFile(entry.name)) {
-      Refuse(place, "it is a folder named like a file; the files in it are taken in by themselves");
+      Refuse(place, "it is a folder named like a file; only the files in it are taken in");
     }
     auto below = folder.Enter(entry.name);
     if (below.ok()) return Look(*below, place + "/", depth + 1);
@@ -166,7 +167,7 @@ class Walk {
                                        kNameBytesMax));
     }
     const bool by_name = !rule_.batch.pattern.empty();
-    auto batch = by_name ? BatchOfName(entry.name, rule_.batch.pattern) : std::nullopt;
+    auto batch = by_name ? ParseBatchName(entry.name, rule_.batch.pattern) : std::nullopt;
     if (batch) file.batch = *std::move(batch);
     if (record != nullptr) {
       landing_.acknowledged.push_back({std::move(file), record->digest});
@@ -185,7 +186,7 @@ class Walk {
     (*whole ? landing_.complete : landing_.incomplete).push_back(std::move(file));
   }
 
-  // The record of this very file, if the catalog has seen it.
+  // The record of this very file, if the catalog has one.
   static const catalog::LandingRecord* RecordOf(const Known& known, const std::string& path,
                                                 const Entry& entry) {
     const auto found = path.empty() ? known.end() : known.find(path);
@@ -197,9 +198,9 @@ class Walk {
     return same ? &record : nullptr;
   }
 
-  // Written in what is the future now: the clock was set back, or another machine's runs ahead. So
-  // their rest is watched instead of computed, once for all of them.
-  void WatchThoseOfTheFuture() {
+  // Their times lie in the future: the clock was set back, or another machine's clock is ahead. So
+  // these files are watched for changes for a while, all of them at once.
+  void WatchFilesOfTheFuture() {
     if (future_.empty()) return;
     std::this_thread::sleep_for(std::chrono::microseconds(kQuietUs));
     std::vector<LandedFile> still;
@@ -225,13 +226,13 @@ class Walk {
   const LandingRule& rule_;
   catalog::Catalog& catalog_;
   const ProcessTime now_;
-  Status problem_;                  // of the catalog
-  std::set<std::uint64_t> future_;  // inodes of incomplete files of which only watching tells
+  Status problem_;                  // an error of the catalog
+  std::set<std::uint64_t> future_;  // inodes of incomplete files that must be watched
   Landing landing_;
 };
 }  // namespace
 
-std::optional<std::string> BatchOfName(std::string_view name, std::string_view pattern) {
+std::optional<std::string> ParseBatchName(std::string_view name, std::string_view pattern) {
   const auto place = pattern.find(kDatePlace);
   if (place == std::string_view::npos) return std::nullopt;
   const std::string_view before = pattern.substr(0, place);
@@ -244,7 +245,7 @@ std::optional<std::string> BatchOfName(std::string_view name, std::string_view p
   return std::nullopt;
 }
 
-std::optional<EventTime> EndOfBatch(std::string_view batch) {
+std::optional<EventTime> ParseBatchEnd(std::string_view batch) {
   if (!IsDate(batch)) return std::nullopt;
   return EventTimeOfMicros(ParseTimeMicros(batch, true).value()) + std::chrono::hours(24);
 }

@@ -108,16 +108,16 @@ struct LandingTest : ::testing::Test {
   }
 };
 
-TEST(BatchOfName, FindsTheDateWhereThePatternPutsIt) {
-  EXPECT_EQ(BatchOfName("2013-01-05.jsonl", "{date}"), "2013-01-05");
-  EXPECT_EQ(BatchOfName("flights-2013-01-05.csv.gz", "flights-{date}"), "2013-01-05");
-  EXPECT_EQ(BatchOfName("flights-2013-13-05.csv", "{date}"), std::nullopt);
-  EXPECT_EQ(BatchOfName("readme.txt", "{date}"), std::nullopt);
+TEST(ParseBatchName, FindsTheDateWhereThePatternPutsIt) {
+  EXPECT_EQ(ParseBatchName("2013-01-05.jsonl", "{date}"), "2013-01-05");
+  EXPECT_EQ(ParseBatchName("flights-2013-01-05.csv.gz", "flights-{date}"), "2013-01-05");
+  EXPECT_EQ(ParseBatchName("flights-2013-13-05.csv", "{date}"), std::nullopt);
+  EXPECT_EQ(ParseBatchName("readme.txt", "{date}"), std::nullopt);
 }
 
-TEST(EndOfBatch, IsMidnightAfterTheDay) {
-  EXPECT_EQ(FormatTime(*EndOfBatch("2013-12-31")), "2014-01-01T00:00:00Z");
-  EXPECT_EQ(EndOfBatch("a1"), std::nullopt);
+TEST(ParseBatchEnd, IsMidnightAfterTheDay) {
+  EXPECT_EQ(FormatTime(*ParseBatchEnd("2013-12-31")), "2014-01-01T00:00:00Z");
+  EXPECT_EQ(ParseBatchEnd("a1"), std::nullopt);
 }
 
 TEST_F(LandingTest, ListsWholeFilesInBatchOrderAndSkipsHiddenAndTemporaryOnes) {

@@ -18,8 +18,8 @@ std::string NameOf(const catalog::ObjectRecord& object) {
 
 std::string HowToRestore(const catalog::ObjectRecord& object) {
   return fmt::format(
-      "land the same file again as {}, with the sha256 {}, and run `wh ingest`: it restores the "
-      "object, and what waits goes on; or put the object back from a backup",
+      "land the same file again as {}, with the sha256 {}, and run `wh ingest`: that restores the "
+      "object and continues; or restore the object from a backup",
       NameOf(object), object.digest.ToHex());
 }
 
@@ -30,8 +30,8 @@ Status Damaged(const catalog::ObjectRecord& object, std::string_view how) {
       .WithHint(HowToRestore(object));
 }
 
-// What the disk says of it, as it is said of an object.
-Status Told(const catalog::ObjectRecord& object, Status status) {
+// The store's error, in terms of the object.
+Status DescribeFailure(const catalog::ObjectRecord& object, Status status) {
   if (status.code() == Code::kNotFound) {
     return Status(Code::kCorruption,
                   fmt::format("the raw object of {} is missing: {}", NameOf(object), object.path))
@@ -51,7 +51,7 @@ Result<std::size_t> ObjectReader::Read(char* into, std::size_t room) {
   if (wanted <= 0) return std::size_t{0};
   Result<std::string> piece = store_.ReadRange(object_.path, offset_, wanted);
   if (!piece.ok()) {
-    failed_ = Told(object_, piece.status());
+    failed_ = DescribeFailure(object_, piece.status());
     return failed_;
   }
   sha_.Update(*piece);
@@ -66,7 +66,7 @@ Status ObjectReader::Finish() {
     WEIRHOUSE_TRY(got, Read(piece.data(), piece.size()));
   }
   const auto found = store_.Stat(object_.path);
-  if (!found.ok()) return Told(object_, found.status());
+  if (!found.ok()) return DescribeFailure(object_, found.status());
   if (found->size_bytes != object_.size_bytes)
     return Damaged(object_, "is longer than what arrived");
   if (sha_.Finish() != object_.digest) return Damaged(object_, "holds other bytes than arrived");
@@ -75,7 +75,7 @@ Status ObjectReader::Finish() {
 
 Result<std::string> ReadObject(platform::ObjectStore& store, const catalog::ObjectRecord& object) {
   Result<std::string> bytes = store.Read(object.path);
-  if (!bytes.ok()) return Told(object, bytes.status());
+  if (!bytes.ok()) return DescribeFailure(object, bytes.status());
   const auto size_bytes = static_cast<std::int64_t>(bytes->size());
   if (size_bytes < object.size_bytes) return Damaged(object, "is shorter than what arrived");
   if (size_bytes > object.size_bytes) return Damaged(object, "is longer than what arrived");

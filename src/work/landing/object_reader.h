@@ -1,5 +1,5 @@
-// Reading a raw object: what is taken from it is what arrived, or an error that says which file to
-// land again.
+// Reads a raw object: returns the bytes that arrived, or an error that names the file to land
+// again.
 #pragma once
 
 #include <cstddef>
@@ -14,17 +14,17 @@
 
 namespace weirhouse::landing {
 
-// The bytes of an object, hashed as they are read. Whatever was made of them counts only once
-// Finish has said that they are those that arrived. Threads: one. Memory: a piece.
+// The bytes of an object, hashed as they are read. Results made from them count only after Finish
+// has confirmed that they are those that arrived. Threads: one. Memory: one piece.
 class ObjectReader final : public ByteStream {
  public:
-  // Both must outlive it.
+  // `store` and `object` must outlive it.
   ObjectReader(platform::ObjectStore& store, const catalog::ObjectRecord& object)
       : store_(store), object_(object) {}
 
   // kCorruption: it is missing (WH7012), or shorter than what arrived (WH1305).
   Result<std::size_t> Read(char* into, std::size_t room) override;
-  // Reads what is left, and compares. kCorruption (WH1305): these are other bytes.
+  // Reads what is left and compares the digest. kCorruption (WH1305): the bytes are others.
   Status Finish();
 
  private:
@@ -32,12 +32,12 @@ class ObjectReader final : public ByteStream {
   const catalog::ObjectRecord& object_;
   std::int64_t offset_ = 0;
   Sha256 sha_;
-  Status failed_;  // of the first reading that failed
+  Status failed_;  // the error of the first failed read
 };
 
-// The whole of an object, with the errors of ObjectReader.
+// All bytes of an object, with the errors of ObjectReader.
 Result<std::string> ReadObject(platform::ObjectStore& store, const catalog::ObjectRecord& object);
 
-// Whether an object is missing or holds other bytes, which a file that lands again ends.
+// Whether the error is a missing or damaged object, which landing its file again restores.
 bool WantsItsFile(const Status& status);
 }  // namespace weirhouse::landing

@@ -1,5 +1,4 @@
-// The raw object that holds the bytes of a landed file, as the catalog has it and as it lies on the
-// disk.
+// The raw object that holds the bytes of a landed file, according to the catalog and on the disk.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +14,7 @@
 namespace weirhouse::landing {
 
 // The object of `source` with these bytes that arrived under `name`, or under the name that the
-// file at `path` had where the landing folder was another one above or below. Absent: the catalog
+// file at `path` had when the landing folder was a parent or child of today's. Absent: the catalog
 // has none.
 Result<std::optional<catalog::ObjectRecord>> FindStored(catalog::Catalog& catalog,
                                                         const std::string& source,
@@ -26,12 +25,12 @@ Result<std::optional<catalog::ObjectRecord>> FindStored(catalog::Catalog& catalo
 enum class ObjectState : std::uint8_t { kWhole, kMissing, kDamaged };
 std::string_view ObjectStateName(ObjectState state);  // "whole", "missing", "damaged"
 enum class Depth : std::uint8_t { kLength, kDigest };
-// What lies in the place of `object`. Cost: one stat, and where all is right and `depth` says so,
-// one read. An error: it cannot be told.
+// The state of `object` on the disk. Cost: one stat, and one read if its length is right and
+// `depth` asks for it. An error: the state is unknown.
 Result<ObjectState> LookAtObject(platform::ObjectStore& store, const catalog::ObjectRecord& object,
                                  Depth depth);
 
-// Whether what FindStored finds is whole: only then may a landed file with these bytes go.
+// Whether the object that FindStored finds is whole: only then may a landed file be removed.
 Result<bool> IsStored(catalog::Catalog& catalog, platform::ObjectStore& store,
                       const std::string& source, const std::string& name, const std::string& path,
                       const Digest& digest, Depth depth);

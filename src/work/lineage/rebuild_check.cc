@@ -45,7 +45,7 @@ Result<CommitSeq> PositionOf(catalog::CommitLog& catalog, std::string_view consu
   return CommitSeq(offset.position);
 }
 
-// A daemon may commit between two reads.
+// Reads one state: a daemon may commit between two reads.
 Result<Held> Hold(Workspace& workspace) {
   catalog::Catalog& catalog = workspace.catalog();
   Held held;
@@ -72,7 +72,7 @@ class RebuildChecker {
     WEIRHOUSE_TRY_STATUS(ReadScope());
     WEIRHOUSE_TRY(held_, Hold(workspace_));
     report_.seq = held_.last;
-    WEIRHOUSE_TRY_STATUS(NoteNews());
+    WEIRHOUSE_TRY_STATUS(NoteExternalChanges());
     WEIRHOUSE_TRY(state_, PipelineState::Make(workspace_, progress_));
     scope_.consumed = held_.consumed;
     scope_.external = held_.external;
@@ -123,8 +123,8 @@ class RebuildChecker {
     return asked_.empty() || asked_ == definition.name();
   }
 
-  // What other engines wrote and no run has taken in yet is not compared.
-  Status NoteNews() {
+  // Notes that rows which other engines wrote and no run has read yet are not compared.
+  Status NoteExternalChanges() {
     for (const std::string& table : ExternalTablesRead(workspace_.project())) {
       WEIRHOUSE_TRY(const auto now, workspace_.catalog().SnapshotAsOf(table, held_.last));
       WEIRHOUSE_TRY(const auto before, workspace_.catalog().SnapshotAsOf(table, held_.external));
@@ -135,7 +135,7 @@ class RebuildChecker {
     return Status();
   }
 
-  // The rows of `name` as held, with the columns of `like` that it has.
+  // The stored rows of `name`, with those columns of `like` that it has.
   Result<RowsPtr> StoredRows(const std::string& name, const arrow::Schema& like) {
     const auto location = held_.metadata.find(name);
     if (location != held_.metadata.end()) {
@@ -172,7 +172,7 @@ class RebuildChecker {
     if (!IsAsked(definition)) return Status();
     if (work.stands()) {
       report_.notes.push_back(
-          fmt::format("{} stays as it was, as its SQL fails: not compared", definition.name()));
+          fmt::format("{} stays as it was because its SQL fails: not compared", definition.name()));
       return Status();
     }
     std::vector<std::string> key = definition.key_columns();
@@ -195,7 +195,7 @@ class RebuildChecker {
     return Compare(definition.history_table(), work.added_history(), columns, key);
   }
 
-  // Counts of the records that each table is driven by.
+  // Compares the counts of record states, by the table that counts them.
   void CompareStates() {
     for (const auto& work : rebuilt_->work) {
       const auto& definition = work->transform().definition;
@@ -217,8 +217,8 @@ class RebuildChecker {
     }
   }
 
-  // Which records system.losers names. Of a table over records also their states and winners: over
-  // another table a state may depend on what that one held in between.
+  // Which records system.losers names. For a table over records also their states and winners: over
+  // another table a state may depend on what that table held in between.
   using Losers = std::map<std::pair<std::string, RecordId>, std::string>;
   static void AddLoser(Losers& losers, const TableWork& work, const transform::StoredLoser& loser) {
     losers[{loser.table, loser.record}] =
@@ -258,7 +258,8 @@ class RebuildChecker {
     return Status();
   }
 
-  // Whether what is told of `table` is compared; empty: what broke its contract.
+  // Whether quarantined records that name `table` are compared; empty: those that broke their
+  // contract.
   bool IsComparedInQuarantine(const std::string& table) const {
     if (views_compared_.count(table) != 0) return true;
     if (rebuilt_->standing.count(table) != 0) return false;
@@ -306,7 +307,7 @@ class RebuildChecker {
     return CurrentLosers(workspace_, table->current_snapshot()->id);
   }
 
-  // Whether the feature tables have taken in every processed commit that is compared.
+  // Whether the feature tables lag behind the processed commit that is compared.
   Result<bool> FeaturesLag() {
     WEIRHOUSE_TRY(const auto next,
                   NextCommit(workspace_, kFeatureConsumer, catalog::Layer::kProcessed));
@@ -344,7 +345,7 @@ class RebuildChecker {
     } else {
       WEIRHOUSE_TRY(rows, rebuilt_->RowsOf(state_->tables, source));
     }
-    if (rows == nullptr) return Status();  // a table that stays as it was, which is told
+    if (rows == nullptr) return Status();  // a table that keeps its former rows, which is noted
     const std::string name = plan.view.table_name();
     if (held_.metadata.count(name) == 0 && rows->num_rows() > 0) {
       report_.notes.push_back(fmt::format("{} is filled by the next run: not compared", name));
@@ -369,7 +370,7 @@ class RebuildChecker {
 
   Status CompareOnline(const feature::ViewPlan& plan, const RowsPtr& rebuilt) {
     if (plan.view.online_fill == feature::OnlineFill::kNone) return Status();
-    WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace_));
+    WEIRHOUSE_TRY_STATUS(CheckHasCache(workspace_));
     const std::string name = plan.view.table_name();
     const auto location = held_.metadata.find(name);
     if (location == held_.metadata.end()) return Status();
@@ -388,14 +389,14 @@ class RebuildChecker {
     WEIRHOUSE_TRY(const RowsPtr stored, StoredRows(name, *rebuilt->schema()));
     WEIRHOUSE_TRY(const RowsPtr shaped,
                   ShapedLike(stored, *rebuilt, rebuilt->schema()->field_names()));
-    // Entities of both are asked about: what should not be served, and what should.
+    // Asks about entities of both sides: those that should be served, and those that should not.
     WEIRHOUSE_TRY(const RowsPtr asked, Concatenate({rebuilt, shaped}));
     WEIRHOUSE_TRY(const SkewReport skew,
                   MeasureSkewOf(workspace_, plan, asked, rebuilt, check_.questions, check_.seed));
     if (skew.pairs == 0 && asked->num_rows() > 0) {
-      report_.notes.push_back(
-          fmt::format("the online store answers of {} at none of the times tried: not compared",
-                      plan.view.id()));
+      report_.notes.push_back(fmt::format(
+          "the online store has no answer for {} at any of the times tried: not compared",
+          plan.view.id()));
       return Status();
     }
     OnlineDifference difference;
@@ -410,7 +411,7 @@ class RebuildChecker {
   Workspace& workspace_;
   const RebuildCheck& check_;
   Progress& progress_;
-  std::string asked_;  // the one table that is compared; empty = all
+  std::string asked_;  // compare only this table; empty: all
   RebuildScope scope_;
   Held held_;
   std::unique_ptr<PipelineState> state_;

@@ -17,7 +17,7 @@ class Table;
 
 namespace weirhouse::work {
 
-// One row each, or null where there is none: what stands under a key and what should.
+// A row under one key as stored and as rebuilt; null if that side has none.
 struct RowDifference {
   std::shared_ptr<arrow::Table> stored;
   std::shared_ptr<arrow::Table> rebuilt;
@@ -28,7 +28,7 @@ struct TableDifference {
   std::vector<std::string> key;  // the columns by which rows are paired and shown
   std::int64_t stored_rows = 0;
   std::int64_t rebuilt_rows = 0;
-  std::int64_t differing = 0;        // pairs that differ, and rows that have no partner
+  std::int64_t differing = 0;        // pairs that differ, and rows without a partner
   std::vector<RowDifference> first;  // by key, at most kDifferencesShown
 };
 inline constexpr std::size_t kDifferencesShown = 20;
@@ -40,11 +40,11 @@ struct StateDifference {
   std::int64_t counted = 0;  // as the catalog counts
   std::int64_t rebuilt = 0;
 };
-// A record of system.losers: what it says, and what it should.
+// A record of system.losers: what it says, and what it should say.
 struct LoserDifference {
   RecordId record;
   std::string table;
-  std::string stored;  // "superseded by 7"; empty: not there
+  std::string stored;  // "superseded by 7"; empty: absent
   std::string rebuilt;
 };
 // A view's online answers against the kernel over rebuilt feature rows.
@@ -55,25 +55,25 @@ struct OnlineDifference {
   std::vector<std::string> first;  // one line each
 };
 
-// A row of quarantine: how often it stands there, and how often it should.
+// A row of quarantine: how often it is there, and how often it should be.
 struct QuarantineDifference {
   std::string source;
   std::string object;
-  std::optional<std::int64_t> ordinal;  // of the record in the object; absent: the whole of it
+  std::optional<std::int64_t> ordinal;  // of the record in the object; absent: the whole object
   std::string reason;
   std::int64_t stored = 0;
   std::int64_t rebuilt = 0;
 };
 
 struct RebuildReport {
-  CommitSeq seq;  // what was compared is the state as of this commit
+  CommitSeq seq;  // the state as of this commit was compared
   std::vector<TableDifference> tables;
   std::int64_t states_compared = 0;
   std::vector<StateDifference> states;  // those that differ
   std::int64_t losers_compared = 0;
   std::int64_t losers_differing = 0;
   std::vector<LoserDifference> losers;  // by table and record, at most kDifferencesShown
-  std::int64_t quarantine_rows = 0;     // that stand there, of those compared
+  std::int64_t quarantine_rows = 0;     // stored rows that were compared
   std::int64_t quarantine_differing = 0;
   std::vector<QuarantineDifference> quarantine;  // by source, at most kDifferencesShown
   std::vector<OnlineDifference> online;
@@ -84,14 +84,14 @@ struct RebuildReport {
 
 struct RebuildCheck {
   std::string table;              // "processed.trips", or empty = all
-  std::int64_t questions = 2000;  // to the online store, of each view
+  std::int64_t questions = 2000;  // to the online store, for each view
   std::uint64_t seed = 1;
 };
-// Computes tables as `wh run --full` does, aside, and compares them with what stands: rows by
-// content and by the record they are made of, states of records, what is in quarantine, rows of the feature views that follow, and
-// their online answers.
-// Writes nothing, so a reader may call it beside a daemon: all of it is as of one commit.
-// Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6015 interrupted.
+// Rebuilds tables as `wh run --full` does, without publishing them, and compares them with the
+// stored ones: rows by content and by the record they are made of, states of records, what is in
+// quarantine, rows of the feature views that follow, and their online answers. Writes nothing, so a
+// reader may call it beside a daemon: all of it is as of one commit. Memory: as `run --full`.
+// Errors: those of RunFull; WH7020 no such table; WH6015 interrupted.
 Result<RebuildReport> CheckRebuild(Workspace& workspace, const RebuildCheck& check,
                                    Progress& progress);
 }  // namespace weirhouse::work

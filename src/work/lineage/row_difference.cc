@@ -31,7 +31,7 @@ Indexes SortedBy(const std::vector<Digest>& digests) {
   return order;
 }
 
-// Rows of each side that have no equal on the other; equal ones cancel out one by one.
+// Rows of each side without an equal on the other; equal rows cancel one by one.
 std::pair<Indexes, Indexes> Unmatched(const std::vector<Digest>& left,
                                       const std::vector<Digest>& right) {
   const Indexes a = SortedBy(left);
@@ -62,7 +62,7 @@ struct KeyedRow {
   std::string key;
   std::int64_t row = 0;
 };
-// `rows` at `indexes`, by key.
+// Rows of `rows` at `indexes`, sorted by key.
 Result<std::vector<KeyedRow>> ByKey(const arrow::Table& rows, const Indexes& indexes,
                                     const std::vector<std::string>& key) {
   std::vector<KeyedRow> keyed;

@@ -1,4 +1,4 @@
-// Where two tables of the same rows differ.
+// Compares two tables that should hold the same rows.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +15,15 @@ class Table;
 
 namespace weirhouse::work {
 
-// Compares `columns` of both (a column that `stored` lacks is null there) as sets with repeats:
-// the order of rows does not matter. Rows that the other side lacks are paired by `key`; the first
-// `shown_max` pairs by key are kept. Memory: a digest for each row.
+// Compares `columns` of both (null for a column that `stored` lacks) as multisets: the order of
+// rows does not matter. Rows without an equal on the other side are paired by `key`; keeps the
+// first `shown_max` pairs by key. Memory: a digest for each row.
 Result<TableDifference> CompareTables(const std::string& table,
                                       const std::shared_ptr<arrow::Table>& stored,
                                       const std::shared_ptr<arrow::Table>& rebuilt,
                                       const std::vector<std::string>& columns,
                                       const std::vector<std::string>& key, std::size_t shown_max);
-// `columns` of `rows`, nulls of the type they have in `like` where it lacks one.
+// `columns` of `rows`; a missing column is null, of the type it has in `like`.
 Result<std::shared_ptr<arrow::Table>> ShapedLike(const std::shared_ptr<arrow::Table>& rows,
                                                  const arrow::Table& like,
                                                  const std::vector<std::string>& columns);

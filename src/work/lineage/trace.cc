@@ -28,7 +28,7 @@ void AppendText(const TraceNode& node, const std::string& first, const std::stri
     text += fmt::format("{}└─ … {} more (--records lists all)\n", rest, WithThousands(node.hidden));
 }
 
-// A walk back, by node, from which a tree is drawn: what lies on two ways is drawn on both.
+// The nodes of a walk back, from which a tree is made: a node on two ways appears on both.
 class WalkedTree {
  public:
   explicit WalkedTree(const catalog::LineageWalk& walk) {
@@ -65,10 +65,10 @@ class WalkedTree {
  private:
   std::map<catalog::NodeRef, const catalog::NodeRecord*> nodes_;
   std::map<catalog::NodeRef, std::vector<const catalog::EdgeRecord*>> into_;
-  std::set<catalog::NodeRef> path_;  // to the node that is drawn: edges may run in circles
+  std::set<catalog::NodeRef> path_;  // to the current node, because edges may form cycles
 };
 
-// Valid UTF-8 for JSON, whatever arrived.
+// Makes valid UTF-8 for JSON of any bytes.
 std::string PrintableBytes(std::string_view bytes) {
   if (IsValidUtf8(bytes)) return std::string(bytes);
   return EscapeControl(bytes);
@@ -113,7 +113,7 @@ std::string ShortDigest(std::string_view hex) {
 }
 
 namespace {
-constexpr std::int64_t kBytesKept = 1 << 20;  // larger objects are read each time
+constexpr std::int64_t kBytesKept = 1 << 20;  // larger objects are read again each time
 }  // namespace
 
 const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
@@ -165,7 +165,7 @@ TraceNode RawObjects::Object(const catalog::ObjectRecord& object) {
 }
 
 namespace {
-// `kept`: the bytes of an object that is not larger than kBytesKept.
+// `kept`: the bytes of the object, if it is not larger than kBytesKept.
 Result<contract::RecordRange> Locate(platform::ObjectStore& store,
                                      const catalog::ObjectRecord& object, const std::string& kept,
                                      const contract::SourceFormat& format, std::int64_t ordinal) {
@@ -205,7 +205,7 @@ Result<TraceNode> RawObjects::Record(RecordId record) {
   const auto range = Locate(store_, *object, held.bytes, *format, ordinal);
   if (range.status().code() == Code::kUnavailable) return range.status();
   if (!range.ok()) {
-    // Of bytes that are those that arrived nothing differs, whatever else is in the way.
+    // If the bytes are those that arrived, nothing differs, even if the record cannot be found.
     node.checked = !held.intact;
     node.title += ", not found in its object: " + range.status().message();
     return node;
@@ -234,7 +234,7 @@ Result<TraceNode> TraceEdges(catalog::LineageStore& catalog, const catalog::Node
   WEIRHOUSE_TRY(const catalog::LineageWalk walk,
                 catalog.Walk(start, catalog::WalkDirection::kBack, reach, {}));
   if (walk.nodes.empty()) {
-    return Status(Code::kNotFound, fmt::format("nothing of this name in lineage: {} {}",
+    return Status(Code::kNotFound, fmt::format("no such node in lineage: {} {}",
                                                catalog::Name(start.kind), start.key))
         .WithError("WH6001");
   }

@@ -1,4 +1,4 @@
-// Models, training sets and deployments on the way of a trace.
+// Models, training sets and deployments in a trace.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ std::string PhraseOfMetrics(const std::map<std::string, double>& metrics) {
   return phrase;
 }
 
-// What it read beside its training set: what was declared, hashed again, and what was not.
+// Adds what the training read beside its set: declared inputs, hashed again, and undeclared ones.
 void AddInputs(const std::string& root, const ModelRecord& record, TraceNode& trained) {
   for (const auto& [path, digest] : record.inputs) {
     TraceNode node;
@@ -99,7 +99,7 @@ Result<TraceNode> Tracer::TrainingSet(const std::string& id) {
   if (record.naive_rows > 0)
     node.title += fmt::format(", {} rows derived again naively", WithThousands(record.naive_rows));
   node.detail = stored.node.record;
-  // The tables that gates judge first, then those made of them.
+  // Lists the tables that gates judge before those made from them.
   for (const bool judged : {true, false}) {
     for (const auto& [table, input] : record.inputs) {
       if (table.starts_with("processed.") != judged) continue;
@@ -136,7 +136,7 @@ Result<TraceNode> Tracer::Deployment(const std::string& key) {
   return node;
 }
 
-// The deployment that scored a prediction, as lineage names it.
+// Remembers the deployment that scored a prediction, as lineage names it.
 Status Tracer::LearnDeployment(const catalog::PredictionRecord& prediction) {
   catalog::WalkFilter deployments;
   deployments.node_kinds = {catalog::NodeKind::kDeployment};

@@ -1,5 +1,5 @@
-// A prediction back to the bytes that arrived: the served values, the rows each stands on by the
-// rule, their records; then what scored them.
+// A prediction back to the bytes that arrived: the served values, the rows behind each according to
+// the rule, their records; then what scored them.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ namespace {
 using lineage::TraceNode;
 using nlohmann::json;
 
-// The served features, whether the record is the list or an object that holds it.
+// The served features; the record is the list itself or an object that holds it.
 const json& ServedFeatures(const json& vector) {
   if (vector.is_object() && vector.contains("features")) return vector["features"];
   return vector;
@@ -34,7 +34,7 @@ Status UnreadableVector(const std::string& id) {
       .WithHint("`wh verify` checks the catalog");
 }
 
-// An entity or request field of the logged request. What is absent is NULL.
+// An entity key or request field of the logged request; NULL if absent.
 Result<feature::Value> FieldOf(const catalog::PredictionRecord& prediction,
                                const feature::TypedName& field) {
   auto value =
@@ -46,7 +46,7 @@ Result<feature::Value> FieldOf(const catalog::PredictionRecord& prediction,
       .WithHint("`wh verify` checks the catalog");
 }
 
-// The digest by which a vector was logged: over the bits and the status of each value.
+// The digest under which a vector was logged: over the bits and the status of each value.
 Digest DigestOfServed(const json& served) {
   Sha256 hash;
   for (const json& one : served) {
@@ -56,7 +56,7 @@ Digest DigestOfServed(const json& served) {
   return hash.Finish();
 }
 
-// The commit a view stood at when these values of it were served.
+// The commit that a view had reached when it served these values.
 CommitSeq SeqOfServed(const catalog::PredictionRecord& prediction, const json& served) {
   if (served.empty()) return prediction.features_seq;
   const std::int64_t seq = served[0].value("seq", std::int64_t{0});
@@ -87,8 +87,9 @@ std::string PhraseOfValues(const json& served) {
   return values;
 }
 
-// What was served stands; the rows that it came from are gone, and those of today tell nothing.
-void TellExpired(const std::string& table, CommitSeq seq, const std::optional<Expiry>& expired,
+// The served values are recorded; the rows behind them are gone, and today's rows tell nothing
+// about them.
+void NoteExpired(const std::string& table, CommitSeq seq, const std::optional<Expiry>& expired,
                  TraceNode& node) {
   node.intact = true;
   node.parents.clear();
@@ -101,7 +102,7 @@ void TellExpired(const std::string& table, CommitSeq seq, const std::optional<Ex
   node.detail["expired"] = expired ? expired->detail : json::object();
 }
 
-// Does the value computed again have the bits that were served?
+// Whether the value, computed again, has the bits that were served.
 bool SameAsServed(const json& served, const feature::Value& value, std::string_view status) {
   const std::vector<feature::Value> one{value};
   return TextOf(served, "bits") == feature::VectorBits(one) && TextOf(served, "status") == status;
@@ -111,7 +112,7 @@ std::string PhraseOfOutput(const json& output) {
   return output.is_object() ? PhraseOfCells(output) : output.dump();
 }
 
-// The feature row itself: its times and the values of its expressions.
+// The node of a feature row: its times and the values of its expressions.
 TraceNode FeatureRowNode(const feature::ViewPlan& plan, const feature::FeatureRows& rows,
                          std::size_t row) {
   TraceNode node;
@@ -144,8 +145,7 @@ TraceNode FeatureRowNode(const feature::ViewPlan& plan, const feature::FeatureRo
 }
 }  // namespace
 
-// The view as it was when it served: today's if that is the same, else the one of the code that was
-// deployed.
+// The view as it was when it served: today's if unchanged, else from the code that was deployed.
 Result<const feature::ViewPlan*> Tracer::PlanOf(const std::string& view_id) {
   const auto digest = served_views_.find(view_id);
   const auto fits = [&](const feature::ViewPlan* plan) {
@@ -165,10 +165,10 @@ Result<const feature::ViewPlan*> Tracer::PlanOf(const std::string& view_id) {
              Code::kNotFound,
              fmt::format("the project no longer defines the view \"{}\" as it was served", view_id))
       .WithError("WH6006")
-      .WithHint("put its file back: a changed view takes a new version");
+      .WithHint("restore its file; a changed view needs a new version");
 }
 
-// The rows that `group` stands on, each with what is behind it.
+// Adds the rows behind `group`, each with what is behind it.
 Status Tracer::AddRows(const ServedView& view, const feature::ContributingRows& group,
                        TraceNode& node) {
   if (group.rows.empty()) return Status();
@@ -222,7 +222,7 @@ Result<TraceNode> Tracer::GroupNode(const ServedView& view,
     node.detail["window"] = {{"from", from}, {"to", to}};
   }
   WEIRHOUSE_TRY_STATUS(AddRows(view, group, node));
-  // One group in full says how it goes; the others stay one line each, unless asked for.
+  // One group is shown in full as an example; the others take one line each, unless asked for.
   const bool asked = options_.all_records || options_.feature.has_value();
   node.folded = !asked && (opened_ || count == 0);
   if (!node.folded) opened_ = true;
@@ -259,7 +259,7 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
     *agrees = *agrees && same[i];
   }
   if (!*agrees && event_from)
-    return std::vector<TraceNode>();  // older rows may decide: all of them
+    return std::vector<TraceNode>();  // older rows may matter: read all of them
 
   std::vector<TraceNode> nodes;
   for (const feature::ContributingRows& group :
@@ -271,9 +271,9 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
       node.detail["found"][plan.outputs[output].column.qualified] =
           feature::ToText(cells[output].ToValue());
     }
-    // Equal bits prove themselves. Others prove nothing if the rows of that time are gone.
+    // Equal bits prove the value. Other bits prove nothing if the rows of that time are gone.
     node.checked = node.intact || view.rows.exact;
-    if (!node.checked) TellExpired(plan.view.table_name(), view.seq, view.rows.expired, node);
+    if (!node.checked) NoteExpired(plan.view.table_name(), view.seq, view.rows.expired, node);
     nodes.push_back(std::move(node));
   }
   return nodes;
@@ -326,8 +326,8 @@ Result<TraceNode> Tracer::View(const catalog::PredictionRecord& prediction,
                  {"table", plan->view.table_name()},
                  {"source", plan->view.source},
                  {"digest", plan->view.digest.ToHex()}};
-  // The rows in reach usually tell everything; where older ones decide (a status, a correction that
-  // moved a row), the bits do not agree and all are read.
+  // The rows within the windows usually suffice; where older ones matter (a status, a correction
+  // that moved a row), the bits differ and all rows are read.
   std::optional<std::int64_t> from;
   const std::int64_t reach = std::max(plan->window_us_max(), plan->view.ttl_us.value_or(0));
   if (reach > 0) from = Micros(prediction.at) - reach;

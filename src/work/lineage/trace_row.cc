@@ -62,7 +62,8 @@ Result<std::vector<TraceNode>> Tracer::RowsOfRecords(const std::string& table,
   for (const RecordId record : records) {
     const auto row = found.find(record.value());
     const FoundRow* there = row == found.end() ? nullptr : &row->second;
-    // Without its snapshot a scan gives today's rows: one that a later commit wrote is not it.
+    // Without its snapshot a scan gives today's rows: a row that a later commit wrote is not this
+    // one.
     const bool is_it = there != nullptr && (!seq || there->seq <= *seq);
     if (is_it || !seq) {
       WEIRHOUSE_TRY(TraceNode node, is_it ? RowNode(table, *there) : objects_.Record(record));
@@ -72,12 +73,12 @@ Result<std::vector<TraceNode>> Tracer::RowsOfRecords(const std::string& table,
     WEIRHOUSE_TRY(TraceNode node, RowOfThen(table, record, *seq, there));
     nodes.push_back(std::move(node));
   }
-  WEIRHOUSE_TRY_STATUS(TellSuperseded(table, records, nodes));
+  WEIRHOUSE_TRY_STATUS(NoteSuperseded(table, records, nodes));
   return nodes;
 }
 
-// The commit that wrote the row of `record`: of the run that took the record's raw commit in, or of
-// a later one up to `seq` that wrote the whole table anew.
+// The commit that wrote the row of `record`: the run that processed the record's raw commit, or a
+// later one up to `seq` that wrote the whole table again.
 Result<std::optional<CommitSeq>> Tracer::CommitOfThen(const std::string& table, RecordId record,
                                                       CommitSeq seq) {
   std::optional<CommitSeq> wrote;
@@ -118,7 +119,7 @@ Result<TraceNode> Tracer::RowOfThen(const std::string& table, RecordId record, C
   }
   WEIRHOUSE_TRY(const auto snapshot, workspace_.catalog().SnapshotAsOf(table, seq));
   if (snapshot) {
-    WEIRHOUSE_TRY(const std::optional<Expiry> expired, ExpiryOf(workspace_, *snapshot));
+    WEIRHOUSE_TRY(const std::optional<Expiry> expired, FindExpiry(workspace_, *snapshot));
     if (expired) {
       node.title += ", " + expired->phrase;
       node.detail["expired"] = expired->detail;
@@ -141,7 +142,7 @@ Result<const std::vector<transform::StoredLoser>*> Tracer::Losers() {
   return &*losers_;
 }
 
-Status Tracer::TellSuperseded(const std::string& table, const std::vector<RecordId>& records,
+Status Tracer::NoteSuperseded(const std::string& table, const std::vector<RecordId>& records,
                               std::vector<TraceNode>& nodes) {
   const std::string base(WithoutHistory(table));
   if (!base.starts_with("processed.") || records.empty()) return Status();
@@ -155,7 +156,7 @@ Status Tracer::TellSuperseded(const std::string& table, const std::vector<Record
     const auto lost = std::find_if(losers->begin(), losers->end(), [&](const auto& one) {
       return one.record == record && one.table == base;
     });
-    // A line of its own: the row's says what it was then, whatever came later.
+    // A node of its own: the row's line says what it was then, whatever came later.
     TraceNode note;
     note.kind = "superseded";
     note.key = std::to_string(record.value());
@@ -181,10 +182,11 @@ Result<std::vector<std::string>> KeyColumnsOf(Workspace& workspace, const std::s
   if (made.ok()) return made;
   WEIRHOUSE_TRY(const auto held, workspace.FindTable(table));
   if (!held) return made.status();
-  return Status(Code::kNotFound,
-                fmt::format("the project has no SQL of the table \"{}\" any more, which tells its "
-                            "key; its data are there",
-                            table))
+  return Status(
+             Code::kNotFound,
+             fmt::format("the project no longer has the SQL of the table \"{}\", which names its "
+                         "key; its data still exist",
+                         table))
       .WithError("WH6004")
       .WithHint(fmt::format("`wh sql \"select _record, * from {}\"` finds the record of a row, "
                             "`wh trace record:N` traces it",
@@ -213,8 +215,8 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
                   fmt::format("{} has no row with the key \"{}\"", table, EscapeControl(key)))
         .WithError("WH6004")
         .WithHint(
-            "several key columns are separated by \"/\"; `wh quarantine list` and "
-            "`wh trace record:N` tell of records that became no row");
+            "separate several key columns by \"/\"; `wh quarantine list` and "
+            "`wh trace record:N` show records that became no row");
   }
   TraceNode node;
   node.kind = "row";
@@ -234,7 +236,7 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
     one.title = "earlier version: " + one.title;
     if (row.record) {
       std::vector<TraceNode> told{std::move(one)};
-      WEIRHOUSE_TRY_STATUS(TellSuperseded(history_name, {*row.record}, told));
+      WEIRHOUSE_TRY_STATUS(NoteSuperseded(history_name, {*row.record}, told));
       one = std::move(told.front());
     }
     node.parents.push_back(std::move(one));
@@ -259,7 +261,7 @@ Result<TraceNode> Tracer::Row(const std::string& table, const std::string& key) 
 Result<TraceNode> Tracer::Record(RecordId record) {
   WEIRHOUSE_TRY(TraceNode node, objects_.Record(record));
   WEIRHOUSE_TRY(const auto object, workspace_.catalog().ObjectOfRecord(record));
-  // Which rows it became, or why none.
+  // The rows that it became, or why it became none.
   json fate = json::array();
   std::string became;
   for (const transform::CheckedTransform& transform : workspace_.project().transforms) {

@@ -1,5 +1,5 @@
-// Runs, commits and snapshots on the way of a trace: who brought something, who judged it, from
-// what code and which inputs.
+// Runs, commits and snapshots in a trace: which run wrote something, which gate judged it, from
+// which code and inputs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ json VerdictJson(const catalog::VerdictRecord& verdict) {
   return stored;
 }
 
-// The digits that Commit wrote at the end of a node's key: "1101", "processed.arrival@1101".
+// The number that Commit wrote at the end of a node's key: "1101", "processed.arrival@1101".
 CommitSeq SeqOfKey(std::string_view key) {
   if (const auto at = key.rfind('@'); at != std::string_view::npos) key.remove_prefix(at + 1);
   std::int64_t seq = 0;
@@ -41,7 +41,7 @@ CommitSeq SeqOfKey(std::string_view key) {
   return CommitSeq(seq);
 }
 
-// A table and its history are judged by one gate.
+// One gate judges a table and its history.
 bool Judges(const catalog::VerdictRecord& verdict, std::string_view table) {
   return verdict.table == WithoutHistory(table);
 }
@@ -130,7 +130,7 @@ Result<Tracer::Judged> Tracer::JudgedBy(CommitSeq seq, const std::string& table)
   return judged;
 }
 
-// "gate arrival: 352 passed, 13 warned up to here": what judged the rows a snapshot holds.
+// "gate arrival: 352 passed, 13 warned up to here": the verdicts on the rows of a snapshot.
 Result<std::string> Tracer::VerdictsUpTo(const std::string& table, CommitSeq seq) {
   if (!verdicts_) {
     catalog::VerdictFilter filter;
@@ -176,7 +176,7 @@ Result<TraceNode> Tracer::InputSnapshotNode(const std::string& table, CommitSeq 
   }
   WEIRHOUSE_TRY(const auto recorded, workspace_.catalog().SnapshotAsOf(table, seq));
   if (!recorded || recorded->seq != seq) return node;
-  WEIRHOUSE_TRY(const std::optional<Expiry> expired, ExpiryOf(workspace_, *recorded));
+  WEIRHOUSE_TRY(const std::optional<Expiry> expired, FindExpiry(workspace_, *recorded));
   if (expired) {
     node.title += ", " + expired->phrase;
     node.detail["expired"] = expired->detail;
@@ -184,7 +184,7 @@ Result<TraceNode> Tracer::InputSnapshotNode(const std::string& table, CommitSeq 
   return node;
 }
 
-// The stored code, hashed again, with those of `files` it holds.
+// The stored code, hashed again, with the digests of those of `files` that it holds.
 Result<TraceNode> Tracer::Code(const std::string& key, const std::vector<std::string>& files) {
   WEIRHOUSE_TRY(const auto artifacts, workspace_.catalog().Files(std::string()));
   const std::string suffix = "/code/" + key + ".json";
@@ -225,8 +225,8 @@ Result<std::optional<RunId>> Tracer::WriterOf(const catalog::NodeRef& ref) {
   return std::optional<RunId>();
 }
 
-// What a run read and used: objects hashed again, commits and snapshots judged. Folded inputs of
-// inputs are not followed.
+// What a run read and used: objects hashed again, commits and snapshots with their verdicts. Does
+// not follow inputs of folded inputs.
 Result<std::vector<TraceNode>> Tracer::Inputs(const catalog::NodeRef& run, bool folded) {
   WEIRHOUSE_TRY(const auto edges, workspace_.catalog().EdgesInto(run));
   std::vector<TraceNode> inputs;

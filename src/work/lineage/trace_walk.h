@@ -1,4 +1,4 @@
-// One trace on its way back: what the parts of a trace share.
+// The state and steps that the parts of a trace share.
 #pragma once
 
 #include <map>
@@ -45,7 +45,7 @@ class Tracer {
                                                  const nlohmann::json& served,
                                                  std::optional<std::int64_t> event_from,
                                                  bool* agrees);
-  // A view as it was served, with its rows as they stood then.
+  // A view as it was served, with its rows as of that time.
   struct ServedView {
     const feature::ViewPlan& plan;
     const nlohmann::json& served;
@@ -65,24 +65,25 @@ class Tracer {
   Result<lineage::TraceNode> ScoredBy(const catalog::PredictionRecord& prediction);
 
   // ---- trace_row.cc: processed rows and what is behind them
-  // One node per record: the row of `table` that it became (as of `seq`), behind it the record.
+  // A node for each record: the row of `table` that it became (as of `seq`), and the record behind
+  // it.
   Result<std::vector<lineage::TraceNode>> RowsOfRecords(const std::string& table,
                                                         const std::vector<RecordId>& records,
                                                         std::optional<CommitSeq> seq);
   Result<lineage::TraceNode> RowNode(const std::string& table, const FoundRow& row);
-  // The row that `record` was in `table` as of `seq`, of which no snapshot tells any more.
+  // The row that `record` was in `table` as of `seq`, when no snapshot shows it any more.
   Result<lineage::TraceNode> RowOfThen(const std::string& table, RecordId record, CommitSeq seq,
                                        const FoundRow* written_again);
   Result<std::optional<CommitSeq>> CommitOfThen(const std::string& table, RecordId record,
                                                 CommitSeq seq);
-  // Says of each node that is the row of a record which its table has no more, what took its place.
-  Status TellSuperseded(const std::string& table, const std::vector<RecordId>& records,
+  // Adds to each node whose record no longer has a row in its table what replaced that row.
+  Status NoteSuperseded(const std::string& table, const std::vector<RecordId>& records,
                         std::vector<lineage::TraceNode>& nodes);
   Result<const std::vector<transform::StoredLoser>*> Losers();
 
   // ---- trace_run.cc
-  // "r1101, gate arrival passed": who brought a commit, and who judged it: of `table` and of the
-  // records it is made of, or of all its tables.
+  // "r1101, gate arrival passed": the run of a commit and the verdicts on it: those on `table` and
+  // on the records it is made of, or on all its tables.
   struct Judged {
     std::string title;
     nlohmann::json detail;
@@ -101,9 +102,9 @@ class Tracer {
   std::optional<std::vector<catalog::VerdictRecord>> verdicts_;    // all, once asked for
   std::optional<std::vector<transform::StoredLoser>> losers_;      // all, once asked for
   std::string deployment_;                                         // what scored a prediction
-  std::string served_code_;                                        // its code
+  std::string served_code_;                                        // the code of that deployment
   std::map<std::string, std::string> served_views_;                // its views → digest
-  std::shared_ptr<const ProjectDefinition> recorded_;              // that code, once it was needed
+  std::shared_ptr<const ProjectDefinition> recorded_;  // the project of that code, once needed
   bool opened_ = false;  // a group of rows is shown in full already; the others are folded
 };
 

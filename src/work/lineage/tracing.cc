@@ -22,7 +22,7 @@ std::optional<std::int64_t> NumberOf(std::string_view text) {
 
 Status NotKnown(const std::string& what) {
   return Status(Code::kNotFound,
-                fmt::format("nothing of this name to trace: \"{}\"", EscapeControl(what)))
+                fmt::format("nothing of this name can be traced: \"{}\"", EscapeControl(what)))
       .WithError("WH6001")
       .WithHint(
           "p-… (a prediction), late#1 (a model or training set), r12, o7, 1101 (a commit), "
@@ -42,7 +42,7 @@ Result<lineage::TraceNode> TraceNumbered(Workspace& workspace, Tracer& tracer,
   return NotKnown(what);
 }
 
-// A model or training set without its number: the newest.
+// The newest model or training set of a name without number.
 Result<lineage::TraceNode> TraceNewest(Workspace& workspace, Tracer& tracer,
                                        const std::string& what) {
   for (const catalog::NodeKind kind :
@@ -61,7 +61,7 @@ Result<lineage::TraceNode> TraceAny(Workspace& workspace, const std::string& wha
     const auto record = NumberOf(std::string_view(what).substr(kRecordPrefix.size()));
     if (record) return tracer.Record(RecordId(*record));
   }
-  // A key may hold any sign, a table's name none of these.
+  // A key may hold any character, a table's name none of these.
   if (const auto colon = what.find(':'); colon != std::string::npos && what.find('.') < colon)
     return tracer.Row(what.substr(0, colon), what.substr(colon + 1));
   if (what.find('#') != std::string::npos) return TraceNumbered(workspace, tracer, what);

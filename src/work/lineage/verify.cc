@@ -40,8 +40,8 @@ class Checker {
   Checker(catalog::Catalog& catalog, platform::ObjectStore& store, const VerifyOptions& options)
       : catalog_(catalog), store_(store), options_(options) {}
 
-  // A writer may be at work meanwhile: what is compared is of one moment, and what is missing from
-  // the disk later is looked up again before it is told.
+  // A writer may be at work: the comparison is as of one moment, and a missing file is looked up
+  // again before it is reported.
   Status Run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
     std::vector<std::string> behind;
     const auto list = [&]() -> Status {
@@ -50,7 +50,7 @@ class Checker {
       return Status();
     };
     WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, list));
-    // Before all bytes are hashed: what these tables name may be released by then, and removed.
+    // Before all bytes are hashed: by then files of these tables may be released and removed.
     CheckTables();
     std::vector<std::string> of_tables = std::exchange(report_.problems, {});
     WEIRHOUSE_TRY_STATUS(CheckFiles(progress));
@@ -88,7 +88,7 @@ class Checker {
     report_.objects = static_cast<std::int64_t>(objects.size());
     report_.files = static_cast<std::int64_t>(files.size());
     for (const Expected& file : expected_) known_.insert(store_.Spelling(file.path));
-    // Released, and on the disk until the grace of readers is over: nobody's leftovers.
+    // Released files stay on the disk until the readers' grace is over: they are not orphans.
     WEIRHOUSE_TRY(const std::vector<std::string> released,
                   catalog_.ReleasedFiles(ProcessTime::max()));
     for (const std::string& path : released) released_.insert(store_.Spelling(path));
@@ -97,8 +97,8 @@ class Checker {
     return Status();
   }
 
-  // Threads take files off one list; what each found stands at the file's own place, so that the
-  // report is in one order.
+  // Threads take files from one list and write each result to the file's own place, so that the
+  // report has one order.
   Status CheckFiles(const std::function<void(std::int64_t, std::int64_t)>& progress) {
     std::vector<std::string> found(expected_.size());
     std::atomic<std::int64_t> bytes{0};
@@ -120,7 +120,7 @@ class Checker {
     return Status();
   }
 
-  // A file that a later commit released may be gone, and is nothing that anybody needs.
+  // A file that a later commit released may be gone, and that is no problem.
   Status ForgetReleased(std::vector<std::string>& found) {
     if (std::all_of(found.begin(), found.end(), [](const auto& one) { return one.empty(); }))
       return Status();
@@ -168,7 +168,7 @@ class Checker {
     return Writable(file);
   }
 
-  // Raw objects are write-once: nobody may write to them, their owner included.
+  // Raw objects are write-once: no one may write to them, including their owner.
   std::string Writable(const Expected& file) const {
     if (!file.read_only) return {};
     using std::filesystem::perms;
@@ -180,7 +180,7 @@ class Checker {
                        static_cast<unsigned>(mode & perms::all), file.path);
   }
 
-  // Each commit has one run, and each run's inputs exist.
+  // Checks that each commit has one run, and that each run's inputs exist.
   Status CheckCommits() {
     CommitSeq after;
     std::set<std::int64_t> runs;
@@ -203,8 +203,8 @@ class Checker {
     }
   }
 
-  // Each table's pointer names a recorded metadata file, and the snapshots in it reach recorded
-  // files only: of all of them if deep, else of the current one.
+  // Checks that each table's pointer names a recorded metadata file, and that its snapshots reach
+  // only recorded files: all snapshots if deep, else the current one.
   void CheckTables() {
     for (const catalog::TablePointer& pointer : pointers_) {
       if (!IsKnown(pointer.metadata_location)) {
@@ -252,8 +252,8 @@ class Checker {
     }
   }
 
-  // What lies in the lake and no commit names. A run that is planned may be writing just now: files
-  // younger than the oldest of them are left out.
+  // Lists files in the lake that no commit names. A planned run may be writing now, so files
+  // younger than the oldest such run are skipped.
   Status ListOrphans() {
     if (options_.lake.empty()) return Status();
     std::vector<Leftover> leftovers;
@@ -275,8 +275,8 @@ class Checker {
     return Status();
   }
 
-  // Learns what was committed while the lake was looked through; when the oldest run began that may
-  // be writing still.
+  // Reads what was committed while the lake was listed. Returns when the oldest run began that may
+  // still be writing.
   Result<std::int64_t> CatchUp() {
     std::int64_t before_us = std::numeric_limits<std::int64_t>::max();
     WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(catalog_, [&]() -> Status {
@@ -308,7 +308,7 @@ class Checker {
     std::int64_t changed_us = 0;
   };
 
-  // A link is none of ours, and what it leads to even less.
+  // A link is not one of our files, and is not followed.
   Status ListUnknown(const platform::OpenFolder& folder, const std::string& path,
                      std::vector<Leftover>& leftovers) {
     WEIRHOUSE_TRY(const std::vector<platform::Entry> entries, folder.List());
@@ -331,11 +331,11 @@ class Checker {
   catalog::Catalog& catalog_;
   platform::ObjectStore& store_;
   const VerifyOptions& options_;
-  CommitSeq seq_;  // the last commit of the moment that is looked at
+  CommitSeq seq_;  // the last commit of the state that is checked
   std::vector<catalog::TablePointer> pointers_;
   std::vector<Expected> expected_;
   std::unordered_set<std::string> known_;     // their paths
-  std::unordered_set<std::string> released_;  // paths that nothing may need any more
+  std::unordered_set<std::string> released_;  // paths that must no longer be needed
   std::unordered_set<std::string> reported_;  // files named in a problem already
   VerifyReport report_;
 };

@@ -23,7 +23,7 @@ Result<std::string> SourceOfView(catalog::LineageStore& catalog, const std::stri
   return node->node.record.value("source", std::string());
 }
 
-// What is wrong with one view; empty if nothing is.
+// The problem of one view; empty if there is none.
 Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::ObjectStore& store,
                                 const std::string& id, CommitSeq offset) {
   const std::string name = TableOfView(id);
@@ -31,14 +31,14 @@ Result<std::string> ViewProblem(catalog::Catalog& catalog, platform::ObjectStore
   WEIRHOUSE_TRY(const std::string source, SourceOfView(catalog, id));
   if (!pointer || source.empty()) return std::string();
   const auto table = iceberg::LoadTable(store, name, pointer->metadata_location);
-  if (!table.ok()) return std::string();  // told with the tables
+  if (!table.ok()) return std::string();  // reported with the tables
   const auto held = (*table)->properties.find(feature::kSourceSnapshotProperty);
   WEIRHOUSE_TRY(const auto wanted, catalog.SnapshotAsOf(source, offset));
   if (!wanted || held == (*table)->properties.end()) return std::string();
   if (held->second == std::to_string(wanted->snapshot.value())) return std::string();
   return fmt::format(
-      "the table {} is not at the feature offset {}: it holds snapshot {} of {}, which stood at {} "
-      "then; `wh run` makes it anew",
+      "the table {} is not at the feature offset {}: it holds snapshot {} of {}, which was at {} "
+      "then; `wh run` rebuilds it",
       name, offset.value(), held->second, source, wanted->snapshot.value());
 }
 }  // namespace

@@ -1,4 +1,4 @@
-// Feature tables against the offset that says what they have taken in.
+// Checks feature tables against the offset of what they have processed.
 #pragma once
 
 #include <string>
@@ -10,10 +10,10 @@
 
 namespace weirhouse::lineage {
 
-// One line for each applied view whose table holds another snapshot of its source than the one that
-// was current at the feature consumer's offset: commits that the offset went past never reached it.
-// Views that were removed from the project stay as they are, and tables written before they named
-// their source's snapshot cannot be told. Cost: two look-ups for each view.
+// One line for each applied view whose table was made from another snapshot of its source than the
+// one at the feature consumer's offset: the offset passed commits that the view did not process.
+// Views that were removed from the project, and tables written before they recorded their source's
+// snapshot, are skipped. Cost: two look-ups for each view.
 Result<std::vector<std::string>> ViewsBehindOffset(catalog::Catalog& catalog,
                                                    platform::ObjectStore& store);
 }  // namespace weirhouse::lineage

@@ -1,5 +1,5 @@
-// Tables that nothing reaches any more: a gate is judged when rows arrive, so what it says of time
-// (`freshness`, `arrives`) is looked at by the project's clock as well, whenever the pipeline runs.
+// Checks on time: a gate is judged when rows arrive, so what it says about time (`freshness`,
+// `arrives`) is also checked against the project's clock, whenever the pipeline runs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,11 +22,11 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kByClock = "clock";
-// Late batches of old days may come after the newest one: what so many verdicts call overdue is
-// believed only when all have been read.
+// Late batches of old days may come after the newest one: this many verdicts that call a check
+// overdue are believed only when all have been read.
 constexpr std::int64_t kVerdictsRead = 32;
 
-// A check of a gate that says something of time.
+// A check of a gate that concerns time.
 struct TimedCheck {
   const gate::Check* check;
   std::int64_t max_us;
@@ -51,11 +51,11 @@ bool IsPublished(const catalog::VerdictRecord& verdict) {
   return gate::Publishes(verdict.state);
 }
 
-// What the published verdicts of a gate say of one check.
+// What the published verdicts of a gate say about one check.
 struct Seen {
   std::optional<std::int64_t> newest_us;
   std::optional<std::int64_t> judged_us;  // when the last of them was judged
-  bool was_bad = false;                   // and what it said
+  bool was_bad = false;                   // and whether it found it overdue
 };
 Seen SeenBy(const std::vector<catalog::VerdictRecord>& verdicts, const std::string& name) {
   Seen seen;
@@ -87,14 +87,14 @@ std::string StoryOf(const OverdueCheck& overdue) {
                      FormatTime(overdue.newest), overdue.max_text);
 }
 
-// What a look at one gate found.
+// The result of checking one gate.
 struct GateLook {
   std::vector<OverdueCheck> overdue;
-  std::set<std::string> told_by_batch;  // the last batch's own verdict said so already
+  std::set<std::string> told_by_batch;  // checks that the last batch's own verdict reported already
   bool judged = false;                  // by at least one batch
 };
 
-// When the check is due; never, where that is beyond all times.
+// When the check is due; absent if that is beyond the largest time.
 std::optional<std::int64_t> DueOf(const Seen& seen, const TimedCheck& at) {
   std::int64_t due_us = 0;
   if (!seen.newest_us || __builtin_add_overflow(*seen.newest_us, at.max_us, &due_us))
@@ -102,7 +102,7 @@ std::optional<std::int64_t> DueOf(const Seen& seen, const TimedCheck& at) {
   return due_us;
 }
 
-// The verdicts of a gate, newest first: as many as tell whether anything is overdue.
+// The verdicts of a gate, newest first: as many as decide whether anything is overdue.
 Result<std::vector<catalog::VerdictRecord>> VerdictsThatTell(catalog::Catalog& catalog,
                                                              const gate::GateDefinition& gate,
                                                              EventTime now) {
@@ -130,7 +130,7 @@ Result<GateLook> LookAt(Workspace& workspace, const gate::GateDefinition& gate, 
     const std::optional<std::int64_t> due_us = DueOf(seen, at);
     if (!due_us || Micros(now) <= *due_us) continue;
     if (seen.was_bad) look.told_by_batch.insert(at.check->name);
-    // At this very time the batch was judged, and its verdict stands.
+    // The batch was judged at this very time, and its verdict counts.
     if (Micros(now) <= *seen.judged_us) continue;
     OverdueCheck overdue;
     overdue.gate = gate.name;
@@ -149,7 +149,7 @@ Result<GateLook> LookAt(Workspace& workspace, const gate::GateDefinition& gate, 
   return look;
 }
 
-// The gates that say something of time, as this profile judges them.
+// The gates with checks on time that this profile judges.
 std::vector<gate::GateDefinition> TimedGates(const ProjectDefinition& project) {
   std::vector<gate::GateDefinition> gates;
   for (const gate::GateDefinition& gate : project.gates) {
@@ -160,7 +160,7 @@ std::vector<gate::GateDefinition> TimedGates(const ProjectDefinition& project) {
 }
 
 // The checks that were overdue when the owner was last told, by name.
-Result<std::set<std::string>> ToldOf(Workspace& workspace, const std::string& gate) {
+Result<std::set<std::string>> FindToldChecks(Workspace& workspace, const std::string& gate) {
   WEIRHOUSE_TRY(const std::optional<json> stored,
                 catalog::setting::Watch(gate).In(workspace.catalog()));
   std::set<std::string> told;
@@ -205,7 +205,7 @@ catalog::VerdictRecord VerdictOf(const gate::GateDefinition& gate, const GateLoo
   return verdict;
 }
 
-// `data` of an event about a gate for which nothing came in time.
+// The `data` of an event about a gate for which nothing came in time.
 json OverdueData(const gate::GateDefinition& gate, catalog::VerdictState state,
                  const std::string& reasons) {
   return {{"gate", gate.name},   {"table", gate.table}, {"batch", nullptr}, {"run", nullptr},
@@ -278,7 +278,7 @@ Status WatchFeeds(PipelineState& state) {
   for (const gate::GateDefinition& gate : gates) {
     WEIRHOUSE_TRY(const GateLook look, LookAt(workspace, gate, now));
     if (!look.judged) continue;
-    WEIRHOUSE_TRY(const std::set<std::string> told, ToldOf(workspace, gate.name));
+    WEIRHOUSE_TRY(const std::set<std::string> told, FindToldChecks(workspace, gate.name));
     WEIRHOUSE_TRY_STATUS(TellChange(workspace, gate, look, told, now));
     state.summary.overdue.insert(state.summary.overdue.end(), look.overdue.begin(),
                                  look.overdue.end());

@@ -37,9 +37,9 @@ class SilentProgress : public Progress {
   bool Cancelled() override { return false; }
 };
 
-// Turns processed commits into feature tables on a thread of its own, so that the next batch is
-// read and judged meanwhile. What is left to do stands in the catalog; this only says when to look.
-// In one thread (see InOneThread), whoever wakes it does the work.
+// Turns processed commits into feature tables on a thread of its own, while the next batch is read
+// and judged. The catalog holds what is left to do; this only tells when to look. With one thread
+// (see InOneThread) the caller of Wake does the work.
 class FeatureWorker {
  public:
   static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace, bool defer_online) {
@@ -70,7 +70,7 @@ class FeatureWorker {
   }
   // Waits until nothing is left, and adds what was done to `summary`.
   Status Drain(RunSummary& summary) {
-    if (!thread_.joinable()) RunHere().Ignore("told below, with what was done");
+    if (!thread_.joinable()) RunHere().Ignore("reported below, with what was done");
     std::unique_lock lock(mutex_);
     if (thread_.joinable()) {
       ++asked_;
@@ -111,7 +111,7 @@ class FeatureWorker {
       changed_.notify_all();
     }
   }
-  // Nothing may be thrown out of the thread.
+  // Catches everything: the thread must not throw.
   Status RunGuarded() {
     try {
       return RunAll();
@@ -124,13 +124,14 @@ class FeatureWorker {
       WEIRHOUSE_TRY(const auto entry,
                     NextCommit(state_->workspace, kFeatureConsumer, catalog::Layer::kProcessed));
       if (!entry) return Status();
-      // Both threads may add to one table of quarantine.
+      // Both threads may add to the same quarantine table.
       WEIRHOUSE_TRY_STATUS(
           WithRetries(kWhileWritersWin, [&] { return FeaturizeBatch(*state_, *entry); }));
     }
   }
 
-  std::unique_ptr<PipelineState> state_;  // of the thread, except in Drain while it is idle
+  std::unique_ptr<PipelineState>
+      state_;  // used by the thread, or by Drain while the thread is idle
   std::mutex mutex_;
   std::condition_variable changed_;
   std::int64_t asked_ = 0;
@@ -140,7 +141,7 @@ class FeatureWorker {
   std::thread thread_;
 };
 
-// The next thing that waits for SQL: a raw batch, or tables of other engines that changed.
+// The next step that runs SQL: a raw batch, or changed tables of other engines.
 struct NextStep {
   std::optional<catalog::Catalog::CommitEntry> raw;
   std::optional<ExternalNews> news;
@@ -149,8 +150,8 @@ struct NextStep {
   }
 };
 
-// A run of very many batches maintains its tables on its way, or each batch would find more deletes
-// than the one before.
+// A run of very many batches maintains its tables after every so many, or each batch would meet
+// more delete files than the one before.
 constexpr std::int64_t kBatchesBetweenLooks = 16;
 
 Status MaintainIfDue(PipelineState& state, FeatureWorker& features) {
@@ -161,7 +162,7 @@ Status MaintainIfDue(PipelineState& state, FeatureWorker& features) {
   return MaintainTables(state);
 }
 
-// Runs all that raw commits left to do, in their order, then what other engines did. Stops at a
+// Runs all that raw commits left to do, in their order, then changes of other engines. Stops at a
 // halt.
 Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   while (!state.progress.Cancelled() && !state.summary.halted) {
@@ -172,7 +173,7 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
     }
     if (!next.raw && !next.news) return Status();
     const Result<bool> published = WithRetries(kWhileWritersWin, [&] { return next.Run(state); });
-    // The batch at hand waits for the next run.
+    // The current batch is left to the next run.
     if (published.status().Is(platform::kSqlToldToStop) && state.progress.Cancelled())
       return Status();
     if (!published.ok()) return published.status();
@@ -185,14 +186,14 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
   return Status();
 }
 
-// As RunBacklog. A raw object that is missing, or holds other bytes than arrived, is no error yet:
-// `stuck` says which. What landed is taken in all the same, and a file among it may restore it.
+// As RunBacklog. A raw object that is missing or damaged is not an error yet but goes to `stuck`:
+// landed files are taken in all the same, and one of them may restore it.
 Status RunUnlessStuck(PipelineState& state, FeatureWorker& features, Status& stuck) {
   stuck = RunBacklog(state, features);
   return landing::WantsItsFile(stuck) ? Status() : stuck;
 }
 
-// Takes in what landed, and runs what is left to do with it batch by batch.
+// Takes in what landed and processes it batch by batch.
 Status LandAndRun(PipelineState& state, FeatureWorker& features, const Waiting& waiting) {
   Status stuck;
   WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
@@ -208,8 +209,8 @@ Status LandAndRun(PipelineState& state, FeatureWorker& features, const Waiting& 
   return stuck;
 }
 
-// The tables as `wh apply` promised them. Where a raw object is in the way, what landed is taken in
-// first, since a file among it may restore the object; the answer tells what that was.
+// Rebuilds the tables as `wh apply` promised. If a raw object is missing or damaged, takes in what
+// landed first, because a landed file may restore it; returns the summary of that.
 Result<RunSummary> RunPromised(Workspace& workspace, Progress& progress) {
   RunSummary summary;
   WEIRHOUSE_TRY(const auto rebuild, catalog::setting::RebuildPending().In(workspace.catalog()));
@@ -223,19 +224,19 @@ Result<RunSummary> RunPromised(Workspace& workspace, Progress& progress) {
   return summary;
 }
 
-// Nothing is left to do, so what an earlier process planned and did not publish never will be.
+// Nothing is left to do, so runs that an earlier process planned and did not publish never will be.
 Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) {
   WEIRHOUSE_TRY(const std::vector<catalog::Run> runs, GiveUpRuns(workspace, newest));
   for (const catalog::Run& run : runs) {
     summary.warnings.push_back(fmt::format(
-        "gave up run {} ({} {}): its process is gone, and nothing of it is left to do; wh gc "
-        "removes the files it left",
+        "gave up run {} ({} {}): its process has ended, and none of its work is left to do; "
+        "`wh gc` removes the files it left",
         ToString(run.id), catalog::Name(run.plan.kind), run.plan.name));
   }
   return Status();
 }
 
-// A halt of an earlier call still stands.
+// Reports a halt of an earlier call that is not decided yet.
 Status RecallHalt(PipelineState& state) {
   WEIRHOUSE_TRY(const std::optional<catalog::Run> halted, HaltedRun(state.workspace));
   if (!halted) return Status();

@@ -1,5 +1,5 @@
-// Arrival to features: lands what waits, then runs each batch through its layers, one commit per
-// batch and layer.
+// Arrival to features: lands what waits, then runs each batch through its layers, one commit for
+// each batch and layer.
 #pragma once
 
 #include <map>
@@ -13,18 +13,19 @@
 
 namespace weirhouse::work {
 
-// Those of all gates, by the project's clock. Reads a few dozen verdicts of each such gate and
-// writes nothing. None while a run waits for a decision: what is behind it waits for that.
+// The overdue checks of all gates, by the project's clock. Reads a few dozen verdicts of each gate
+// with checks on time, and writes nothing. None while a run waits for a decision, because later
+// batches wait for that too.
 Result<std::vector<OverdueCheck>> FindOverdue(Workspace& workspace);
 
 // Lands and runs everything that waits, batch by batch, until nothing waits, a gate halts, or
-// Ctrl-C; then looks which tables are overdue, and tells the owner of a gate once when that
-// changes. A halt is no error here: see RunSummary::halted (verbs turn it into exit 3). Raw and
-// contracts go on after a halt.
+// Ctrl-C; then checks which tables are overdue, and tells the owner of a gate once when that
+// changes. A halt is not an error here: see RunSummary::halted (verbs turn it into exit 3). Files
+// are still landed after a halt.
 Result<RunSummary> RunPending(Workspace& workspace, Progress& progress);
 
-// Reads an object once more that was quarantined whole because parsing it ended the process, moves
-// its records to the states that they end in, then runs what waits.
+// Reads an object again that was quarantined as a whole because parsing it ended the process, moves
+// its records to their final states, then runs what waits.
 //   kNotFound (WH8037)      no object of this name ever arrived
 //   kInvalidInput (WH1309)  it is not in quarantine as a whole, or cannot be taken back
 //   kConflict (WH3023)      a halted run waits for a decision

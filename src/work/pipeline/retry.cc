@@ -1,4 +1,4 @@
-// `wh quarantine retry`: an object that was quarantined whole is taken back.
+// `wh quarantine retry`: takes back an object that was quarantined as a whole.
 #include "ground/base/writers/retry.h"
 
 #include <fmt/format.h>
@@ -22,7 +22,7 @@ Status CannotRetry(const catalog::ObjectRecord& object, std::string_view why, st
       .WithHint(std::move(hint));
 }
 
-// Those of this name that were set aside. Several contents may have come under one name.
+// The set-aside objects of this name; there may be several with different contents.
 Result<std::vector<catalog::ObjectRecord>> FindSetAside(Workspace& workspace,
                                                         const std::string& source,
                                                         const std::string& name) {
@@ -46,8 +46,9 @@ Result<std::vector<catalog::ObjectRecord>> FindSetAside(Workspace& workspace,
         .WithHint(DidYouMean(name, names));
   }
   if (other->state == catalog::ObjectState::kQuarantined) {
-    return CannotRetry(*other, "its bytes cannot be cut into records",
-                       "mend the file and land it again; `wh quarantine list` says what is wrong");
+    return CannotRetry(
+        *other, "its bytes cannot be cut into records",
+        "correct the file and land it again; `wh quarantine list` tells what is wrong");
   }
   return CannotRetry(*other, "it is not in quarantine as a whole",
                      "`wh quarantine list` shows what is");
@@ -60,7 +61,7 @@ Result<Retry> RetryOf(Workspace& workspace, const catalog::ObjectRecord& object)
   return Retry{object, entries.front()};
 }
 
-// Reads `object` once more and publishes it; false if a gate halted it.
+// Reads `object` again and publishes it; false if a gate halted it.
 Result<bool> RunRetry(PipelineState& state, const catalog::ObjectRecord& object) {
   WEIRHOUSE_TRY(const Retry retry, RetryOf(state.workspace, object));
   return WithRetries(kWhileWritersWin, [&] { return ProcessRetry(state, retry); });
@@ -98,7 +99,7 @@ Result<RunSummary> RetryObject(Workspace& workspace, const std::string& source,
     return Status(Code::kConflict, fmt::format("run {} waits for a decision about its gate",
                                                ToString(*summary.halted)))
         .WithError("WH3023")
-        .WithHint("`wh gate override` or `wh gate discard` it first");
+        .WithHint("run `wh gate override` or `wh gate discard` first");
   }
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,

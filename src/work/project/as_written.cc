@@ -14,17 +14,17 @@ namespace {
 using contract::ContractField;
 using contract::LogicalType;
 
-// Says what is read anyway.
+// Whether the format states what is checked in any case.
 bool SaysWhatIsRead(const ContractField& field) {
   if (field.type == LogicalType::kInteger) return field.format == "i64" || field.format == "int64";
   return field.type == LogicalType::kNumber && !field.decimal &&
          (field.format == "f64" || field.format == "double");
 }
 
-// A pattern that says the same and is checked, where one is short enough to be read.
-std::string InsteadOf(const ContractField& field) {
+// A checked pattern with the same meaning, if there is a short one.
+std::string SuggestReplacement(const ContractField& field) {
   if (field.type != LogicalType::kString)
-    return "say it by minimum and maximum, which are checked, or leave it out";
+    return "use minimum and maximum, which are checked, or leave it out";
   static const auto* patterns = new std::map<std::string, std::string>{
       {"email", R"(^[^@\s]+@[^@\s]+$)"},
       {"uuid", "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
@@ -32,8 +32,8 @@ std::string InsteadOf(const ContractField& field) {
       {"hostname", R"(^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$)"},
       {"ipv4", R"(^\d{1,3}(\.\d{1,3}){3}$)"}};
   const auto known = patterns->find(field.format);
-  if (known == patterns->end()) return "say it by a pattern, which is checked, or leave it out";
-  return fmt::format("say it by a pattern, which is checked: '{}'", known->second);
+  if (known == patterns->end()) return "use a pattern, which is checked, or leave it out";
+  return fmt::format("use a pattern, which is checked: '{}'", known->second);
 }
 }  // namespace
 
@@ -48,7 +48,7 @@ Status CheckFormats(const contract::Contract& contract) {
         fmt::format("format \"{}\" of the {} \"{}\" is not checked", EscapeControl(field.format),
                     contract::TypeName(field.type), field.name);
     diagnostic.span = field.span;
-    diagnostic.hint = InsteadOf(field);
+    diagnostic.hint = SuggestReplacement(field);
     found.push_back(std::move(diagnostic));
   }
   if (found.empty()) return Status();

@@ -1,5 +1,5 @@
-// What files that are written today must not say, though an earlier release let it be applied. Code
-// that was applied is read without these rules, so that no project stops answering.
+// Rules for files that are written today, although an earlier release let them be applied. Code
+// that was applied is read without these rules, so that existing projects keep working.
 #pragma once
 
 #include <span>
@@ -12,10 +12,10 @@
 
 namespace weirhouse::work {
 
-// WH1105: a `format` that no record is judged by. Those of times are checked where the contract is
-// read.
+// WH1105: a `format` that no record is checked against. Formats of times are checked where the
+// contract is parsed.
 Status CheckFormats(const contract::Contract& contract);
-// WH4020: the spine reads what is neither a processed table nor a seed.
+// WH4020: the spine reads something that is neither a processed table nor a seed.
 Status CheckSpineReads(const feature::TrainingSetDefinition& set,
                        std::span<const transform::TableReference> references);
 // WH5022: `serve.request` of the model lacks a field that its features are computed from.

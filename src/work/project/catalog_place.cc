@@ -30,8 +30,8 @@ Status NoState(const std::string& state_folder, std::string hint) {
       .WithHint(std::move(hint));
 }
 
-// A state folder that knows of a commit had a catalog. An empty one in its place would make orphans
-// of all that the lake holds.
+// A state folder that records a commit once had a catalog. An empty catalog in its place would make
+// orphans of all files in the lake.
 bool LostItsCatalog(platform::ObjectStore& store, const std::string& state_folder) {
   return !Has(store, state_folder, kSqliteFile) && !Has(store, state_folder, kServerFile) &&
          Has(store, state_folder, kHeadFile);
@@ -41,7 +41,7 @@ Status CatalogLost(const std::string& state_folder) {
                 fmt::format("the project's catalog is gone: {}{}", state_folder, kSqliteFile))
       .WithError("WH8007")
       .WithHint(
-          "put it back from a copy; the files of its tables are still there. To begin anew "
+          "restore it from a copy; the files of its tables are still there. To start again "
           "without them, remove the state folder and the warehouse first");
 }
 
@@ -51,14 +51,13 @@ Status HasState(const std::string& state) {
       .WithHint("go on with `wh plan`; `wh token create` makes a token where the first was lost");
 }
 
-// Whether the commit of `wh init` is in it. What ended before that left a catalog with nothing in
-// it.
+// Whether the catalog holds the commit of `wh init`. An init that ended before that left it empty.
 Result<bool> IsMade(catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const auto lake, catalog::setting::Lake().In(catalog));
   return lake.has_value();
 }
 
-// The folder's caches and files are of the catalog that it was made with.
+// Checks that the folder's caches and files belong to the catalog.
 Status CheckFolderIsIts(platform::ObjectStore& store, const std::string& state_folder,
                         catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const std::string text, store.Read(state_folder + std::string(kServerFile)));
@@ -92,12 +91,12 @@ Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::ObjectSto
       return NoState(state_folder, "`wh init` was ended before it was done: run it again");
     }
     return NoState(state_folder, server ? "its catalog is on PostgreSQL: --profile chooses a "
-                                          "profile that says where"
+                                          "profile that names it"
                                         : "`wh init` in the project's folder makes it");
   }
   if (!server) {
     return NoState(state_folder, sqlite ? "its catalog is on SQLite: --profile chooses a profile "
-                                          "that says so"
+                                          "with SQLite"
                                         : "`wh init` in the project's folder makes it");
   }
   options.create = false;  // a wrong address must not make an empty catalog

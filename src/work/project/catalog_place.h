@@ -1,8 +1,8 @@
-// Where a project's catalog lies, and that its state folder is that catalog's.
+// Finds a project's catalog, and checks that the state folder belongs to it.
 //
-// On SQLite it is the file `catalog.db` of the state folder. On PostgreSQL the state folder holds
-// `catalog.json` instead, which names the project's id in that catalog: caches and lake of a folder
-// fit one catalog only, and a folder that meets another is refused (WH8006).
+// On SQLite the catalog is the file `catalog.db` of the state folder. On PostgreSQL the state
+// folder holds `catalog.json` instead, with the project's id in that catalog. A folder's caches and
+// lake belong to one catalog, so a folder that meets another catalog is refused (WH8006).
 #pragma once
 
 #include <memory>
@@ -15,19 +15,18 @@
 
 namespace weirhouse::work {
 
-// A project has no state folder, or no catalog in it.
+// The project has no state folder, or no catalog in it.
 inline constexpr Reason kNoState{"WH8004"};
 
-// Of `options` the clock and the source of chance are taken, of a catalog that is made or opened.
-//
-// Opens the catalog of a project that has state. kNotFound (kNoState) if it has none.
+// Opens the catalog of a project that has state. Uses the clock and the random source of `options`.
+//   kNotFound (kNoState)  the project has no state
 Result<std::unique_ptr<catalog::Catalog>> OpenProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,
                                                              bool read_only,
                                                              catalog::CatalogOptions options = {});
-// Makes the catalog of a project that has no state, or goes on with one that `wh init` did not
-// finish. kConflict (WH8005) if there is a whole one.
+// Makes the catalog of a project that has no state, or finishes one that `wh init` left incomplete.
+// kConflict (WH8005) if a complete one exists.
 Result<std::unique_ptr<catalog::Catalog>> MakeProjectCatalog(platform::ObjectStore& store,
                                                              const ProjectDefinition& project,
                                                              const std::string& state_folder,

@@ -60,7 +60,7 @@ constexpr EventType kEventTypes[] = {
      "a run ended, where a notify rule waits for it; not of predictions", "run", kFinishedData},
     {EventKind::kGateFailed, "weirhouse.gate.failed",
      "a gate or a contract halted a batch, or a batch is overdue", "gate", kGateData},
-    {EventKind::kGateRecovered, "weirhouse.gate.recovered", "what was overdue is so no longer",
+    {EventKind::kGateRecovered, "weirhouse.gate.recovered", "what was overdue is no longer so",
      "gate", kGateData},
     {EventKind::kModelTrained, "weirhouse.model.trained", "a model was trained", "model",
      kTrainedData},

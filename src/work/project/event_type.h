@@ -1,6 +1,6 @@
-// Which events there are: when each happens, what it says, and which rules of a project hear of it.
-// Who emits one does so with MakeEvent, so no event says other things than this table (and
-// docs/reference/events.md, which a test compares with it).
+// The events: when each happens, what it contains, and which rules of a project receive it. Events
+// are made with MakeEvent, so that none differs from this table (and from docs/reference/events.md,
+// which a test compares with it).
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ enum class EventKind : std::uint8_t {
   kModelDeployed,
 };
 
-// A member of `data`. Besides, `seq` says in which commit it happened.
+// A member of `data`. In addition, `seq` names the commit in which the event happened.
 struct EventField {
   std::string_view name;
   std::string_view meaning;
@@ -35,27 +35,27 @@ struct EventField {
 struct EventType {
   EventKind kind;
   std::string_view type;     // of the CloudEvent: "weirhouse.table.committed"
-  std::string_view when;     // it happens
+  std::string_view when;     // when it happens
   std::string_view subject;  // what it is about
   std::span<const EventField> data;
 };
 std::span<const EventType> EventTypes();
 const EventType& TypeOf(EventKind kind);
 
-// The event, to be committed with what it tells. WEIRHOUSE_CHECK: `data` is an object with all that
-// the table says is always there, and nothing that it does not name.
+// Makes the event, to be committed with the change that it reports. WEIRHOUSE_CHECK: `data` is an
+// object with all members that the table marks as always present, and no other members.
 catalog::OutboxEvent MakeEvent(EventKind kind, std::string subject, nlohmann::json data);
 
-// What a rule of a project may wait for.
+// A condition that a rule of a project may name.
 struct EventCondition {
   std::string_view word;  // of `when`
   EventKind kind;
 };
-// Of an alert: gate_failed, gate_recovered, and quarantine_rate, which a limit follows.
+// For alerts: gate_failed, gate_recovered, and quarantine_rate followed by a limit.
 std::span<const EventCondition> AlertConditions();
-// Of a notify rule: table_committed, run_finished.
+// For notify rules: table_committed, run_finished.
 std::span<const EventCondition> NotifyConditions();
-// The event that `word` waits for, or nothing.
+// The event that `word` names, or nothing.
 std::optional<EventKind> KindWaitedFor(std::span<const EventCondition> conditions,
                                        std::string_view word);
 }  // namespace weirhouse::work

@@ -12,22 +12,23 @@ namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 
-// What no landing may be, hold or lie in.
+// Folders that no landing folder may be, contain or lie in.
 constexpr const char* kProjectFolders[] = {"contracts", "processed",     "gates",
                                            "features",  "training_sets", "models",
                                            "seeds",     "tests",         ".weirhouse"};
 
 struct Place {
-  std::string what;  // as a message says it
+  std::string what;  // for the message
   fs::path path;
 };
 
-// One spelling of a folder: absolute, links followed as far as it exists, no slash at its end.
+// The canonical form of a folder: absolute, links followed as far as it exists, no slash at the
+// end.
 fs::path CanonicalOf(const fs::path& root, const std::string& folder) {
   std::error_code error;
   const fs::path whole = fs::absolute(root / folder, error);
   fs::path path = fs::weakly_canonical(whole, error);
-  if (error) path = whole.lexically_normal();  // a folder that may not be entered
+  if (error) path = whole.lexically_normal();  // a folder without permission
   return path.has_filename() ? path : path.parent_path();
 }
 
@@ -35,7 +36,7 @@ bool IsOrHolds(const fs::path& outer, const fs::path& inner) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-// How `landing` stands to `other`; empty if they are apart.
+// How `landing` relates to `other`; empty if they are apart.
 std::string_view Relation(const fs::path& landing, const fs::path& other) {
   if (landing == other) return "is";
   if (IsOrHolds(landing, other)) return "holds";
@@ -70,7 +71,7 @@ Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& proj
   for (const Source& source : project.sources) {
     const fs::path path = CanonicalOf(root, source.landing);
     const YamlNode& landing = *sources.Find(source.name)->Find("landing");
-    // Any folder of the project may be a landing, and the project as a whole may not.
+    // A landing folder may be any folder in the project, but not the project itself.
     if (IsOrHolds(path, root)) {
       return Refusal(landing, source, Relation(path, root), "the project's folder");
     }
@@ -80,7 +81,8 @@ Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& proj
     }
     landings.emplace_back(path, &source);
   }
-  // In order of their parts a folder comes right before what it holds: neighbours tell.
+  // Sorted by path components, a folder stands right before those it contains, so neighbours
+  // suffice.
   std::sort(landings.begin(), landings.end());
   for (std::size_t i = 1; i < landings.size(); ++i) {
     const auto& [outer, first] = landings[i - 1];

@@ -1,4 +1,4 @@
-// Where landing folders may lie.
+// Checks where landing folders may lie.
 #pragma once
 
 #include "ground/base/status.h"
@@ -7,9 +7,10 @@
 
 namespace weirhouse::work {
 
-// Refuses (WH2031) a landing folder of `sources`, the map of weirhouse.yaml, that is, holds or lies
-// in that of another source, or what the project itself consists of: two sources that read one file
-// take it from each other, and a definition that lands is taken for data. Folders are compared
-// with links followed, as far as they exist. `project` has its root, profile and sources.
+// Refuses (WH2031) a landing folder of `sources`, the map of weirhouse.yaml, that is, contains or
+// lies in that of another source, or a folder that the project itself consists of. Two sources that
+// read the same file would take it from each other, and a definition file would be taken for data.
+// Links are followed as far as the folders exist. `project` must have its root, profile and
+// sources.
 Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& project);
 }  // namespace weirhouse::work

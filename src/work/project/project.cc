@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kProjectFile = "weirhouse.yaml";
 
-// Collects what is wrong with the project, so that all of it is told at once.
+// Collects all errors of the project, so that they are reported together.
 class ProjectFindings {
  public:
   void Add(const Status& status) {
@@ -35,8 +35,8 @@ class ProjectFindings {
   }
   bool empty() const { return count_ == 0; }
 
-  // What reads a table that could not be checked is not checked either: its errors would only
-  // repeat the first.
+  // Files that read a table which could not be checked are skipped: their errors would only repeat
+  // the first.
   void NoteBroken(const std::string& table) { broken_.push_back(table); }
   bool any_broken() const { return !broken_.empty(); }
   bool MentionsBroken(std::string_view text) const {
@@ -72,13 +72,13 @@ bool IsCode(const std::string& path) {
   return path.ends_with(".py") || path.ends_with(".lock") || path.ends_with("requirements.txt");
 }
 
-// What somebody may think is read.
+// Files that somebody may expect to be read.
 bool LooksLikeADefinition(std::string_view name) {
   constexpr std::string_view kEndings[] = {".yaml", ".yml", ".sql", ".json"};
   return std::ranges::any_of(kEndings, [&](std::string_view end) { return name.ends_with(end); });
 }
 
-// Definitions lie in the folder itself; one in a folder below it counts for nothing.
+// Definitions lie in the folder itself; files in folders below it are not read.
 void NoteUnreadBelow(const std::string& root, const std::string& path, const Folder& folder,
                      std::vector<std::string>& notes) {
   const auto entries = platform::ListFolder(root + "/" + path);
@@ -144,7 +144,7 @@ void ForEachFile(const ProjectDefinition& project, std::string_view folder,
   for (auto at = project.files.lower_bound(prefix);
        at != project.files.end() && at->first.starts_with(prefix); ++at) {
     if (reads_tables && findings.MentionsBroken(at->second)) continue;
-    if (at->first.ends_with(".py")) continue;  // code that happens to lie there
+    if (at->first.ends_with(".py")) continue;  // code that lies in the same folder
     findings.Add(parse(at->first, at->second));
   }
 }
@@ -155,7 +155,7 @@ const T* FindIf(const std::vector<T>& list, Matches matches) {
   return found == list.end() ? nullptr : &*found;
 }
 
-// Two definitions of one name: which of them counts would be an accident.
+// Two definitions of one name: it would be an accident which of them counts.
 Status DefinedTwice(std::string_view kind, const std::string& name, const SourceSpan& span) {
   return Status(Code::kInvalidInput, fmt::format("the {} \"{}\" is defined twice", kind, name))
       .WithError("WH2007")
@@ -207,7 +207,7 @@ Result<transform::SchemaCatalog> BaseSchemas(const ProjectDefinition& project) {
   return schemas;
 }
 
-// A table that other engines write: its columns are those of the contract it names.
+// An external table: its columns are those of the contract it names.
 Result<transform::CheckedTransform> CheckExternal(
     const ProjectDefinition& project, const transform::TransformDefinition& definition) {
   const transform::HeaderName& name = *definition.contract;
@@ -252,7 +252,7 @@ void ParseTransforms(ProjectDefinition& project, platform::SqlSession& session,
       continue;
     }
     const std::string declared = fmt::format("{}", definitions[index].path);
-    std::vector<std::string> key;  // of what other engines write, nothing makes sure
+    std::vector<std::string> key;  // empty for external tables, whose keys are not enforced
     for (const transform::HeaderName& name : checked->definition.key) key.push_back(name.name);
     if (checked->definition.is_external()) key.clear();
     schemas.Add(checked->definition.name(), checked->output, declared, std::move(key));
@@ -279,7 +279,7 @@ void ParseGateFiles(ProjectDefinition& project, platform::SqlSession& session,
             return DefinedTwice("gate", gate.name, gate.span);
           const auto* judged = schemas.Find(gate.table);
           known.table = judged == nullptr ? nullptr : judged->schema;
-          // Outside of SQL a name is spelled as it was given.
+          // Outside SQL, names are case-sensitive.
           if (judged == nullptr || judged->name != gate.table) {
             return Status(Code::kInvalidInput,
                           fmt::format("the gate \"{}\" judges an unknown table: \"{}\"", gate.name,
@@ -312,8 +312,8 @@ void ParseGateFiles(ProjectDefinition& project, platform::SqlSession& session,
       });
 }
 
-// The table whose rows are of no one record, `table` itself or one it is made of row by row; null
-// where each row has a record and so an ingestion time. A history has what its table has.
+// The table whose rows do not come from one record each: `table` or a table that it is made of row
+// by row; null if each row has a record and so an ingestion time. A history is like its table.
 const transform::CheckedTransform* RowsWithoutIngestion(const ProjectDefinition& project,
                                                         const std::string& table) {
   const auto made = std::find_if(
@@ -321,13 +321,13 @@ const transform::CheckedTransform* RowsWithoutIngestion(const ProjectDefinition&
         const transform::TransformDefinition& definition = transform.definition;
         return table == definition.name() || table == definition.history_table();
       });
-  if (made == project.transforms.end()) return nullptr;  // records
+  if (made == project.transforms.end()) return nullptr;  // it reads records
   if (!made->row_wise) return &*made;
   return *made->driver == table ? nullptr : RowsWithoutIngestion(project, *made->driver);
 }
 
-// Rows that come from no raw record, or from several, have no ingestion time: such a view must say
-// from when a row counts, or no rebuild could give the same answers.
+// Rows that come from no raw record, or from several, have no ingestion time: a view over them must
+// say from when a row counts, or a rebuild could give other answers.
 Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureView& view) {
   if (view.known_time.kind != feature::KnownTime::Kind::kIngestion) return Status();
   const transform::CheckedTransform* source = RowsWithoutIngestion(project, view.source);
@@ -338,7 +338,7 @@ Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureVi
     hint = "known_time: " + direct->definition.known->name;
   if (direct == source && source->definition.is_external()) {
     return Status(Code::kInvalidInput,
-                  fmt::format("the feature view \"{}\" reads an external table and says no known "
+                  fmt::format("the feature view \"{}\" reads an external table and names no known "
                               "time: \"{}\"",
                               view.id(), view.source))
         .WithError("WH4026")
@@ -346,9 +346,10 @@ Status CheckKnownTime(const ProjectDefinition& project, const feature::FeatureVi
         .WithHint(std::move(hint));
   }
   return Status(Code::kInvalidInput,
-                fmt::format("the feature view \"{}\" says no known time, and a row of \"{}\" is of "
-                            "no one record: it has no ingestion time",
-                            view.id(), source->definition.name()))
+                fmt::format(
+                    "the feature view \"{}\" names no known time, and rows of \"{}\" come from "
+                    "no single record, so they have no ingestion time",
+                    view.id(), source->definition.name()))
       .WithError("WH4015")
       .WithSpan(view.span)
       .WithHint(std::move(hint));
@@ -401,7 +402,7 @@ void ParseFeatures(ProjectDefinition& project, platform::SqlSession& session,
               });
 }
 
-// Whether the spine has what the set asks of it, under names that can be joined.
+// Checks that the spine has the columns that the set needs, under names that can be joined.
 Status CheckSpine(const ProjectDefinition& project, const feature::TrainingSetDefinition& set,
                   const std::shared_ptr<arrow::Schema>& spine, platform::SqlSession& session) {
   WEIRHOUSE_TRY(const auto selected, feature::SelectFeatures(set, project.views));
@@ -441,7 +442,7 @@ Digest CodeDigest(const std::map<std::string, std::string>& files) {
   return hash.Finish();
 }
 
-// A view that asks what was known when, over a table that forgets what a correction replaced.
+// Notes views that ask what was known when, over a table that forgets what corrections replaced.
 void NoteLostVersions(ProjectDefinition& project) {
   for (const feature::FeatureView& view : project.views) {
     if (view.is_request() || view.as_of_latest ||
@@ -453,21 +454,21 @@ void NoteLostVersions(ProjectDefinition& project) {
         view.source != table->definition.name())
       continue;
     project.notes.push_back(fmt::format(
-        "view {} goes by {}, and {} holds the newest row of a key alone: after a correction a "
+        "view {} uses {}, but {} holds only the newest row of a key: after a correction a "
         "training set lacks what was served before it. Give the table `history keep` and read "
         "{}, or say `as_of: latest`",
         view.id(), view.known_time.column, view.source, table->definition.history_table()));
   }
 }
 
-// One spelling of the folder: the catalog remembers it. "dir/." and "dir/" are "dir".
+// The canonical form of the folder, because the catalog records it: "dir/." and "dir/" are "dir".
 std::shared_ptr<ProjectDefinition> ProjectIn(const std::string& root) {
   auto project = std::make_shared<ProjectDefinition>();
   project->root = fs::path(root + "/").lexically_normal().parent_path().string();
   return project;
 }
 
-// weirhouse.yaml, which all others stand on.
+// Parses weirhouse.yaml, which all other files depend on.
 Status ParseHead(ProjectDefinition& project, const std::string& profile) {
   ProjectFindings findings;
   findings.Add(ParseProjectFile(project.files[std::string(kProjectFile)], std::string(kProjectFile),
@@ -475,10 +476,10 @@ Status ParseHead(ProjectDefinition& project, const std::string& profile) {
   return findings.empty() ? Status() : findings.ToStatus();
 }
 
-// Files as somebody writes them, or code that was applied by whatever release.
+// Files as they are now, or code that some release applied.
 enum class Origin : std::uint8_t { kFiles, kApplied };
 
-// All but the head, whose seeds are read.
+// Parses everything except weirhouse.yaml and the seeds, which are read already.
 Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
     const std::shared_ptr<ProjectDefinition>& project, Origin origin, ProjectFindings& findings) {
   const bool as_written = origin == Origin::kFiles;

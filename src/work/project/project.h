@@ -39,7 +39,7 @@ struct Source {
   bool delete_after = false;
 };
 
-// `types: { zip: string }`: what a column of a seed is, whatever its values look like.
+// `types: { zip: string }`: the declared type of a seed's column, whatever its values look like.
 struct SeedType {
   std::string column;
   std::string text;  // as written
@@ -49,10 +49,10 @@ struct SeedType {
 };
 struct SeedColumn {
   std::string name;
-  std::string type;       // "integer", "DECIMAL(10,2)"
-  std::string odd;        // of numbers kept as text: the first that is not written as SQL would
-  bool zoneless = false;  // times without a zone
-  bool looks_numeric = false;  // a text though each value reads like a number
+  std::string type;            // "integer", "DECIMAL(10,2)"
+  std::string odd;             // numbers kept as text: the first that SQL would write differently
+  bool zoneless = false;       // times without a zone
+  bool looks_numeric = false;  // text although each value reads like a number
 };
 struct Seed {
   std::string name;
@@ -77,17 +77,17 @@ struct Notify {
 struct Profile {
   std::string name = "local";
   std::string warehouse = "./.weirhouse/lake";
-  // Where the catalog is: empty = SQLite in the state folder; else a PostgreSQL URL, in which
-  // '${env:NAME}' stands as it was written, so that a password is never kept.
+  // Where the catalog is: empty = SQLite in the state folder; else a PostgreSQL URL. References
+  // like '${env:NAME}' are kept as written, so that no password is stored.
   std::string catalog_url;
   bool batch_by_arrival = false;         // ignore the sources' batch patterns
   std::vector<std::string> skip_checks;  // gate check kinds that are recorded as skipped
 };
 
-// A check kind that depends on history is skipped under this profile.
+// Whether this profile skips a check kind that depends on history.
 bool SkipsHistory(const Profile& profile);
 
-// Everything a project's files say, parsed and checked against each other. Immutable; shared by
+// Everything in a project's files, parsed and checked against each other. Immutable; shared by
 // threads.
 struct ProjectDefinition {
   std::string root;  // absolute folder of weirhouse.yaml
@@ -105,7 +105,7 @@ struct ProjectDefinition {
   std::vector<feature::ViewPlan> view_plans;  // of `views`, in their order
   std::vector<feature::TrainingSetDefinition> training_sets;
   std::vector<model::ModelDefinition> models;
-  std::vector<std::string> notes;  // keys accepted whose work comes later, said once
+  std::vector<std::string> notes;  // remarks, such as keys that have no effect yet
 
   // The definition files (sorted relative path → bytes) and their digest: the code version.
   std::map<std::string, std::string> files;
@@ -119,13 +119,14 @@ struct ProjectDefinition {
   const model::ModelDefinition* FindModel(std::string_view name) const;
 };
 
-// Reads and checks a whole project; all errors are collected into one Status with diagnostics
-// (kInvalidInput), cost about 30 ms for the example. `start` = any folder inside the project.
+// FindProjectRoot: the folder of weirhouse.yaml at or above `start`. LoadProject reads and checks a
+// whole project; collects all errors into one Status with diagnostics (kInvalidInput). Cost: about
+// 30 ms for the example.
 Result<std::string> FindProjectRoot(const std::string& start);
 Result<std::shared_ptr<const ProjectDefinition>> LoadProject(const std::string& root,
                                                              const std::string& profile);
-// The project in `root`, were its definition files `files` (path → bytes, seeds and packages too)
-// and no others. Errors: those of LoadProject; kCorruption (WH2024) if a seed is not among them.
+// The project in `root` if its definition files were exactly `files` (path → bytes, with seeds and
+// packages). Errors: those of LoadProject; kCorruption (WH2024) if a seed is missing from them.
 Result<std::shared_ptr<const ProjectDefinition>> ProjectOfCode(
     const std::string& root, const std::string& profile, std::map<std::string, std::string> files);
 }  // namespace weirhouse::work

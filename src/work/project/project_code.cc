@@ -47,7 +47,7 @@ class PackageReader {
         folders.push_back(name);
     }
     std::sort(folders.begin(), folders.end());
-    // What one folder holds may name the next.
+    // The files in one folder may name the next.
     for (bool more = true; more;) {
       more = false;
       for (std::string& folder : folders) {
@@ -80,7 +80,7 @@ class PackageReader {
     std::error_code error;
     const fs::path real = fs::canonical(folder, error);
     if (error || depth > kDepthMax || !seen_.insert(real.string()).second) return Status();
-    std::vector<std::pair<std::string, bool>> names;  // and whether it is a folder
+    std::vector<std::pair<std::string, bool>> names;  // with whether it is a folder
     fs::directory_iterator entries(folder, error);
     for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
       std::error_code unused;

@@ -1,4 +1,4 @@
-// The Python of a project: which files in its folders are part of its code.
+// The Python code of a project: which files in its folders belong to it.
 #pragma once
 
 #include <set>
@@ -12,16 +12,16 @@ namespace weirhouse::work {
 
 inline constexpr std::size_t kDefinitionFilesMax = 10'000;
 
-// Adds to `project.files` every Python file below those folders of the root that the code names:
-// a folder whose name stands as a word in a Python file that is code already, or in models/*.yaml
-// ("from mylib.prep import …", "python -m mylib.train", sys.path.insert(0, "src")). Left out:
-// hidden folders, landing folders, the warehouse, caches and virtual environments. Links to folders
-// are followed, each folder is read once. kInvalidInput: more than kDefinitionFilesMax files.
-// Cost: one look into each folder that is named.
+// Adds to `project.files` every Python file below those folders of the root that the code names. A
+// folder is named if its name occurs as a word in a Python file that is already part of the code,
+// or in models/*.yaml ("from mylib.prep import …", "python -m mylib.train", sys.path.insert(0,
+// "src")). Skips hidden folders, landing folders, the warehouse, caches and virtual environments.
+// Follows links to folders, and reads each folder once. kInvalidInput: more than
+// kDefinitionFilesMax files. Cost: lists each folder that is named.
 Status ReadPackages(ProjectDefinition& project);
 // The inputs that a model of the project declares.
 Result<std::vector<std::string>> InputsOf(const ProjectDefinition& project,
                                           const std::string& model);
-// The files that are recorded as the project's code, seeds among them.
+// The files that are recorded as the project's code, including seeds.
 std::set<std::string> CodeFiles(const ProjectDefinition& project);
 }  // namespace weirhouse::work

@@ -21,7 +21,7 @@ namespace weirhouse::work {
 namespace {
 const std::vector<std::string> kHistoryKinds = {"row_count_change", "mean", "distribution"};
 
-// `later` = a key whose work is not in this release: it is read, kept and said once.
+// Notes a key that is accepted but has no effect in this release.
 void Note(ProjectDefinition& project, std::string note) {
   project.notes.push_back(std::move(note));
 }
@@ -33,7 +33,7 @@ Result<std::string> Text(const YamlNode& map, std::string_view key, std::string_
   return node->AsString(fmt::format("{} of {}", key, what));
 }
 
-// Of a list, which may be written as its one element.
+// An element of a list, which may also be written as a single value.
 const YamlNode& ElementOf(const YamlNode& list, std::size_t i) {
   return list.is_scalar() ? list : list.items()[i];
 }
@@ -130,8 +130,8 @@ Status ParseBatch(const YamlNode& node, const std::string& what, landing::BatchR
   WEIRHOUSE_TRY_STATUS(node.CheckKeys("batch of " + what, {"by", "pattern"}));
   WEIRHOUSE_TRY(const std::string by, Text(node, "by", "batch of " + what, "name"));
   if (by != "name" && by != "arrival") {
-    return node.Find("by")->Error("WH2004",
-                                  fmt::format("batch of {} goes by \"name\" or \"arrival\"", what));
+    return node.Find("by")->Error(
+        "WH2004", fmt::format("batch of {} must be by \"name\" or \"arrival\"", what));
   }
   if (by == "arrival") return Status();
   WEIRHOUSE_TRY(const YamlNode* pattern, node.Require("pattern", "batch of " + what));
@@ -223,8 +223,8 @@ Result<std::vector<std::string>> ParseCommand(const YamlNode& node, const std::s
   return command;
 }
 
-// "1%" of "quarantine_rate > 1%", where `text` begins with `what`.
-std::optional<std::string> LimitOf(const std::string& text, std::string_view what) {
+// "1%" of "quarantine_rate > 1%", if `text` begins with `what`.
+std::optional<std::string> ParseLimit(const std::string& text, std::string_view what) {
   if (!text.starts_with(what)) return std::nullopt;
   const std::string_view rest = Trim(std::string_view(text).substr(what.size()));
   if (!rest.starts_with('>')) return std::nullopt;
@@ -237,7 +237,7 @@ Status CheckWhen(const YamlNode& node, const std::string& when) {
   if (const auto kind = KindWaitedFor(AlertConditions(), when);
       kind && *kind != EventKind::kRecordQuarantined)
     return Status();
-  if (const auto rate = LimitOf(when, "quarantine_rate")) {
+  if (const auto rate = ParseLimit(when, "quarantine_rate")) {
     char* end = nullptr;
     const double percent = std::strtod(rate->c_str(), &end);
     const bool number =
@@ -249,21 +249,21 @@ Status CheckWhen(const YamlNode& node, const std::string& when) {
                                      *rate))
         .WithHint("for example 'quarantine_rate > 1%'");
   }
-  if (const auto age = LimitOf(when, "freshness")) {
+  if (const auto age = ParseLimit(when, "freshness")) {
     const auto parsed = ParseDurationMicros(*age);
     return parsed.ok() ? Status() : node.Error("WH2004", parsed.status().message());
   }
   std::string hint = DidYouMean(when, known);
   if (hint.empty()) hint = fmt::format("known: {}", Join(known, ", "));
-  return node.Error("WH2004", fmt::format("an alert knows no \"{}\"", when))
+  return node.Error("WH2004", fmt::format("an alert has no condition \"{}\"", when))
       .WithHint(std::move(hint));
 }
 
-// A condition with a limit in one spelling, whatever white space it was given with: who matches events
-// with it need not read it anew.
+// A condition with a limit in one spelling, whatever white space it has, so that it need not be
+// parsed again for each event.
 std::string InOneSpelling(std::string when) {
   for (const std::string_view what : {"quarantine_rate", "freshness"}) {
-    if (const auto limit = LimitOf(when, what)) return fmt::format("{} > {}", what, *limit);
+    if (const auto limit = ParseLimit(when, what)) return fmt::format("{} > {}", what, *limit);
   }
   return when;
 }
@@ -304,13 +304,14 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
   const std::optional<EventKind> kind = KindWaitedFor(NotifyConditions(), notify.when);
   if (!kind) {
     return when->Error(
-        "WH2004", fmt::format("a notify rule knows table_committed and run_finished, found \"{}\"",
-                              notify.when));
+        "WH2004",
+        fmt::format("when of a notify rule must be table_committed or run_finished, found \"{}\"",
+                    notify.when));
   }
   WEIRHOUSE_TRY(notify.table, Text(node, "table", "a notify rule", ""));
   if (!notify.table.empty() && kind == EventKind::kRunFinished) {
     return node.Find("table")->Error(
-        "WH2004", "table of a notify rule has no effect: run_finished is told of runs");
+        "WH2004", "table of a notify rule has no effect: run_finished concerns runs");
   }
   WEIRHOUSE_TRY(const YamlNode* command, node.Require("command", "a notify rule"));
   WEIRHOUSE_TRY(notify.command, ParseCommand(*command, "a notify rule"));
@@ -318,15 +319,15 @@ Status ParseNotify(const YamlNode& node, ProjectDefinition& project) {
   return Status();
 }
 
-// Names become tables: SQL must tell them apart.
+// Names become tables, so SQL must be able to tell them apart.
 Status CheckSpellings(const YamlNode& node, std::string_view kind) {
   std::map<std::string, std::string> known;
   for (const YamlNode::Entry& entry : node.entries()) {
     const auto [other, fresh] = known.emplace(Folded(entry.key), entry.key);
     if (fresh) continue;
     return Status(Code::kInvalidInput,
-                  fmt::format("the {} \"{}\" and \"{}\" differ in case alone, which SQL does not "
-                              "tell apart",
+                  fmt::format("the {} \"{}\" and \"{}\" differ only in case, which SQL "
+                              "ignores",
                               kind, other->second, entry.key))
         .WithError("WH2007")
         .WithSpan(entry.key_span)
@@ -455,13 +456,13 @@ Status CheckNotified(const ProjectDefinition& project) {
     const YamlNode* node = rule.Find("table");
     if (node == nullptr) continue;
     WEIRHOUSE_TRY(const std::string table, node->AsString("table of a notify rule"));
-    // Other namespaces are those of other engines.
+    // Other namespaces belong to other engines.
     const std::string space(NamespaceView(TableNameView(table).name_space()).first());
     if (table.empty() || ours.count(space) == 0) continue;
     if (std::find(known.begin(), known.end(), table) != known.end()) continue;
     return node
         ->Error("WH2008",
-                fmt::format("a notify rule names a table that nothing is told of: \"{}\"", table))
+                fmt::format("a notify rule names a table that has no events: \"{}\"", table))
         .WithHint(Suggested(table, known));
   }
   return Status();

@@ -9,10 +9,10 @@
 
 namespace weirhouse::work {
 
-// Parses `text` into the parts of `project` that weirhouse.yaml states (seeds: name and path only).
-// `profile` empty = "local", or the only one.
+// Parses `text` into those parts of `project` that weirhouse.yaml defines (of seeds only name and
+// path). `profile` empty = "local", or the only one.
 Status ParseProjectFile(std::string_view text, const std::string& path, const std::string& profile,
                         ProjectDefinition& project);
-// Whether the tables that notify rules name are those of the project, once all of it is parsed.
+// Checks that the tables named by notify rules exist in the project, once all of it is parsed.
 Status CheckNotified(const ProjectDefinition& project);
 }  // namespace weirhouse::work

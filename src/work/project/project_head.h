@@ -1,4 +1,4 @@
-// The project file alone, for what must not wait until all other files are right.
+// Reads weirhouse.yaml alone, for work that must not wait until all other files are valid.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace weirhouse::work {
 
-// Name, profile, sources and the like of weirhouse.yaml in `root`; no contracts, SQL, gates or
-// seeds' rows. Errors: those of that file.
+// Name, profile, sources and the like from weirhouse.yaml in `root`; no contracts, SQL, gates or
+// rows of seeds. Errors: those of that file.
 Result<std::shared_ptr<const ProjectDefinition>> LoadProjectHead(const std::string& root,
                                                                  const std::string& profile);
 }  // namespace weirhouse::work

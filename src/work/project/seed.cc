@@ -43,7 +43,7 @@ bool IsDigits(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// The spellings that are written out again as they were read.
+// Spellings that are written back as they were read.
 bool IsPlainInteger(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -88,7 +88,7 @@ bool IsZonelessTime(std::string_view text) {
 }
 bool IsPlainBoolean(std::string_view text) { return text == "true" || text == "false"; }
 
-// Reads like a number, however it is spelled.
+// Whether the text reads like a number, however it is written.
 bool LooksLikeNumber(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   double value = 0;
@@ -109,12 +109,12 @@ constexpr std::array kKinds = {Kind{IsPlainInteger, LogicalType::kInteger},
                                Kind{IsPlainTime, LogicalType::kTimestamp},
                                Kind{IsZonelessTime, LogicalType::kTimestamp, true}};
 
-// What the values of one column could be.
+// The types that the values of one column fit.
 struct Guess {
   std::array<bool, kKinds.size()> possible{};
   bool any = false;          // a value was seen
   bool numbers_only = true;  // each looks like a number
-  std::string odd;           // the first that is no plain integer and no plain number
+  std::string odd;           // the first that is neither a plain integer nor a plain number
 
   Guess() { possible.fill(true); }
 
@@ -156,7 +156,7 @@ Status CheckHeader(const Seed& seed, const std::vector<std::string>& columns) {
   return Status();
 }
 
-// The columns of the file and what their values could be.
+// Finds the columns of the file and the types that their values fit.
 Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& guesses) {
   std::vector<contract::CsvSlice> slices;
   std::string scratch;
@@ -182,7 +182,7 @@ Status GuessColumns(const std::string& bytes, Seed& seed, std::vector<Guess>& gu
       });
 }
 
-// A contract that says what the columns are: its reader then reads them.
+// A contract with the columns' types, for its reader to read the seed.
 contract::Contract ContractOf(Seed& seed, const std::vector<Guess>& guesses) {
   contract::ContractParts parts;
   parts.id = seed.name;
@@ -208,8 +208,8 @@ contract::Contract ContractOf(Seed& seed, const std::vector<Guess>& guesses) {
   return contract::Contract(std::move(parts));
 }
 
-// The declared columns alone; times without zone stay without; in a file of one column a blank line
-// is no row.
+// The declared columns alone. Times without a zone stay without one; in a file of one column a
+// blank line is not a row.
 Result<std::shared_ptr<arrow::Table>> Shape(const std::shared_ptr<arrow::Table>& rows,
                                             const Seed& seed) {
   arrow::FieldVector fields;
@@ -240,7 +240,7 @@ Result<std::shared_ptr<arrow::Table>> Shape(const std::shared_ptr<arrow::Table>&
   return kept->table();
 }
 
-// What the CSV reader says of a whole object, without the words that name it.
+// The CSV reader's message about a whole object, without the words that name the object.
 std::string_view WhyUnreadable(std::string_view message) {
   constexpr std::string_view kPrefix = "object cannot be read: ";
   if (message.starts_with(kPrefix)) message.remove_prefix(kPrefix.size());
@@ -259,7 +259,7 @@ Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& s
       const contract::Decoder decoder,
       contract::Decoder::Make(std::make_shared<const contract::Contract>(ContractOf(seed, guesses)),
                               CsvFormat()));
-  // The name says how the bytes are packed, and a seed never is.
+  // The name tells how bytes are compressed, and a seed never is.
   const auto decoded = decoder.Decode(bytes, {seed.name, "seed.csv", RecordId(0), {}});
   if (!decoded.ok()) return Unreadable(seed, WhyUnreadable(decoded.status().message()));
   if (!decoded->quarantined.empty()) {
@@ -269,7 +269,7 @@ Result<std::shared_ptr<arrow::Table>> ReadRows(const std::string& bytes, Seed& s
         Unreadable(seed, fmt::format("{}, found \"{}\"", why.Reason(), why.found), first.line);
     if (decoded->quarantined.size() > 1) {
       status = std::move(status).WithHint(
-          fmt::format("and {} lines more", decoded->quarantined.size() - 1));
+          fmt::format("and {} more lines", decoded->quarantined.size() - 1));
     }
     return status;
   }
@@ -292,7 +292,7 @@ Status LoadSeed(const std::string& root, Seed& seed) {
 Status ParseSeed(const std::string& bytes, Seed& seed) {
   seed.digest = Sha256Of(bytes);
   if (!seed.types.empty()) {
-    // Other types are other values for all that reads it.
+    // Other types mean other values for everything that reads the seed.
     std::vector<std::string> pieces = {seed.digest.ToHex()};
     for (const SeedType& type : seed.types) {
       pieces.push_back(type.column);

@@ -14,7 +14,7 @@
 
 namespace weirhouse::work {
 namespace {
-// The seed's own spelling of `columns`; nothing if it lacks one.
+// The seed's own spelling of `columns`; nothing if it lacks one of them.
 std::vector<std::string> ColumnsIn(const arrow::Table& rows,
                                    const std::vector<std::string>& columns) {
   std::vector<std::string> found;
@@ -36,7 +36,7 @@ std::string ValuesOf(const arrow::Table& rows, const std::vector<std::string>& c
   return EscapeControl(Join(values, ", "));
 }
 
-// "k = a", of the first two rows that share a key in which nothing is null; empty: none do.
+// "k = a" for the first two rows that share a key without nulls; empty if there are none.
 std::string SharedKey(const arrow::Table& rows, const std::vector<std::string>& columns,
                       const std::vector<std::string>& keys) {
   std::unordered_map<std::string_view, std::size_t> seen;

@@ -1,4 +1,4 @@
-// Names as SQL tells them apart.
+// Names as SQL compares them. Pure.
 #pragma once
 
 #include <string>
@@ -8,6 +8,6 @@
 
 namespace weirhouse::work {
 
-// Names that differ in the case of ASCII letters alone are one to SQL.
+// SQL treats names that differ only in the case of ASCII letters as equal.
 inline std::string Folded(std::string_view name) { return LowerCase(name); }
 }  // namespace weirhouse::work

@@ -37,7 +37,7 @@ void SetProcessedMaker(const ProjectDefinition& project, const std::string& tabl
 
 void SetFeatureMaker(const ProjectDefinition& project, const std::string& table,
                      policy::TableRules& rules) {
-  // A table of a view that is no longer defined stays what it was: written by no one.
+  // The table of a view that is no longer defined is kept, and nothing writes it.
   rules.made_by = "a feature view";
   for (const feature::FeatureView& view : project.views) {
     if (!view.is_request() && view.table_name() == table) rules.made_by = view.span.path;
@@ -82,8 +82,8 @@ Status CheckMayExist(const ProjectDefinition& project, const std::string& name,
                      const policy::TableRules& rules) {
   if (!rules.made_by.empty()) {
     return Status(Code::kPermissionDenied,
-                  fmt::format("table is made by {}, no one else creates it: \"{}\"", rules.made_by,
-                              name))
+                  fmt::format("table is made by {} and cannot be created by other engines: \"{}\"",
+                              rules.made_by, name))
         .WithError("WH7075")
         .WithHint("choose another name, or another namespace");
   }
@@ -117,7 +117,7 @@ Status FitDeclaration(const ProjectDefinition& project, const policy::TableRules
     if (key == std::set<int>(ids.begin(), ids.end())) return Status();
   }
   return Status(Code::kPermissionDenied,
-                fmt::format("table \"{}\" has not the key that {} declares", metadata.name,
+                fmt::format("table \"{}\" does not have the key that {} declares", metadata.name,
                             transform->definition.path))
       .WithError("WH7106")
       .WithHint(fmt::format("its required identifier fields are {}",
@@ -126,16 +126,16 @@ Status FitDeclaration(const ProjectDefinition& project, const policy::TableRules
 
 Status CheckMayGo(const std::string& name, const policy::TableRules& rules, std::string_view verb) {
   if (rules.layer == policy::Layer::kRaw) {
-    return Status(
-               Code::kPermissionDenied,
-               fmt::format("raw keeps what arrived, its tables cannot be {}: \"{}\"", verb, name))
+    return Status(Code::kPermissionDenied,
+                  fmt::format("raw keeps what arrived, so its tables cannot be {}: \"{}\"", verb,
+                              name))
         .WithError("WH7072")
-        .WithHint("leave it unused");
+        .WithHint("leave the table as it is");
   }
   if (rules.made_by.empty()) return Status();
   return Status(Code::kPermissionDenied, fmt::format("table is made by {} and cannot be {}: \"{}\"",
                                                      rules.made_by, verb, name))
       .WithError("WH7075")
-      .WithHint("take its definition out of the project first");
+      .WithHint("remove its definition from the project first");
 }
 }  // namespace weirhouse::work

@@ -72,8 +72,8 @@ void AddQuarantined(RowBuilder& rows, const catalog::ObjectRecord& object,
   rows.EndRow();
 }
 
-// An object that cannot be cut into records, or that crashed us: one row for the whole of it.
-// `found`: where, and what is there; no part of the reason, by which rows are grouped.
+// Adds one row for a whole object that cannot be cut into records, or that ended the process.
+// `found`: the place and what is there; not part of the reason, which rows are grouped by.
 void AddWholeObject(RowBuilder& rows, const catalog::ObjectRecord& object,
                     const contract::Contract& contract, const std::string& code,
                     const std::string& reason, const std::string& found) {
@@ -115,7 +115,7 @@ Result<std::shared_ptr<arrow::Scalar>> DefaultOf(const std::shared_ptr<arrow::Da
   return *parsed;
 }
 
-// Whether values of one field's type may become those of another without asking anybody.
+// Whether values of one type can be converted to the other without loss of meaning.
 bool Widens(const arrow::DataType& from, const arrow::DataType& to) {
   if (from.Equals(to)) return true;
   const bool to_decimal = to.id() == arrow::Type::DECIMAL128;
@@ -123,16 +123,16 @@ bool Widens(const arrow::DataType& from, const arrow::DataType& to) {
   return from.id() == arrow::Type::DECIMAL128 && to_decimal;
 }
 
-// `rows` with the columns of `contract`: those it lacks hold the field's default, those that
-// widened are cast.
-Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Table>& rows,
-                                                const contract::Contract& contract) {
+// `rows` with the columns of `contract`: missing ones get the field's default, widened ones are
+// cast.
+Result<std::shared_ptr<arrow::Table>> ConvertToContract(const std::shared_ptr<arrow::Table>& rows,
+                                                        const contract::Contract& contract) {
   const std::shared_ptr<arrow::Schema> wanted = contract::RecordsSchema(contract);
   if (rows->schema()->Equals(*wanted, /*check_metadata=*/false)) return rows;
   std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
   for (const auto& field : wanted->fields()) {
     std::shared_ptr<arrow::ChunkedArray> column = rows->GetColumnByName(field->name());
-    // One that was dropped once and joined anew under another type is another field.
+    // A field that was dropped and added again under another type is another field.
     if (column == nullptr || !Widens(*column->type(), *field->type())) {
       const contract::ContractField* declared = contract.Find(field->name());
       std::shared_ptr<arrow::Scalar> value = arrow::MakeNullScalar(field->type());
@@ -145,7 +145,7 @@ Result<std::shared_ptr<arrow::Table>> AsOfToday(const std::shared_ptr<arrow::Tab
       if (!made.ok()) return Status(Code::kInternal, made.status().ToString());
       column = std::make_shared<arrow::ChunkedArray>(*made);
     } else if (!column->type()->Equals(*field->type())) {
-      // An integer becomes the nearest number, as if it were read as one.
+      // An integer becomes the nearest double, as if it had been read as one.
       const bool nearest =
           column->type()->id() == arrow::Type::INT64 && field->type()->id() == arrow::Type::DOUBLE;
       auto cast = arrow::compute::Cast(
@@ -261,7 +261,7 @@ Result<contract::DecodedPieces> RecordReader::Parse(const contract::Decoder& dec
             "object is quarantined whole and the others go on");
   }
   const bool to_its_end = decoded.ok() || decoded.status().code() == Code::kInvalidInput;
-  // A retry is forgotten by the commit that takes the object back.
+  // The commit that takes the object back drops the count of a retry.
   if (reading == Reading::kFirst && to_its_end && object.attempts > 0)
     WEIRHOUSE_TRY_STATUS(workspace_.catalog().ForgetParseAttempts(arrival));
   return decoded;
@@ -301,7 +301,7 @@ Result<std::string> CountMemoryAttempt(Workspace& workspace,
                      WithThousands(largest->size_bytes), attempt, kParseAttemptsMax);
 }
 
-Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& object) const {
+Result<std::string> RecordReader::ExplainSetAside(const catalog::ObjectRecord& object) const {
   WEIRHOUSE_TRY(const int attempts, workspace_.catalog().ParseAttempts(MemoryArrival(object)));
   const std::string_view what = attempts >= kParseAttemptsMax ? "taking it in ran out of memory"
                                                               : "parsing it ended the process";
@@ -309,9 +309,9 @@ Result<std::string> RecordReader::WhySetAside(const catalog::ObjectRecord& objec
 }
 
 namespace {
-// Of objects that are read at once: what many of them refuse goes where pieces of large ones go.
+// For objects that are read at once: rows of refused records move to a file beyond this number.
 constexpr std::int64_t kRefusedRowsBuilt = 4096;
-constexpr std::int64_t kToldBytes = 512;  // of a refused record, beside its own
+constexpr std::int64_t kToldBytes = 512;  // for each refused record, beside its own bytes
 constexpr std::int64_t kBuildingBytesMax = 8 << 20;
 
 void NoteReason(std::map<std::string, QuarantineReason>& reasons, const QuarantineReason& reason) {
@@ -319,8 +319,8 @@ void NoteReason(std::map<std::string, QuarantineReason>& reasons, const Quaranti
   if (!added) known->second.records += reason.records;
 }
 
-// What is read of one source, object by object. Rows and refused records of large objects come
-// while these are read, and are forgotten where one cannot be read to its end. Threads: one.
+// Reads one source, object by object. Rows and refused records of large objects arrive piece by
+// piece, and are dropped if the object cannot be read to its end. Threads: one.
 class SourceReading {
  public:
   SourceReading(const platform::Scratch& scratch, const contract::Contract& today,
@@ -350,7 +350,7 @@ class SourceReading {
     return sink;
   }
 
-  // The object was read to its end; the last of it is in `decoded`.
+  // The object was read to its end; its last piece is in `decoded`.
   Status End(const contract::DecodedPieces& decoded) {
     using contract::ViolationPolicy;
     const ViolationPolicy policy = contract_->violation_policy();
@@ -370,7 +370,7 @@ class SourceReading {
     NoteDecoded(decoded);
     return building_->row_count() < kRefusedRowsBuilt ? Status() : FlushRefused();
   }
-  // It is in quarantine whole.
+  // The object goes to quarantine as a whole.
   void RefuseWhole(const std::string& code, const std::string& why, const std::string& found) {
     if (in_pieces_) {
       rows_.ForgetMarked();
@@ -387,7 +387,7 @@ class SourceReading {
     }
   }
 
-  // Null where there is none.
+  // The rows of quarantine; null if there are none.
   Status Finish() {
     WEIRHOUSE_TRY_STATUS(FlushRefused());
     WEIRHOUSE_TRY(records_.quarantine, refused_.Finish());
@@ -414,7 +414,7 @@ class SourceReading {
     return rows_.Mark();
   }
   Status TakeRows(const std::shared_ptr<arrow::Table>& piece) {
-    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, AsOfToday(piece, today_));
+    WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> now, ConvertToContract(piece, today_));
     return rows_.Add(now);
   }
   Status TakeRefused(const std::vector<contract::QuarantinedRecord>& refused) {
@@ -425,7 +425,7 @@ class SourceReading {
     }
     return in_pieces_ || building_bytes_ > kBuildingBytesMax ? FlushRefused() : Status();
   }
-  // Refused records come in the order of the object.
+  // Refused records arrive in the order of the object.
   void NoteRefused(const contract::QuarantinedRecord& record) {
     if (record.violations.empty()) return;
     const contract::Violation& violation = record.violations.front();
@@ -436,7 +436,7 @@ class SourceReading {
     const std::string place = fmt::format("{}/{}:{}", object_->source, object_->name, record.line);
     reason = {records_.source, text, 1, place, violation.found};
   }
-  // `whViolation: reject_object`. The reason holds no place: equal ones are grouped.
+  // For `whViolation: reject_object`. The reason has no place, so that equal reasons are grouped.
   void RejectWhole(const contract::DecodedPieces& decoded) {
     const QuarantineReason& first = reasons_[first_reason_];
     RefuseWhole(
@@ -446,7 +446,7 @@ class SourceReading {
                     WithThousands(object_->record_count), first.first,
                     first.found.empty() ? "" : ", found ", first.found));
   }
-  // What was decoded of the object, for those whom it concerns.
+  // Reports what was decoded of the object.
   void NoteDecoded(const contract::DecodedPieces& decoded) {
     const std::string name = object_->source + "/" + object_->name;
     if (decoded.valid_count == 0) {
@@ -470,14 +470,14 @@ class SourceReading {
   SourceRecords& records_;
   platform::RowStore rows_;
   platform::RowStore refused_;
-  std::unique_ptr<RowBuilder> building_;  // of rows for quarantine
-  std::int64_t building_bytes_ = 0;       // about how many
-  // Of the object that is read.
+  std::unique_ptr<RowBuilder> building_;  // rows for quarantine
+  std::int64_t building_bytes_ = 0;       // their approximate size
+  // State of the object that is being read.
   const catalog::ObjectRecord* object_ = nullptr;
   const contract::Contract* contract_ = nullptr;
   bool in_pieces_ = false;
   std::map<std::string, QuarantineReason> reasons_;
-  std::string first_reason_;  // of the first that is refused
+  std::string first_reason_;  // the reason of the first refused record
 };
 }  // namespace
 
@@ -494,7 +494,7 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
     records.record_count += object.record_count;
     taken.Begin(object, decoder->contract());
     if (IsSetAside(object) && reading != Reading::kRetry) {
-      WEIRHOUSE_TRY(const std::string why, WhySetAside(object));
+      WEIRHOUSE_TRY(const std::string why, ExplainSetAside(object));
       taken.RefuseWhole("WH1304", why, "`wh quarantine retry` reads it once more");
       continue;
     }
@@ -511,8 +511,8 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
                                 object.record_count, decoded->last.record_count, object.path))
           .WithError("WH1305")
           .WithHint(
-              "its bytes are those that arrived; its source's format, nulls or delimiter changed: "
-              "put it back, and read other files as another source");
+              "its bytes are unchanged, but its source's format, nulls or delimiter changed: "
+              "undo that change, and read other files as another source");
     }
     WEIRHOUSE_TRY_STATUS(taken.End(*decoded));
   }
@@ -523,7 +523,7 @@ Result<SourceRecords> RecordReader::Read(const std::string& source,
   return records;
 }
 
-contract::Violation ViolationOf(const RejectedRecord& rejected) {
+contract::Violation MakeViolation(const RejectedRecord& rejected) {
   contract::Violation violation;
   violation.kind = rejected.kind;
   violation.path = rejected.column;
@@ -540,7 +540,7 @@ contract::Violation ViolationOf(const RejectedRecord& rejected) {
 }
 
 namespace {
-// Those of `rejected` (sorted by record) that lie in `object`.
+// Adds rows for those of `rejected` (sorted by record) that lie in `object`.
 Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
                    const catalog::ObjectRecord& object, const contract::Contract& contract,
                    std::span<const RejectedRecord> rejected) {
@@ -560,7 +560,7 @@ Status AddRejected(RowBuilder& rows, Workspace& workspace, const Source& source,
     quarantined.byte_length = ranges[i].byte_length;
     quarantined.digest = Sha256Of(ranges[i].bytes);
     quarantined.raw = std::move(ranges[i].bytes);
-    contract::Violation violation = ViolationOf(rejected[i]);
+    contract::Violation violation = MakeViolation(rejected[i]);
     violation.byte_offset = quarantined.byte_offset;
     quarantined.violations.push_back(std::move(violation));
     AddQuarantined(rows, object, contract, quarantined);

@@ -10,7 +10,7 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-// Another type for the same field, that does not hold every value of the old one.
+// Whether a field has another type that does not hold every value of the old one.
 bool Retypes(const contract::Contract& registered, const contract::Contract& proposed) {
   const contract::CompatibilityReport report = contract::Compare(registered, proposed);
   return std::any_of(report.changes.begin(), report.changes.end(),
@@ -27,7 +27,7 @@ Result<json> AppliedReadBy(Workspace& workspace) {
 }
 
 namespace {
-// The last version up to `then` that gave a field another type; none: they all read alike.
+// The last version up to `then` that changed the type of a field; none if all versions read alike.
 Result<std::optional<contract::Version>> LastRetyped(Workspace& workspace, const std::string& id,
                                                      const contract::Version& then) {
   WEIRHOUSE_TRY(const auto stored, catalog::setting::ContractVersions(id).In(workspace.catalog()));

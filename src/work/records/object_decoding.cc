@@ -7,7 +7,7 @@
 
 namespace weirhouse::work {
 namespace {
-// Piece by piece whatever its size: only what comes out tells how much that is.
+// Piece by piece whatever its size, because only decoding tells how large the result is.
 Result<contract::DecodedPieces> Decode(landing::ObjectReader& bytes,
                                        const contract::Decoder& decoder,
                                        const catalog::ObjectRecord& object,
@@ -29,7 +29,7 @@ Result<contract::DecodedPieces> DecodeObject(platform::ObjectStore& store,
   try {
     landing::ObjectReader bytes(store, object);
     Result<contract::DecodedPieces> decoded = Decode(bytes, decoder, object, sink);
-    // Bytes that did not arrive come first: what they led to is no fault of the file.
+    // Changed bytes are reported first: errors that follow from them are not the file's fault.
     WEIRHOUSE_TRY_STATUS(bytes.Finish());
     return decoded;
   } catch (const std::bad_alloc&) {

@@ -1,4 +1,4 @@
-// The records of one raw object, of whose bytes it is known that they are those that arrived.
+// Decodes one raw object, whose bytes are checked to be those that arrived.
 #pragma once
 
 #include "ground/base/status.h"
@@ -9,9 +9,10 @@
 
 namespace weirhouse::work {
 
-// As contract::DecodePieces. kInvalidInput: the file, as it arrived, cannot be read. What the sink
-// was given counts only where all is well. kCorruption: its bytes are gone (WH7012), or are others
-// (WH1305; landing::ObjectReader). kUnavailable (WH1308): the memory does not suffice.
+// As contract::DecodePieces. What the sink was given counts only if the call succeeds.
+//   kInvalidInput          the file, as it arrived, cannot be read
+//   kCorruption            its bytes are missing (WH7012) or changed (WH1305); landing::ObjectReader
+//   kUnavailable (WH1308)  memory does not suffice
 Result<contract::DecodedPieces> DecodeObject(platform::ObjectStore& store,
                                              const contract::Decoder& decoder,
                                              const catalog::ObjectRecord& object,

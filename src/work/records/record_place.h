@@ -1,4 +1,4 @@
-// Where a record stands in the file it came in.
+// The place of a record in the file it arrived in.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace weirhouse::work {
 
-// "orders/2024-01-01.jsonl:7"; "orders/7" where its object cannot be cut any more; empty if no
-// object has it. Cost: reads the object up to the record.
+// "orders/2024-01-01.jsonl:7"; "orders/7" if its object can no longer be cut into records; empty if
+// no object has it. Cost: reads the object up to the record.
 Result<std::string> PlaceOfRecord(Workspace& workspace, RecordId record);
 }  // namespace weirhouse::work

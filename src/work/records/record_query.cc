@@ -33,7 +33,7 @@ Result<std::vector<catalog::ObjectRecord>> StoredObjects(Workspace& workspace,
   return objects;
 }
 
-// Objects that were in quarantine whole until a retry after `seq` took them back.
+// Objects that were quarantined as a whole until a retry after `seq` took them back.
 Result<std::set<std::string>> TakenBackAfter(Workspace& workspace, CommitSeq seq) {
   catalog::RunFilter filter;
   filter.kind = catalog::RunKind::kRetry;

@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 constexpr std::string_view kSequenceColumn = "_sequence_number";
 
-// A long, or a time in microseconds, as bounds are written.
+// An integer, or a time in microseconds, in the form of bounds.
 std::string BoundOf(std::int64_t value) {
   std::string bytes(8, '\0');
   for (int i = 0; i < 8; ++i)
@@ -76,14 +76,14 @@ Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& pla
   if (event_from && view.event_time)
     options.ranges.push_back({"event_time", BoundOf(*event_from), std::nullopt});
   bool grew = view.source_keeps_history();
-  WEIRHOUSE_TRY(rows.expired, ExpiryOf(workspace, *snapshot));
+  WEIRHOUSE_TRY(rows.expired, FindExpiry(workspace, *snapshot));
   if (grew && rows.expired) {
     WEIRHOUSE_TRY(grew, OnlyGrewSince(workspace, name, seq));
   }
   if (!rows.expired) {
     options.snapshot = snapshot->snapshot;
   } else if (grew) {
-    // The snapshot is no longer kept, but an append-only table tells which commit brought a row.
+    // The snapshot is gone, but in an append-only table each row names the commit that added it.
     iceberg::HistoryOptions history;
     history.up_to = seq;
     history.scan = options;
@@ -135,7 +135,8 @@ Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table
 // ---- Processed rows -----------------------------------------------------------------------------
 
 namespace {
-// What a look-up reads of a table: declared columns, and where rows come from.
+// What a look-up reads of a table: declared columns, and the columns that tell where rows come
+// from.
 struct RowScan {
   iceberg::TablePtr table;
   std::vector<std::string> declared;
@@ -162,7 +163,7 @@ Result<RowScan> ScanOf(Workspace& workspace, const std::string& name,
   return scan;
 }
 
-// Row `row` of what a RowScan read.
+// Row `row` of a RowScan's result.
 Result<FoundRow> RowAt(Workspace& workspace, const RowScan& scan, const arrow::Table& rows,
                        std::int64_t row) {
   FoundRow found;
@@ -196,7 +197,7 @@ bool MayHold(const iceberg::DataFile& file, int field_id, const std::vector<std:
   return first != sorted.end() && *first <= *upper;
 }
 
-// Sorted numbers of records, and a scan narrowed to their range.
+// Sorted record numbers; narrows a scan to their range.
 std::vector<std::int64_t> Narrow(iceberg::ScanOptions& options,
                                  const std::vector<RecordId>& records) {
   std::vector<std::int64_t> sorted;
@@ -265,11 +266,11 @@ Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::str
     return Status(Code::kInvalidInput, fmt::format("the key of \"{}\" has {} parts, {} were given",
                                                    table, key_columns.size(), values.size()))
         .WithError("WH6004")
-        .WithHint("several key columns are separated by \"/\"");
+        .WithHint("separate several key columns by \"/\"");
   }
   std::vector<FoundRow> found;
   WEIRHOUSE_TRY(RowScan scan, ScanOf(workspace, table, std::nullopt));
-  // First the key columns alone, file by file; a whole row is read only where one fits.
+  // Reads the key columns first, file by file, and whole rows only of files with a match.
   iceberg::ScanOptions keys_only;
   keys_only.columns = key_columns;
   WEIRHOUSE_TRY(const iceberg::Scan keys,

@@ -1,5 +1,5 @@
-// Rows on the way of a trace: which feature rows an answer stands on, and which processed rows and
-// raw records are behind them.
+// Rows in a trace: the feature rows behind an answer, and the processed rows and raw records behind
+// those.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +30,15 @@ namespace weirhouse::work {
 // The rows of a view's feature table as of a commit.
 struct ViewRows {
   std::shared_ptr<arrow::Table> table;
-  // False: that snapshot is gone, and the table was not only added to since. These are today's.
+  // False: the snapshot is gone, and rows were not only added since; then these are today's rows.
   bool exact = true;
-  std::optional<Expiry> expired;  // of that snapshot, if it is gone
+  std::optional<Expiry> expired;  // how that snapshot went, if it is gone
 };
-// Only files whose event times may reach `event_from` are read, if it is given. No rows of a view
-// that had none as of `seq`, its table included.
+// Reads only files whose event times may reach `event_from`, if that is given. Returns no rows if
+// the view, or its table, had none as of `seq`.
 Result<ViewRows> ReadViewRows(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                               std::optional<std::int64_t> event_from);
-// The `_record` of rows (indexes into `rows`), in order; absent where a row has none.
+// The `_record` of each row of `wanted` (indexes into `rows`); absent if a row has none.
 Result<std::vector<std::optional<RecordId>>> RecordsOf(const arrow::Table& table,
                                                        const feature::FeatureRows& rows,
                                                        const std::vector<std::size_t>& wanted);
@@ -50,21 +50,21 @@ struct FoundRow {
   nlohmann::json cells;  // declared columns by name
   std::optional<RecordId> record;
 };
-// Rows of `table` as of `seq` (absent: now) with these `_record`s; of several with one record the
-// last by commit. Reads only files whose bounds may hold them.
+// Rows of `table` as of `seq` (absent: now) with these `_record`s; if several rows have one record,
+// the last by commit. Reads only files whose bounds may hold them.
 Result<std::map<std::int64_t, FoundRow>> FindRowsByRecord(Workspace& workspace,
                                                           const std::string& table,
                                                           const std::vector<RecordId>& records,
                                                           std::optional<CommitSeq> seq);
-// Those of `records` that have a row in `table` now. Reads one column of the files that may hold
-// them.
+// The records of `records` that have a row in `table` now. Reads one column of the files that may
+// hold them.
 Result<std::set<std::int64_t>> RecordsPresent(Workspace& workspace, const std::string& table,
                                               const std::vector<RecordId>& records);
-// Rows of `table` whose key columns have these values (as text), oldest commit first.
+// Rows of `table` with these values of the key columns (as text), oldest commit first.
 Result<std::vector<FoundRow>> FindRowsByKey(Workspace& workspace, const std::string& table,
                                             const std::vector<std::string>& key_columns,
                                             const std::vector<std::string>& values);
 
-// Entries of system.losers about `record`, as loser or as winner, as it stands.
+// Current entries of system.losers about `record`, as loser or as winner.
 Result<std::vector<transform::StoredLoser>> LosersAround(Workspace& workspace, RecordId record);
 }  // namespace weirhouse::work

@@ -1,4 +1,5 @@
-// Predictions: features as they are served, scored by the deployed model, logged, then answered.
+// Predictions: computes features as served, scores them with the deployed model, logs, then
+// answers.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -17,7 +18,7 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-// A deployment made ready. Immutable but for the scorer, which is safe to share.
+// A deployment ready to serve. Immutable except for the scorer, which is safe to share.
 struct Serving {
   Deployment deployment;
   std::shared_ptr<const OnlineQuery> query;
@@ -36,7 +37,7 @@ Result<std::shared_ptr<const Serving>> MakeServing(Workspace& workspace, const s
 
 using Texts = std::map<std::string, std::string>;
 
-// Exactly the fields that the model declares.
+// Checks that the request has exactly the fields that the model declares.
 Status CheckRequest(const DeploymentRecord& record, const json& request, const Texts& texts) {
   if (!request.is_object())
     return Status(Code::kInvalidInput, "the request is not an object").WithError("WH4017");
@@ -61,8 +62,8 @@ Status CheckRequest(const DeploymentRecord& record, const json& request, const T
   return Status();
 }
 
-// The request as it was understood: each field as its view types it. One that no view takes is kept
-// as it was sent.
+// The request as it was understood: each field in the type that its view gives it. A field that no
+// view takes is kept as sent.
 Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, const Texts& texts) {
   json understood = request;
   for (const auto& [name, text] : texts) {
@@ -92,7 +93,7 @@ json OutputOf(const arrow::Table& scored) {
 struct PredictionService::State {
   explicit State(Workspace& opened) : workspace(opened), log(opened) {}
 
-  // The deployment that serves `model` now; made ready once.
+  // The deployment that serves `model` now; prepared once.
   Result<std::shared_ptr<const Serving>> Find(const std::string& model) {
     WEIRHOUSE_TRY(const std::string key, CurrentDeployment(workspace, model));
     const std::string name = model.substr(0, model.find('#'));
@@ -100,7 +101,7 @@ struct PredictionService::State {
     std::shared_ptr<const Serving>& known = serving[name];
     if (known == nullptr || known->deployment.key != key) {
       WEIRHOUSE_TRY(std::shared_ptr<const Serving> made, MakeServing(workspace, key));
-      known = std::move(made);  // requests on the old one hold it until they are answered
+      known = std::move(made);  // requests that use the old one keep it until they are answered
     }
     return known;
   }

@@ -16,9 +16,9 @@ Result<EventTime> RequestTime(Workspace& workspace, std::optional<EventTime> at)
   if (at) return *at;
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   if (now != EventTime::min()) return now;
-  return Status(Code::kInvalidInput, "nothing was committed yet, so the replay clock tells no time")
+  return Status(Code::kInvalidInput, "nothing was committed yet, so the replay clock has no time")
       .WithError("WH4024")
-      .WithHint("say \"at\"");
+      .WithHint("pass \"at\"");
 }
 
 json ToJson(const OnlineVector& vector) {

@@ -13,7 +13,7 @@ Result<feature::FeatureAnswer> AnswerOfPast(Workspace& workspace, const feature:
   WEIRHOUSE_TRY(const ViewRows rows, ReadViewRows(workspace, plan, seq, std::nullopt));
   if (!rows.exact) {
     return Status(Code::kUnavailable,
-                  fmt::format("the online store stands at commit {}, whose feature tables are no "
+                  fmt::format("the online store is at commit {}, whose feature tables are no "
                               "longer kept: view \"{}\"",
                               seq.value(), plan.view.id()))
         .WithError("WH4025")

@@ -35,7 +35,7 @@ Status OnlineQuery::TakeColumns(const feature::FeatureView& view, std::string_vi
     return Status(Code::kInvalidInput,
                   fmt::format("the view \"{}\" is not served online", view.id()))
         .WithError("WH4018")
-        .WithHint("say `online: { fill: stream }` in the view");
+        .WithHint("add `online: { fill: stream }` to the view");
   }
   const auto known_plan = std::find(plans_.begin(), plans_.end(), plan);
   const auto index = static_cast<std::size_t>(known_plan - plans_.begin());
@@ -50,9 +50,9 @@ Status OnlineQuery::TakeColumns(const feature::FeatureView& view, std::string_vi
     for (const Wanted& taken : wanted_) {
       if (plans_[taken.plan]->outputs[taken.output].column.qualified != output.qualified) continue;
       return Status(Code::kInvalidInput,
-                    fmt::format("the feature \"{}\" is taken twice", output.qualified))
+                    fmt::format("the feature \"{}\" is requested twice", output.qualified))
           .WithError("WH4009")
-          .WithHint("take each once, and each view in one version only");
+          .WithHint("request each once, and each view in one version only");
     }
     wanted_.push_back({index, i});
   }
@@ -88,7 +88,7 @@ Result<std::shared_ptr<const OnlineQuery>> OnlineQuery::Make(
   std::shared_ptr<OnlineQuery> query(new OnlineQuery(workspace));
   for (const std::string& selector : selectors) WEIRHOUSE_TRY_STATUS(query->Take(selector));
   if (query->wanted_.empty()) {
-    return Status(Code::kInvalidInput, "no feature was asked for")
+    return Status(Code::kInvalidInput, "no feature was requested")
         .WithError("WH4009")
         .WithHint("for example \"carrier_delay@1:*\"");
   }
@@ -140,7 +140,7 @@ Result<feature::FeatureAnswer> OnlineQuery::AnswerStored(const feature::OnlineSt
                                                          const feature::ViewPlan& plan,
                                                          std::span<const feature::Value> entity,
                                                          EventTime at) const {
-  if (state == nullptr) WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace_));
+  if (state == nullptr) WEIRHOUSE_TRY_STATUS(CheckHasCache(workspace_));
   bool held = false;
   if (state != nullptr) {
     WEIRHOUSE_TRY(held, state->Holds(plan));
@@ -205,7 +205,7 @@ Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAns
     hash.UpdateSized(feature.status);
     AppendValue(row, static_cast<int>(vector.features.size()), value.value);
     vector.features.push_back(std::move(feature));
-    // A view of the request stands at no commit; the others may differ while one is applied.
+    // A request view has no commit; the others may differ while a commit is applied.
     if (plans_[wanted.plan]->view.is_request()) continue;
     if (vector.seq.value() == 0 || answer.seq < vector.seq) vector.seq = answer.seq;
   }
@@ -218,7 +218,7 @@ Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAns
 Result<OnlineVector> OnlineQuery::Answer(const json& fields, EventTime at,
                                          const std::map<std::string, std::string>& texts) const {
   WEIRHOUSE_TRY_STATUS(CheckFields(fields, texts));
-  // All views of one answer are of one state of the store, however it moves on meanwhile.
+  // All views of one answer are read from one state of the store.
   const auto answer_all =
       [&](const feature::OnlineState* state) -> Result<std::vector<feature::FeatureAnswer>> {
     std::vector<feature::FeatureAnswer> answers;

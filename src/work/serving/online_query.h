@@ -1,4 +1,4 @@
-// A resolved list of features, ready to be asked for entity after entity.
+// A resolved list of features, ready to be answered for one entity after another.
 #pragma once
 
 #include <map>
@@ -27,22 +27,23 @@ class OnlineState;
 
 namespace weirhouse::work {
 
-// Immutable; threads: any. Lives no longer than its workspace.
+// Immutable. Threads: any. Must not outlive its workspace.
 class OnlineQuery {
  public:
-  // Selectors as in OnlineRequest::features. Errors: WH4009, WH4018 (not served online).
+  // Resolves selectors like those of OnlineRequest::features. Errors: WH4009, WH4018 (not served
+  // online).
   static Result<std::shared_ptr<const OnlineQuery>> Make(Workspace& workspace,
                                                          const std::vector<std::string>& selectors);
 
-  // `texts`: fields that were typed as text. Errors: WH4013, WH4016 (unknown field), WH4017 (a
-  // field is missing), WH4019 (a view is being filled).
+  // `texts`: fields typed as text. Errors: WH4013, WH4016 (unknown field), WH4017 (a field is
+  // missing), WH4019 (a view is being filled).
   Result<OnlineVector> Answer(const nlohmann::json& fields, EventTime at,
                               const std::map<std::string, std::string>& texts = {}) const;
 
-  // Entity keys and request fields that the views take, each once, in their order.
+  // The entity keys and request fields that the views take, each once, in order.
   const std::vector<std::string>& fields() const { return fields_; }
   const std::vector<const feature::ViewPlan*>& plans() const { return plans_; }
-  // Of OnlineVector::row.
+  // The schema of OnlineVector::row.
   std::shared_ptr<arrow::Schema> schema() const;
 
  private:

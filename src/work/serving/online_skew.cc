@@ -1,4 +1,4 @@
-// `wh skew`: does the online store answer what the feature tables say, to the bit?
+// `wh skew`: whether the online store and the feature tables give the same answers, to the bit.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -16,11 +16,11 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr std::int64_t kNaivePairsMax = 400;  // of all views: each reads a whole entity
-constexpr std::int64_t kTriesPerPair = 20;    // questions before what is kept are asked again later
-constexpr int kAttemptsMax = 5;               // while commits move the store on
-constexpr std::uint64_t kTieShare = 4;        // one pair in so many asks where rows tie
-constexpr std::uint64_t kNowShare = 8;        // one pair in so many asks at the project's now
+constexpr std::int64_t kNaivePairsMax = 400;  // for all views: each reads a whole entity
+constexpr std::int64_t kTriesPerPair = 20;  // tries for a question about a time that is still kept
+constexpr int kAttemptsMax = 5;             // while commits move the store on
+constexpr std::uint64_t kTieShare = 4;      // one pair in this many asks where rows tie
+constexpr std::uint64_t kNowShare = 8;      // one pair in this many asks at the project's now
 constexpr std::size_t kShownMax = 20;
 constexpr std::int64_t kDayUs = std::int64_t{24} * 3600 * 1'000'000;
 
@@ -48,7 +48,7 @@ feature::Value CellOf(const arrow::Array& array, std::int64_t row) {
   return value;
 }
 
-// Chooses questions about one view from its own rows: entities that exist, times at which their
+// Chooses questions about one view from its own rows: entities that exist, and times at which their
 // answers change.
 class Sampler {
  public:
@@ -62,8 +62,8 @@ class Sampler {
     return sampler;
   }
 
-  // The same entity at the project's now, of which the store always answers. Absent: it was asked
-  // about already.
+  // The same entity at the project's now, which the store can always answer. Absent if it was asked
+  // before.
   std::optional<feature::SkewSample> Now(feature::SkewSample sample) {
     std::string entity;
     for (const feature::Value& value : sample.entity) entity += ToText(value) + '\0';
@@ -74,7 +74,7 @@ class Sampler {
   }
 
   feature::SkewSample Next(Random& random) {
-    // Each tie is asked about once.
+    // Asks about each tie once.
     const bool tied = !ties_.empty() && random.Below(kTieShare) == 0;
     auto row =
         static_cast<std::int64_t>(random.Below(static_cast<std::uint64_t>(rows_->num_rows())));
@@ -88,7 +88,7 @@ class Sampler {
     sample.entity = EntityOf(row);
     const std::int64_t known = TimeAt("known_time", row).value_or(now_);
     const std::int64_t event = TimeAt("event_time", row).value_or(known);
-    // Just after a tie its greatest row is the newest.
+    // Just after a tie its greatest row counts as the newest.
     sample.at = tied ? std::max(event, known) + 1 : Moment(event, known, random);
     sample.known = sample.at;
     return sample;
@@ -130,7 +130,7 @@ class Sampler {
     }
   }
 
-  // Rows of one entity with the same event and known time: only the table key tells them apart.
+  // Finds rows of one entity with the same event and known time: only the table key orders them.
   Status FindTies() {
     WEIRHOUSE_TRY(const auto entities, feature::EncodeEntities(plan_->view.entity, *rows_));
     struct Place {
@@ -162,7 +162,7 @@ class Sampler {
   std::set<std::string> asked_now_;  // entities
 };
 
-// The view's feature table as of the commit that the online store stands at; null if there is none.
+// The view's feature table as of the online store's commit; null if there is none.
 Result<std::shared_ptr<arrow::Table>> RowsAsOf(Workspace& workspace,
                                                const feature::FeatureView& view, CommitSeq seq) {
   const std::string name = view.table_name();
@@ -172,7 +172,7 @@ Result<std::shared_ptr<arrow::Table>> RowsAsOf(Workspace& workspace,
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(name));
   if (table->FindSnapshot(snapshot->snapshot) == nullptr) {
     return Status(Code::kUnavailable,
-                  fmt::format("the online store stands at commit {}, whose feature tables are no "
+                  fmt::format("the online store is at commit {}, whose feature tables are no "
                               "longer kept: view \"{}\"",
                               seq.value(), view.id()))
         .WithError("WH4025")
@@ -242,7 +242,7 @@ Status CompareNaively(const feature::OnlineStore& online, const feature::ViewPla
   return Status();
 }
 
-// Online and offline answers of one view to questions that `asked` suggests; adds to `report`.
+// Compares online and offline answers of one view to questions made from `asked`; adds to `report`.
 Result<std::vector<feature::SkewSample>> CompareAnswers(Workspace& workspace,
                                                         const feature::ViewPlan& plan,
                                                         const std::shared_ptr<arrow::Table>& asked,
@@ -274,7 +274,7 @@ Result<std::vector<feature::SkewSample>> CompareAnswers(Workspace& workspace,
   return samples;
 }
 
-// Both sides of one view as of one commit.
+// Compares both sides of one view as of one commit.
 Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSeq seq,
                    std::int64_t pairs, std::int64_t naive_pairs, Random& random,
                    SkewReport& report) {
@@ -291,8 +291,8 @@ Status CompareView(Workspace& workspace, const feature::ViewPlan& plan, CommitSe
   WEIRHOUSE_TRY(const std::vector<feature::SkewSample> samples,
                 CompareAnswers(workspace, plan, rows, rows, pairs, random, report));
   if (samples.empty())
-    report.not_asked.push_back(
-        fmt::format("{}: the online store answers of none of the times tried", plan.view.id()));
+    report.not_asked.push_back(fmt::format(
+        "{}: the online store has no answer at any of the times tried", plan.view.id()));
   const std::size_t share = std::min(samples.size(), static_cast<std::size_t>(naive_pairs));
   return CompareNaively(workspace.online(), plan, rows, {samples.data(), share}, report);
 }
@@ -312,7 +312,7 @@ Result<SkewReport> MeasureSkewOf(Workspace& workspace, const feature::ViewPlan& 
 
 Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::uint64_t seed) {
   SkewReport report;
-  WEIRHOUSE_TRY_STATUS(WhyNoCache(workspace));
+  WEIRHOUSE_TRY_STATUS(CheckHasCache(workspace));
   if (!workspace.has_online()) {
     return Status(Code::kUnavailable, "there is no online store yet")
         .WithError("WH4019")
@@ -326,7 +326,7 @@ Result<SkewReport> MeasureSkew(Workspace& workspace, std::int64_t pairs, std::ui
   const auto count = static_cast<std::int64_t>(plans.size());
   for (std::int64_t i = 0; i < count; ++i) {
     const feature::ViewPlan& plan = *plans[static_cast<std::size_t>(i)];
-    // A daemon's store moves on between two questions: then this view is asked again.
+    // A daemon's store may move on between two questions: then this view is compared again.
     for (int attempt = 1;; ++attempt) {
       SkewReport view = report;
       SeededRandom random(seed + static_cast<std::uint64_t>(i));

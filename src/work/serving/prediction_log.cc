@@ -21,7 +21,7 @@ Status PredictionLog::Append(const catalog::PredictionRecord& prediction,
   return std::move(entry.outcome);
 }
 
-// Nothing may be thrown: others wait for whoever writes.
+// Throws nothing, because other callers wait for the one that writes.
 Status PredictionLog::WriteGuarded(const Queue::Group& group) {
   try {
     return Write(group);

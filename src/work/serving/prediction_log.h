@@ -1,4 +1,4 @@
-// The log of predictions: durable before anyone is answered.
+// The log of predictions: a prediction is durable before its caller gets an answer.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@
 
 namespace weirhouse::work {
 
-// Group commit: whoever comes while nobody writes, writes what waits, in one run and one commit;
-// who comes meanwhile waits for the next. Threads: any.
+// Group commit: a caller that comes while no other writes, writes all waiting predictions in one
+// run and one commit; callers that come meanwhile wait for the next. Threads: any.
 class PredictionLog {
  public:
   explicit PredictionLog(Workspace& workspace) : workspace_(workspace) {}
-  // Returns when the prediction is durable, with its lineage. Cost: one commit, shared by all that
-  // wait.
+  // Returns when the prediction, with its lineage, is durable. Cost: one commit, shared by all
+  // callers that wait.
   Status Append(const catalog::PredictionRecord& prediction, const std::string& deployment);
 
  private:
-  // What bounds the size of one commit, not the throughput.
+  // Bounds the size of one commit, not the throughput.
   static constexpr std::size_t kGroupMax = 256;
 
   struct Entry {

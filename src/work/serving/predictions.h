@@ -1,4 +1,4 @@
-// Predictions of deployed models: features as they are served, scored, logged, then answered.
+// Predictions of deployed models: features as served, scored, logged, then returned.
 #pragma once
 
 #include <map>
@@ -20,17 +20,16 @@ struct Prediction {
   nlohmann::json output;
   OnlineVector vector;
 };
-// Scores requests of deployed models with one supervised child each. Threads: any.
+// Scores requests with deployed models, in one supervised child process for each. Threads: any.
 class PredictionService {
  public:
   explicit PredictionService(Workspace& workspace);
   ~PredictionService();
-  // Serves features, scores, logs the exact vector in one commit, then answers. Predictions that
-  // wait for the log at one time share a commit. `request` has the fields that the model declares
-  // under serve.request, no more and no less (WH4016, WH4017; null is a value). Errors: WH5023 (no
-  // model of this name is deployed), WH5024 (its features are no longer served), those of
-  // OnlineFeatures and of model::Scorer.
-  // `texts`: fields that were typed as text (see OnlineRequest).
+  // Computes features, scores, logs the exact vector in one commit, then answers. Predictions that
+  // wait for the log at the same time share a commit. `request` has exactly the fields that the
+  // model declares under serve.request (WH4016, WH4017; null is a value). `texts`: fields typed as
+  // text (see OnlineRequest). Errors: WH5023 (no model of this name is deployed), WH5024 (its
+  // features are no longer served), those of OnlineFeatures and of model::Scorer.
   Result<Prediction> Predict(const std::string& model, const nlohmann::json& request,
                              std::optional<EventTime> at,
                              const std::map<std::string, std::string>& texts = {});

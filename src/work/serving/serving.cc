@@ -30,13 +30,14 @@ Result<DeploymentRecord> RecordOf(Workspace& workspace, const std::string& id,
   const model::ModelDefinition* definition = project.FindModel(model.name);
   if (definition == nullptr || !definition->serve) {
     return CannotServe(
-        id, "the project's files say no `serve` for it",
+        id, "its definition has no `serve` section",
         fmt::format("add `serve: {{ python: score.py, … }}` to the model \"{}\"", model.name));
   }
   const model::ServeDefinition& serve = *definition->serve;
   if (project.files.count(serve.script) == 0) {
-    return CannotServe(id, fmt::format("its script \"{}\" is no file of the project", serve.script),
-                       "a script lies in the project, and ends in .py");
+    return CannotServe(id,
+                       fmt::format("its script \"{}\" is not a file of the project", serve.script),
+                       "a script must be a file of the project and end in .py");
   }
   DeploymentRecord record;
   record.model = id;
@@ -51,21 +52,21 @@ Result<DeploymentRecord> RecordOf(Workspace& workspace, const std::string& id,
   return record;
 }
 
-// Every field that its features are computed from must be one that callers send.
+// Checks that requests contain every field that the model's features are computed from.
 Status CheckServedRequest(Workspace& workspace, const DeploymentRecord& record) {
   WEIRHOUSE_TRY(const std::shared_ptr<const OnlineQuery> query, QueryOf(workspace, record));
   for (const std::string& field : query->fields()) {
     if (std::find(record.request.begin(), record.request.end(), field) != record.request.end())
       continue;
-    return CannotServe(record.model,
-                       fmt::format("its features need \"{}\", which no request brings", field),
-                       "add it to `serve.request` of the model");
+    return CannotServe(
+        record.model, fmt::format("its features need \"{}\", which requests do not contain", field),
+        "add it to `serve.request` of the model");
   }
   return Status();
 }
 
-// Scores one row that it was trained on, in the types in which requests come, before anybody relies
-// on it: what cannot be loaded, or cannot answer, does not take the place of what answers now.
+// Scores one row of its training set, in the types of requests, before the model serves: a model
+// that cannot be loaded, or cannot answer, must not replace the one that serves now.
 Status ScoreOnce(Workspace& workspace, const ModelRecord& model, const DeploymentRecord& record) {
   WEIRHOUSE_TRY(const std::shared_ptr<const OnlineQuery> query, QueryOf(workspace, record));
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> row,
@@ -74,11 +75,11 @@ Status ScoreOnce(Workspace& workspace, const ModelRecord& model, const Deploymen
   const auto scored = scorer->Score(*row);
   if (scored.ok()) return Status();
   Status refused(scored.status().code(),
-                 fmt::format("\"{}\" is not deployed, it could not score a row: {}", record.model,
-                             scored.status().message()));
+                 fmt::format("\"{}\" was not deployed, because it could not score a row: {}",
+                             record.model, scored.status().message()));
   return std::move(refused)
       .WithError(scored.status().error_code())
-      .WithHint("what was deployed before answers on; " + scored.status().hint());
+      .WithHint("the model deployed before still serves; " + scored.status().hint());
 }
 
 Status CommitDeployment(Workspace& workspace, const std::string& model,
@@ -135,7 +136,7 @@ Status DeployModel(Workspace& workspace, const std::string& model_id) {
 }
 
 Result<std::string> CurrentDeployment(Workspace& workspace, const std::string& model) {
-  // "late#1" is served too, as long as it is the one that is deployed.
+  // "late#1" works as well, while it is the deployed one.
   const std::string name = model.substr(0, model.find('#'));
   WEIRHOUSE_TRY(const std::optional<std::string> key,
                 catalog::setting::Deployment().Of(name).In(workspace.catalog()));
@@ -174,13 +175,13 @@ Result<std::shared_ptr<const OnlineQuery>> QueryOf(Workspace& workspace,
     return Status(Code::kConflict, fmt::format("\"{}\" was trained on the view \"{}\", which {}",
                                                record.model, view, why))
         .WithError("WH5024")
-        .WithHint("put the view's definition back, or train on the new version");
+        .WithHint("restore the view's definition, or train on the new version");
   };
   std::map<std::string, std::string> ids;  // "carrier_delay" → "carrier_delay@1"
   for (const auto& [id, digest] : record.views) {
     const feature::ViewPlan* plan = workspace.project().FindPlan(id);
     if (plan == nullptr) return gone(id, "the project no longer defines");
-    if (plan->view.digest.ToHex() != digest) return gone(id, "is defined otherwise now");
+    if (plan->view.digest.ToHex() != digest) return gone(id, "is defined differently now");
     ids[plan->view.name] = id;
   }
   std::vector<std::string> selectors;

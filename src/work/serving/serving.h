@@ -1,4 +1,5 @@
-// What a deployed model is served from: its deployment, its artifacts, its own copy of the code.
+// What a deployed model is served from: its deployment, its artifacts, and its own copy of the
+// code.
 #pragma once
 
 #include <memory>
@@ -20,16 +21,16 @@ struct Deployment {
 Result<std::string> CurrentDeployment(Workspace& workspace, const std::string& model);
 Result<Deployment> LoadDeployment(Workspace& workspace, const std::string& key);
 
-// The query that answers its features. WH5024 if a view is gone, or is another one than in
+// The query for the model's features. WH5024 if a view is gone, or differs from the one in
 // training.
 Result<std::shared_ptr<const OnlineQuery>> QueryOf(Workspace& workspace,
                                                    const DeploymentRecord& record);
-// Lays the recorded code out below the state folder, so that later edits of the project change
-// nothing, and returns its folder. Cheap if it lies there already.
+// Writes the recorded code to a folder below the state folder, so that later edits of the project
+// change nothing, and returns the folder. Cheap if the folder exists.
 Result<std::string> LayOutCode(Workspace& workspace, const DeploymentRecord& record);
-// Hashes the stored artifacts. kCorruption WH5027.
+// Hashes the stored artifacts. kCorruption WH5027 if one differs.
 Status CheckArtifacts(const Workspace& workspace, const DeploymentRecord& record);
-// The scoring child of a deployment, on its own copy of the code. Starts nothing yet.
+// The scoring process of a deployment, on its own copy of the code. Not started yet.
 Result<std::unique_ptr<model::Scorer>> MakeScorer(Workspace& workspace,
                                                   const DeploymentRecord& record);
 }  // namespace weirhouse::work

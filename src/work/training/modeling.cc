@@ -26,8 +26,8 @@ Result<const feature::TrainingSetDefinition*> FindDefinition(const ProjectDefini
       .WithHint(DidYouMean(name, known));
 }
 
-// The step of building: the same definitions on the same snapshots are the same step.
-StepInputs StepOf(const TrainingSetSource& source, const PinnedTables& inputs) {
+// The build as a step: the same definitions on the same snapshots are the same step.
+StepInputs MakeStep(const TrainingSetSource& source, const PinnedTables& inputs) {
   StepInputs step;
   step.kind = catalog::RunKind::kTrainingSet;
   step.name = source.definition->name;
@@ -87,7 +87,7 @@ Result<TrainingSetBuilt> Told(const catalog::Node& node, bool repeated) {
   return built;
 }
 
-// Writes the rows in place of the earlier build's, and tags the new snapshot in the same change.
+// Replaces the rows of the earlier build, and tags the new snapshot in the same change.
 Status StageRows(Workspace& workspace, Publication& publication, const TrainingRows& rows,
                  TrainingSetRecord& record) {
   const arrow::Table& content = *rows.result.rows;
@@ -116,7 +116,7 @@ Status StageRows(Workspace& workspace, Publication& publication, const TrainingR
   WEIRHOUSE_TRY(const iceberg::StagedTable tagged,
                 iceberg::StageRefs(workspace.store(), staged.table, workspace.random(), {&tag, 1},
                                    workspace.clock().Now()));
-  // One pointer move for both: from what stood before to what is tagged.
+  // Both changes move the pointer once: from the former state to the tagged one.
   staged.table = tagged.table;
   staged.change.metadata_location = tagged.change.metadata_location;
   staged.files.insert(staged.files.end(), tagged.files.begin(), tagged.files.end());
@@ -126,7 +126,7 @@ Status StageRows(Workspace& workspace, Publication& publication, const TrainingR
   return Status();
 }
 
-// What is tagged is never expired: the set can be built again as long as the project lives.
+// Tagged snapshots never expire, so the set can be built again as long as the project exists.
 Status TagInputs(Workspace& workspace, Publication& publication, const PinnedTables& inputs,
                  const std::string& tag) {
   for (const auto& [name, pinned] : inputs) {
@@ -200,7 +200,7 @@ Result<TrainingSetBuilt> BuildTrainingSet(Workspace& workspace, const std::strin
   WEIRHOUSE_TRY(const TrainingSetSource source,
                 SourceOf(workspace, workspace.project(), *definition));
   WEIRHOUSE_TRY(const PinnedTables inputs, PinCurrent(workspace, source));
-  const StepInputs step = StepOf(source, inputs);
+  const StepInputs step = MakeStep(source, inputs);
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   if (run.state == catalog::RunState::kCommitted) {
     WEIRHOUSE_TRY(const std::vector<catalog::Node> built,
@@ -213,7 +213,7 @@ Result<TrainingSetBuilt> BuildTrainingSet(Workspace& workspace, const std::strin
   if (!built.ok() && built.status().code() != Code::kUnavailable) {
     workspace.catalog()
         .FailRun(run.id, built.status())
-        .Ignore("the first error is the one to tell");
+        .Ignore("the first error is the one to report");
   }
   return built;
 }

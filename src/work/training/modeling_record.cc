@@ -31,7 +31,7 @@ Status UnreadableRecord(std::string_view what, const json& stored, std::string_v
       .WithHint("`wh verify` checks the catalog; restore it from a copy");
 }
 
-// Runs `read`, turning what it finds and what a JSON accessor throws into a Status.
+// Runs `read` and turns exceptions of JSON accessors into a Status.
 template <typename Read>
 auto Guarded(std::string_view what, const json& stored, Read read) -> decltype(read()) {
   try {
@@ -142,7 +142,7 @@ Result<ModelRecord> ModelFromJson(const json& stored) {
     record.metrics = stored.at("metrics").get<std::map<std::string, double>>();
     record.parameters = stored.at("parameters");
     record.environment = stored.at("environment");
-    // Models that were trained before inputs could be declared have none.
+    // Models trained before inputs could be declared have none.
     if (stored.contains("inputs"))
       record.inputs = stored.at("inputs").get<std::map<std::string, std::string>>();
     record.command = stored.at("command").get<std::vector<std::string>>();
@@ -261,7 +261,7 @@ std::vector<std::string> UnseenInputs(const json& environment) {
     }
   }
   if (!environment["watched"].get<bool>())
-    lines.emplace_back("it could not be told which files the command read");
+    lines.emplace_back("it is not known which files the command read");
   return lines;
 }
 

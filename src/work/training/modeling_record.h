@@ -1,5 +1,5 @@
-// What lineage keeps about training sets, models and deployments: the records of their nodes, which
-// hold all that building them again needs.
+// What lineage keeps about training sets, models and deployments: their nodes' records, which hold
+// everything that is needed to build them again.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace weirhouse::work {
 
-// A table as it stood when it was read.
+// A table as it was when it was read.
 struct InputSnapshot {
   SnapshotId snapshot;
   CommitSeq seq;  // the commit that made it visible
@@ -33,7 +33,7 @@ struct TrainingSetRecord {
   Digest content;       // of all columns, rows sorted
   std::int64_t rows = 0;
   std::vector<std::string> columns;   // all, in order
-  std::vector<std::string> features;  // of them, in training order
+  std::vector<std::string> features;  // those columns that are features, in training order
   std::string label;
   std::string time;
   std::string known;                            // the column with k, or empty: k = t
@@ -71,8 +71,8 @@ struct ModelRecord {
 nlohmann::json ToJson(const ModelRecord& record);
 Result<ModelRecord> ModelFromJson(const nlohmann::json& json);
 
-// Node deployment "late#1@d1": all that serving needs, so that later edits of the project's files
-// change nothing.
+// Node deployment "late#1@d1": everything that serving needs, so that later edits of the project's
+// files change nothing.
 struct DeploymentRecord {
   std::string model;                 // "late#1"
   Digest digest;                     // of its artifacts
@@ -87,27 +87,27 @@ struct DeploymentRecord {
 nlohmann::json ToJson(const DeploymentRecord& record);
 Result<DeploymentRecord> DeploymentFromJson(const nlohmann::json& json);
 
-// "late#1" → ("late", 1). kInvalidInput (WH5020) if it is no such id.
+// "late#1" → ("late", 1). kInvalidInput (WH5020) if the text is not such an id.
 struct NumberedId {
   std::string name;
   std::int64_t number = 0;
 };
 Result<NumberedId> ParseNumberedId(std::string_view text);
 
-// The nodes `name`#1, #2, … of a kind; the next number.
+// The nodes `name`#1, #2, … of a kind, and the next number.
 Result<std::vector<catalog::Node>> NumberedNodes(catalog::LineageStore& catalog,
                                                  catalog::NodeKind kind, const std::string& name);
 Result<std::int64_t> NextNumber(catalog::LineageStore& catalog, catalog::NodeKind kind,
                                 const std::string& name);
-// Node `id`, or for a bare name its greatest number. kNotFound (WH5020), with `hint` where there is
-// none of that name at all.
+// The node `id`; for a bare name the one with the greatest number. kNotFound (WH5020), with `hint`
+// if there is none of that name.
 Result<catalog::Node> FindNumbered(catalog::LineageStore& catalog, catalog::NodeKind kind,
                                    const std::string& id, const std::string& hint);
 // The nodes of `kind` that `run` wrote.
 Result<std::vector<catalog::Node>> WrittenBy(catalog::LineageStore& catalog, RunId run,
                                              catalog::NodeKind kind);
-// What a training run's environment says it read that nobody declared, a line each: "…/in.txt was
-// read and is not among `inputs`". Models trained before this was told give none.
+// Files that a training run read without declaring them, according to its environment, a line each:
+// "…/in.txt was read and is not among `inputs`". Empty for models trained before this was recorded.
 std::vector<std::string> UnseenInputs(const nlohmann::json& environment);
 // Where the artifacts of a model are kept.
 std::string ArtifactsFolder(const std::string& lake, const std::string& name, const Digest& digest);

@@ -1,4 +1,5 @@
-// Training sets → models: the user's command in a child, its artifacts kept write-once.
+// Training sets → models: runs the user's command in a child process and keeps its artifacts
+// write-once.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -30,7 +31,7 @@ Result<const model::ModelDefinition*> DefinitionOf(const ProjectDefinition& proj
       .WithHint(DidYouMean(name, known));
 }
 
-// Those of the definition, with `given` in place of theirs.
+// The parameters of the definition, overridden by `given`.
 Result<json> ParametersOf(const model::ModelDefinition& definition, const json& given) {
   json parameters = definition.params.is_object() ? definition.params : json::object();
   if (given.is_null()) return parameters;
@@ -50,7 +51,7 @@ Result<json> ParametersOf(const model::ModelDefinition& definition, const json& 
   return parameters;
 }
 
-// The child runs the files as they lie on the disk: they must be those that are recorded.
+// The child process runs the files on the disk: they must be the recorded ones.
 Status RequireFilesUnchanged(Workspace& workspace) {
   const ProjectDefinition& project = workspace.project();
   for (const auto& [path, bytes] : project.files) {
@@ -60,13 +61,13 @@ Status RequireFilesUnchanged(Workspace& workspace) {
     if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
     return Status(Code::kConflict, fmt::format("a file of the project changed meanwhile: {}", path))
         .WithError("WH5026")
-        .WithHint("run the command again; a running daemon takes the new files up by itself");
+        .WithHint("run the command again; a running daemon reads the new files by itself");
   }
   return Status();
 }
 
-// How often this model was trained to an end: makes each training a step of its own, while one that
-// was cut short is resumed.
+// How often training this model was completed: makes each training a step of its own, while one
+// that was cut short is resumed.
 Result<std::int64_t> TrainedTimes(Workspace& workspace, const std::string& name) {
   catalog::RunFilter filter;
   filter.kind = catalog::RunKind::kModel;
@@ -115,8 +116,8 @@ Result<model::TrainingOutcome> RunCommand(Workspace& workspace, const Training& 
   job.told_to_stop = [&progress] { return progress.Cancelled(); };
   progress.Update("training", 0, 0);
   auto outcome = model::RunTraining(workspace.local_store(), job);
-  // The rows are in their table; the copy has done its work.
-  workspace.local_store().Delete(set_path).Ignore("a left-over copy costs room, nothing else");
+  // The rows are in their table, so the copy is no longer needed.
+  workspace.local_store().Delete(set_path).Ignore("a left-over copy only takes space");
   return outcome;
 }
 
@@ -170,7 +171,7 @@ ModelRecord RecordOfModel(Workspace& workspace, const Training& training,
   return record;
 }
 
-// The model that these artifacts and metrics, inputs and parameters made before, if they did.
+// The model that the same artifacts, metrics, inputs and parameters made before, if there is one.
 Result<std::optional<std::string>> FindSame(Workspace& workspace, const ModelRecord& record) {
   WEIRHOUSE_TRY(const std::vector<catalog::Node> nodes,
                 NumberedNodes(workspace.catalog(), catalog::NodeKind::kModel, record.name));
@@ -208,7 +209,7 @@ Result<ModelTrained> TrainPlanned(Workspace& workspace, const catalog::Run& run,
   WEIRHOUSE_FAILPOINT("model.train.after");
   const ModelRecord record = RecordOfModel(workspace, training, std::move(outcome));
   for (const std::string& line : UnseenInputs(record.environment))
-    progress.Say(fmt::format("{}: `wh reproduce` cannot vouch for it", line));
+    progress.Say(fmt::format("{}: `wh reproduce` cannot prove this model", line));
   WEIRHOUSE_TRY(const std::optional<std::string> same, FindSame(workspace, record));
   WEIRHOUSE_TRY(const std::int64_t number,
                 NextNumber(workspace.catalog(), catalog::NodeKind::kModel, record.name));
@@ -247,7 +248,7 @@ Result<ModelTrained> TrainModel(Workspace& workspace, const std::string& name,
   if (!trained.ok()) {
     workspace.catalog()
         .FailRun(run.id, trained.status())
-        .Ignore("the first error is the one to tell");
+        .Ignore("the first error is the one to report");
   }
   return trained;
 }

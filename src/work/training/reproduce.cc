@@ -1,4 +1,4 @@
-// `wh reproduce`: the entry, and training sets.
+// `wh reproduce`: its entry point, and training sets.
 #include <arrow/api.h>
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ Status FolderTrouble(const std::string& folder, const std::error_code& error) {
       .WithError("WH6012");
 }
 
-// What is missing, changed or fails on the way is a world in which it cannot be done.
+// Missing or changed things, and failures on the way, mean that the reproduction cannot be done
+// here.
 Status CannotBeDone(const std::string& id, const Status& why) {
   Status status(Code::kUnavailable, fmt::format("{} cannot be reproduced: {}", id, why.message()));
   if (!why.error_code().empty()) status = std::move(status).WithError(why.error_code());
@@ -43,7 +44,7 @@ void CompareNames(const std::string& what, const std::map<std::string, std::stri
   }
 }
 
-// Files of the pinned snapshots whose bytes are not those that were committed.
+// Compares files of the pinned snapshots with the committed digests.
 Status CompareInputFiles(Workspace& workspace, const PinnedTables& inputs,
                          Reproduction& reproduction) {
   for (const auto& [name, pinned] : inputs) {
@@ -79,7 +80,7 @@ std::string CellText(const arrow::ChunkedArray& column, std::int64_t row) {
   return scalar.ok() ? (*scalar)->ToString() : scalar.status().ToString();
 }
 
-// The first column, and in it the first row, where two tables of equal columns differ.
+// The first column, and in it the first row, in which two tables of equal columns differ.
 std::optional<Difference> FirstDifferingCell(const arrow::Table& recorded,
                                              const arrow::Table& found) {
   if (recorded.num_rows() != found.num_rows()) {
@@ -108,7 +109,7 @@ Status ExplainContent(Workspace& workspace, const TrainingSetRecord& record,
   if (rows.spine != record.spine)
     reproduction.differences.push_back({"spine rows", record.spine.ToHex(), rows.spine.ToHex()});
   const auto stored = workspace.ReadTable(record.table, record.columns, record.snapshot);
-  if (!stored.ok()) return Status();  // the digests have told that they differ
+  if (!stored.ok()) return Status();  // the digests show that they differ
   if (auto cell = FirstDifferingCell(**stored, *rows.result.rows))
     reproduction.differences.push_back(*std::move(cell));
   return Status();
@@ -158,7 +159,7 @@ Result<Reproduction> ReproduceModel(Workspace& workspace, const catalog::Node& n
       FindNumbered(workspace.catalog(), catalog::NodeKind::kTrainingSet, record.training_set, ""));
   WEIRHOUSE_TRY(const TrainingSetRecord set, TrainingSetFromJson(set_node.node.record));
   WEIRHOUSE_TRY(const auto work, ReproductionFolder::Make(folder));
-  // The set may come of other code than the model: each is laid out by itself.
+  // The set may come from other code than the model, so each code gets a folder of its own.
   const bool one_code = set.code == record.code;
   const auto rows = RebuildTrainingSet(workspace, record.training_set, set,
                                        *work / (one_code ? "project" : "training_set_project"),
@@ -257,9 +258,9 @@ Result<TrainingRows> RebuildTrainingSet(Workspace& workspace, const std::string&
 
   auto rows = ComputeTrainingRows(workspace, source, inputs, progress);
   if (!rows.ok()) {
-    // Bytes that cannot be read any more are a difference with a name.
+    // A file with other bytes is a difference with a name.
     Reproduction found;
-    CompareInputFiles(workspace, inputs, found).Ignore("the first error is the one to tell");
+    CompareInputFiles(workspace, inputs, found).Ignore("the first error is the one to report");
     if (found.differences.empty()) return rows;
     return std::move(rows.status())
         .WithContext(fmt::format("{} has other bytes", found.differences.front().what));

@@ -1,4 +1,4 @@
-// Training again, and what differs.
+// Trains a model again and compares the results.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ std::string TextOf(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-// Members of `recorded` and `found` (objects) that are not the same.
+// Adds the members of `recorded` and `found` (objects) that differ.
 void CompareMembers(const std::string& what, const json& recorded, const json& found,
                     std::vector<Difference>& differences) {
   const json none = json::object();
@@ -43,7 +43,7 @@ json MemberOf(const json& object, const char* name) {
   return object.is_object() && object.contains(name) ? object[name] : json();
 }
 
-// What may have changed the artifacts, in the order in which to look.
+// Possible causes of different artifacts, the likeliest first.
 std::vector<Difference> Causes(const ModelRecord& record, const json& parameters,
                                const json& environment) {
   std::vector<Difference> causes;
@@ -62,7 +62,7 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
   const std::size_t before = causes.size();
   CompareMembers("package", MemberOf(record.environment, "packages"),
                  MemberOf(environment, "packages"), causes);
-  // Other files under the same version; another version says it all.
+  // Other files under the same version; a different version already explains the rest.
   if (causes.size() == before && MemberOf(record.environment, "installed").is_object()) {
     CompareMembers("files of installed", record.environment["installed"],
                    MemberOf(environment, "installed"), causes);
@@ -73,7 +73,7 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
     CompareMembers("undeclared input", record.environment["undeclared"],
                    MemberOf(environment, "undeclared"), causes);
   }
-  // Training elsewhere is the rule here: blamed where there is nothing else.
+  // The folder always differs here, so it is named only if nothing else does.
   const json folder = MemberOf(record.environment, "folder");
   if (causes.empty() && folder.is_string()) {
     causes.push_back(
@@ -82,7 +82,7 @@ std::vector<Difference> Causes(const ModelRecord& record, const json& parameters
   return causes;
 }
 
-// The interpreter that trained it, if it is still there; else the one of this machine.
+// The interpreter of the training if it still exists; else the one of this machine.
 std::string InterpreterOf(Workspace& workspace, const ModelRecord& record) {
   const json recorded = MemberOf(record.environment, "interpreter");
   if (!recorded.is_string() || !workspace.local_store().Stat(recorded.get<std::string>()).ok())
@@ -90,15 +90,15 @@ std::string InterpreterOf(Workspace& workspace, const ModelRecord& record) {
   return recorded.get<std::string>();
 }
 
-// Those that were recorded, and those reported now.
+// Compares the recorded metrics with those of the new training.
 void CompareMetrics(const std::map<std::string, double>& recorded,
                     const std::map<std::string, double>& found,
                     std::vector<Difference>& differences) {
   CompareMembers("metric", json(recorded), json(found), differences);
 }
 
-// Whether the declared inputs are what they were; those of the project are laid out beside its
-// code.
+// Compares the declared inputs with the recorded digests, and copies those of the project beside
+// its code.
 Status LayOutInputs(Workspace& workspace, const ModelRecord& record, const std::string& folder,
                     Reproduction& reproduction) {
   for (const auto& [path, digest] : record.inputs) {
@@ -109,7 +109,7 @@ Status LayOutInputs(Workspace& workspace, const ModelRecord& record, const std::
       continue;
     }
     const std::filesystem::path target = std::filesystem::path(folder) / path;
-    if (path.front() == '/') continue;  // it lies where it lay
+    if (path.front() == '/') continue;  // read from its own place
     std::error_code error;
     std::filesystem::create_directories(target.parent_path(), error);
     if (!error) {
@@ -127,7 +127,7 @@ Status LayOutInputs(Workspace& workspace, const ModelRecord& record, const std::
   return Status();
 }
 
-// The environment that it was trained in, as far as it can be given.
+// Restores the environment of the training, as far as that is possible.
 void RestoreEnvironment(Workspace& workspace, const ModelRecord& record, model::TrainingJob& job) {
   job.python = InterpreterOf(workspace, record);
   const json variables = MemberOf(record.environment, "variables");
@@ -146,8 +146,8 @@ std::vector<std::string> PathsOf(const ModelRecord& record) {
   return paths;
 }
 
-// What neither then nor now was declared.
-void TellUnproven(const ModelRecord& record, const json& environment, Reproduction& reproduction) {
+// Notes inputs that neither training declared.
+void NoteUnproven(const ModelRecord& record, const json& environment, Reproduction& reproduction) {
   reproduction.unproven = UnseenInputs(record.environment);
   for (std::string& line : UnseenInputs(environment)) {
     if (std::find(reproduction.unproven.begin(), reproduction.unproven.end(), line) ==
@@ -186,7 +186,7 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
           .status());
 
   model::TrainingJob job;
-  job.definition.name = record.name;  // without bounds: a worse model is a difference, no error
+  job.definition.name = record.name;  // without bounds: a worse model is a difference, not an error
   job.definition.command = record.command;
   job.project_folder = folder / "project";
   job.training_set = {record.training_set, set_path,     set.split_column,
@@ -210,7 +210,7 @@ Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSe
     reproduction.digests.emplace_back("artifact " + artifact.name, artifact.digest.ToHex());
   reproduction.digests.emplace_back("model", outcome.model_digest.ToHex());
   reproduction.metrics = outcome.metrics;
-  TellUnproven(record, outcome.environment, reproduction);
+  NoteUnproven(record, outcome.environment, reproduction);
   std::vector<Difference> differences = CompareArtifacts(record.artifacts, outcome.artifacts);
   CompareMetrics(record.metrics, outcome.metrics, differences);
   if (differences.empty()) return Status();

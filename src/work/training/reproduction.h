@@ -1,4 +1,4 @@
-// What is made again from what was recorded, step by step.
+// The steps that make something again from what was recorded.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@
 
 namespace weirhouse::work {
 
-// A folder to work in: `project/` holds the recorded code, `job/` what training leaves. One that
-// nobody named is removed at the end. Threads: one.
+// A folder to work in: `project/` holds the recorded code, `job/` the results of training. A
+// scratch folder is removed at the end. Threads: one.
 class ReproductionFolder {
  public:
   // `folder` must be absent, empty, or left by an earlier reproduction (kInvalidInput WH6012).
@@ -31,20 +31,20 @@ class ReproductionFolder {
   bool scratch_;
 };
 
-// Writes the code stored under `key` into `folder` and loads it as a project. Its bytes are checked
-// against the digest that was recorded.
+// Writes the code stored under `key` to `folder` and loads it as a project. Checks its bytes
+// against the recorded digest.
 Result<std::shared_ptr<const ProjectDefinition>> LayOutProject(Workspace& workspace,
                                                                const std::string& key,
                                                                const std::string& folder);
 
-// Builds a training set again from its pinned snapshots and compares; `same` and the first
-// differences go to `reproduction`. Returns its rows.
+// Builds a training set again from its pinned snapshots and compares; adds the first differences to
+// `reproduction` and sets `same`. Returns its rows.
 Result<TrainingRows> RebuildTrainingSet(Workspace& workspace, const std::string& id,
                                         const TrainingSetRecord& record,
                                         const std::string& code_folder, Reproduction& reproduction,
                                         Progress& progress);
-// Trains again with the recorded parameters and environment, `overrides` in place of theirs, and
-// compares every artifact.
+// Trains again with the recorded parameters, overridden by `overrides`, and the recorded
+// environment; compares every artifact.
 Status Retrain(Workspace& workspace, const ModelRecord& record, const TrainingSetRecord& set,
                const TrainingRows& rows, const nlohmann::json& overrides,
                const ReproductionFolder& folder, Reproduction& reproduction, Progress& progress);

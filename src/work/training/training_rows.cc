@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t kNaiveRows = 300;
 constexpr std::int64_t kSampledRowsMax = 1000;
 
-// What a spine may name. Records are among them to be told apart from unknown tables.
+// The tables that a spine may name. Records are included, to tell them from unknown tables.
 transform::SchemaCatalog SpineSchemas(const ProjectDefinition& project) {
   transform::SchemaCatalog schemas;
   for (const transform::CheckedTransform& transform : project.transforms) {
@@ -57,7 +57,7 @@ Result<std::shared_ptr<arrow::Table>> ReadPinned(Workspace& workspace, const Pin
   return scan.ReadAll();
 }
 
-// The spine's rows. Its inputs are let go before the features are joined.
+// Evaluates the spine and returns its rows. Its inputs are freed before the features are joined.
 Result<std::shared_ptr<arrow::Table>> EvaluateSpine(Workspace& workspace,
                                                     const TrainingSetSource& source,
                                                     const PinnedTables& inputs) {
@@ -69,7 +69,7 @@ Result<std::shared_ptr<arrow::Table>> EvaluateSpine(Workspace& workspace,
     } else if (const auto pinned = inputs.find(reference.name); pinned != inputs.end()) {
       WEIRHOUSE_TRY(rows, ReadPinned(workspace, pinned->second, reference.columns));
     } else {
-      WEIRHOUSE_TRY(rows, EmptyRowsOf(workspace, reference.name, reference.columns));
+      WEIRHOUSE_TRY(rows, MakeEmptyRows(workspace, reference.name, reference.columns));
     }
     WEIRHOUSE_TRY_STATUS(session->Register(reference.name, rows));
   }
@@ -148,7 +148,7 @@ Result<PinnedTables> PinCurrent(Workspace& workspace, const TrainingSetSource& s
     if (!plan->view.is_request()) names.push_back(plan->view.table_name());
   }
   PinnedTables pinned;
-  // Other engines may commit meanwhile, several tables at once.
+  // Other engines may commit meanwhile, to several tables at once.
   WEIRHOUSE_TRY_STATUS(catalog::AtOneMoment(workspace.catalog(), [&]() -> Status {
     for (const std::string& name : names) {
       WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
@@ -170,7 +170,7 @@ Result<PinnedTables> PinRecorded(Workspace& workspace, const TrainingSetRecord& 
       WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, input.seq));
       std::optional<Expiry> expired;
       if (snapshot) {
-        WEIRHOUSE_TRY(expired, ExpiryOf(workspace, *snapshot));
+        WEIRHOUSE_TRY(expired, FindExpiry(workspace, *snapshot));
       }
       return Status(Code::kNotFound,
                     fmt::format("the snapshot {}@{} that \"{}\" was built on is gone{}{}", name,
@@ -216,7 +216,8 @@ Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
                          const std::string& path) {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 workspace.ReadTable(record.table, record.columns, record.snapshot));
-  WEIRHOUSE_TRY_STATUS(workspace.local_store().Delete(path));  // of an attempt that was cut short
+  WEIRHOUSE_TRY_STATUS(
+      workspace.local_store().Delete(path));  // left from an attempt that was cut short
   return platform::WriteParquet(workspace.local_store(), path, *PlainRows(rows)).status();
 }
 

@@ -1,4 +1,5 @@
-// The rows of a training set from pinned snapshots: the same for building and for reproducing.
+// The rows of a training set from pinned snapshots, computed in one way for building and
+// reproducing.
 #pragma once
 
 #include <map>
@@ -14,7 +15,7 @@
 
 namespace weirhouse::work {
 
-// A table held at one snapshot.
+// A table at one snapshot.
 struct PinnedTable {
   iceberg::TablePtr table;
   InputSnapshot at;
@@ -26,15 +27,15 @@ struct TrainingSetSource {
   const ProjectDefinition* project = nullptr;  // transforms and seeds: what the spine may read
   const feature::TrainingSetDefinition* definition = nullptr;
   transform::CheckedSelect spine;
-  std::vector<const feature::ViewPlan*> views;  // that it takes features from
+  std::vector<const feature::ViewPlan*> views;  // the views that its features come from
 };
-// Checks the spine against `project`, which must outlive the answer. Errors: as CheckSelect;
-// WH4020, the spine reads something that is neither processed nor a seed.
+// Checks the spine against `project`, which must outlive the result. Errors: as CheckSelect; WH4020
+// if the spine reads something that is neither a processed table nor a seed.
 Result<TrainingSetSource> SourceOf(Workspace& workspace, const ProjectDefinition& project,
                                    const feature::TrainingSetDefinition& definition);
 
-// … and snapshots: those that are current, or those that were recorded (kNotFound WH4022 if one is
-// gone). Tables that have no rows yet are not among them.
+// … and snapshots: the current ones, or the recorded ones (kNotFound WH4022 if one is gone). Tables
+// without rows are left out.
 Result<PinnedTables> PinCurrent(Workspace& workspace, const TrainingSetSource& source);
 Result<PinnedTables> PinRecorded(Workspace& workspace, const TrainingSetRecord& record);
 
@@ -47,15 +48,16 @@ struct TrainingRows {
 // rows, and the spine's inputs while it runs. Cost: 4 s for the year's 327,346 rows × 37 features.
 Result<TrainingRows> ComputeTrainingRows(Workspace& workspace, const TrainingSetSource& source,
                                          const PinnedTables& inputs, Progress& progress);
-// Re-derives a sample of rows by the naive interpreter; the sample is chosen by the content.
+// Computes a sample of rows again with the naive interpreter; the content decides the sample.
 Result<feature::NaiveReport> CheckNaively(Workspace& workspace, const TrainingSetSource& source,
                                           const PinnedTables& inputs, const TrainingRows& rows);
 
-// The rows of a built set as one Parquet file at `path`, in training order, columns as recorded.
+// Writes the rows of a built set to one Parquet file at `path`, in training order, with the
+// recorded columns.
 Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,
                          const std::string& path);
-// One row of those that `model` was trained on, with the columns and types of `schema`: of the
-// first thousand that with the fewest nulls. Only nulls where there is none any more.
+// One row that `model` was trained on, with the columns and types of `schema`: the one with the
+// fewest nulls among the first thousand. Only nulls if no row is left.
 Result<std::shared_ptr<arrow::Table>> SampleRow(Workspace& workspace, const ModelRecord& model,
                                                 const std::shared_ptr<arrow::Schema>& schema);
 }  // namespace weirhouse::work

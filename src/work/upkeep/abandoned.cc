@@ -11,7 +11,7 @@ namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kAtOnce = 10'000;
 
-// Kinds of which the project's one working thread has at most one at work.
+// Kinds of runs that only the project's one working thread plans, one at a time.
 constexpr std::array kOneAtATime{
     catalog::RunKind::kRaw,        catalog::RunKind::kProcessed,   catalog::RunKind::kRetry,
     catalog::RunKind::kDownstream, catalog::RunKind::kFeature,     catalog::RunKind::kCompaction,

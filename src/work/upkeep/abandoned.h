@@ -1,4 +1,4 @@
-// Runs that were planned and that nobody will publish.
+// Planned runs that will never be published.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace weirhouse::work {
 
-// Gives up what is planned, and of a number up to `newest`: each such run fails with WH7125, and
-// what it wrote is an orphan. Call it as the only one at work, when nothing is left to do: then
-// whoever planned such a run is gone, and what it read will not be asked for again. (If it is after
-// all, the same step resumes the run as after any failure.) What other threads and clients work at
-// is left alone: predictions, commits of other engines, staging areas. The runs given up.
+// Gives up planned runs with numbers up to `newest`: each fails with WH7125, and its files become
+// orphans. Call it when no other work runs and nothing is left to do: then the process that planned
+// such a run is gone, and its input will not be processed again. (If it is after all, the same step
+// resumes the run as after any failure.) Runs of other threads and clients are left alone:
+// predictions, commits of other engines, staging areas. Returns the runs given up.
 Result<std::vector<catalog::Run>> GiveUpRuns(Workspace& workspace, RunId newest);
-// The number of the last run there is.
+// The number of the last run.
 Result<RunId> NewestRun(Workspace& workspace);
 }  // namespace weirhouse::work

@@ -37,7 +37,7 @@ Status CheckMove(Workspace& workspace, const iceberg::TableMove& move,
   }
   if (!workspace.store().Stat(move.present).ok()) {
     return CannotRelocate("its data did not come with it: nothing is at " + move.present,
-                          "move the warehouse there too, or say in weirhouse.yaml where it is");
+                          "move the warehouse there too, or name its place in weirhouse.yaml");
   }
   const bool on_server = !workspace.project().profile.catalog_url.empty();
   if (on_server && environment.store.Stat(move.former.back()).ok()) {
@@ -59,7 +59,7 @@ std::vector<std::string> PlacesOfView(const json& metadata) {
   return iceberg::PlacesOf(view);
 }
 
-// A view's metadata, which is JSON that we carry.
+// Stages a view's metadata, JSON that is copied with changed paths.
 Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
                                            const catalog::TablePointer& pointer,
                                            const iceberg::TableMove& move) {
@@ -95,8 +95,8 @@ Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
   return staged;
 }
 
-// Landing folders of the project lay in the project's former folder. Where the lake is not in the
-// project's folder, that folder is not known: what landed is then looked at as new, and found to be
+// The project's former folder, which held its landing folders. If the lake is outside the project's
+// folder, the former folder is not known: then landed files are read as new ones and found to be
 // repeats.
 std::string FormerRoot(const Workspace& workspace) {
   const std::string root = platform::CanonicalPath(workspace.project().root);
@@ -107,10 +107,10 @@ std::string FormerRoot(const Workspace& workspace) {
   return former.ends_with(below) ? former.substr(0, former.size() - below.size()) : "";
 }
 
-// A file that lay half removed when the project was moved has its name back, and waits.
+// Puts back files whose removal was interrupted before the project was moved.
 Status PutBackFilesAside(Workspace& workspace, const Source& source,
                          const std::string& former_root) {
-  landing::LandingRule rule = RuleOf(workspace, source);
+  landing::LandingRule rule = MakeLandingRule(workspace, source);
   rule.aside_name = landing::AsideName(former_root);
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(const landing::Landing found, landing::ListLanding(rule, workspace.catalog(), now));
@@ -122,7 +122,7 @@ Status PutBackFilesAside(Workspace& workspace, const Source& source,
   return Status();
 }
 
-// `record`, as its file lies at `path` now; nothing if that is not the file that was seen. A copy
+// `record` for the file's present `path`; nothing if that is not the file that was recorded. A copy
 // has another inode and change time: then its bytes decide.
 std::optional<catalog::LandingRecord> SeenBefore(Workspace& workspace,
                                                  const catalog::LandingRecord& record,
@@ -150,7 +150,8 @@ Result<std::vector<catalog::LandingRecord>> MovedLandings(Workspace& workspace) 
   if (former_root.empty()) return moved;
   const std::string root = platform::CanonicalPath(workspace.project().root);
   for (const Source& source : workspace.project().sources) {
-    if (!platform::IsInFolder(platform::CanonicalPath(RuleOf(workspace, source).folder), root))
+    if (!platform::IsInFolder(platform::CanonicalPath(MakeLandingRule(workspace, source).folder),
+                              root))
       continue;
     WEIRHOUSE_TRY_STATUS(PutBackFilesAside(workspace, source, former_root));
     WEIRHOUSE_TRY(const auto known, workspace.catalog().Landings(source.name));
@@ -163,7 +164,7 @@ Result<std::vector<catalog::LandingRecord>> MovedLandings(Workspace& workspace) 
   return moved;
 }
 
-// Settings that name places of the lake, such as those of other engines' tables.
+// Moves settings that name places in the lake, such as those of other engines' tables.
 Status MoveSettings(Workspace& workspace, const iceberg::TableMove& move,
                     catalog::CommitRequest& request) {
   const catalog::SettingChange lake = catalog::setting::Lake().To(workspace.lake());
@@ -214,7 +215,7 @@ Result<RelocationReport> MoveAll(Workspace& workspace, const Environment& enviro
   const iceberg::TableMove move{workspace.former_lakes(),
                                 platform::CanonicalPath(workspace.lake())};
   WEIRHOUSE_TRY_STATUS(CheckMove(workspace, move, environment));
-  // Caches name data files by their places: whoever writes next makes them anew.
+  // Caches name data files by their paths, so the next writer rebuilds them.
   WEIRHOUSE_TRY_STATUS(
       NoteCacheDamage(workspace.state_folder(), Status(Code::kCorruption,
                                                        "the project was moved, and they named "

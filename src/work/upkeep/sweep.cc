@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kOrphansShown = 20;
 
 // The run in a file's name ("r12-0-abcdef12.parquet"), if it has one.
-std::optional<RunId> RunOf(std::string_view path) {
+std::optional<RunId> ParseRunOfFile(std::string_view path) {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   if (name.size() < 3 || name[0] != 'r') return std::nullopt;
   std::int64_t number = 0;
@@ -40,7 +40,7 @@ class Sweep {
   }
 
   Result<SweepReport> Run() {
-    // Listed before the books are read: what a commit names in between is then in the books.
+    // Lists before reading the catalog, so that files committed in between are found there.
     WEIRHOUSE_TRY_STATUS(ListLake());
     WEIRHOUSE_TRY(LiveFiles live, LiveFiles::Load(workspace_));
     WEIRHOUSE_TRY_STATUS(GiveUp());
@@ -67,7 +67,7 @@ class Sweep {
     if (!lake.ok()) return lake.status();
     return ListFiles(*lake, platform::CanonicalPath(workspace_.lake()));
   }
-  // A link in the lake is none of ours, and what it leads to even less.
+  // A link in the lake is not one of our files, and is not followed.
   Status ListFiles(const platform::OpenFolder& folder, const std::string& path) {
     WEIRHOUSE_TRY(std::vector<platform::Entry> entries, folder.List());
     for (platform::Entry& entry : entries) {
@@ -84,7 +84,7 @@ class Sweep {
     return Status();
   }
 
-  // What sweeps is the one at work, so nothing else of its kinds is.
+  // Only the working thread sweeps, so no other run of its kinds is at work.
   Status GiveUp() {
     if (dry_run_) return Status();
     WEIRHOUSE_TRY(const RunId newest, NewestRun(workspace_));
@@ -94,7 +94,7 @@ class Sweep {
   }
 
   Status ReadRuns() {
-    // Released files have a grace of their own; see ExpireTable.
+    // Released files have a grace period of their own; see ExpireTable.
     WEIRHOUSE_TRY(const auto released, workspace_.catalog().ReleasedFiles(ProcessTime::max()));
     for (const std::string& path : released) released_.insert(workspace_.store().Spelling(path));
     const ProcessTime longest_ago = workspace_.clock().Now() - kOrphanAge;
@@ -106,9 +106,9 @@ class Sweep {
       WEIRHOUSE_TRY(const auto runs, workspace_.catalog().Runs(filter));
       for (const catalog::Run& run : runs) {
         open_.insert(run.id);
-        // What is younger than a run at work may be its own, whatever its name: clients name what
-        // they write for a staging area as they like. A run that has been planned for longer than any
-        // lease is at work no more, and upkeep is what works here.
+        // A file younger than a run at work may belong to it, whatever its name: clients choose the
+        // names of files in a staging area. A run planned longer ago than any lease is no longer at
+        // work, and neither is a run of the working thread, which does this upkeep.
         if (state != catalog::RunState::kPlanned || run.planned_at < longest_ago) continue;
         if (run.plan.kind == catalog::RunKind::kCompaction ||
             run.plan.kind == catalog::RunKind::kExpiry)
@@ -119,13 +119,13 @@ class Sweep {
     return Status();
   }
 
-  // Whether nobody names the file, now or soon. A modification time may be older than the file
+  // Whether no commit names the file, now or soon. A modification time may be older than the file
   // (cp -p, rsync -a); its change time is not.
   bool IsOrphan(LiveFiles& live, const Found& file) {
     if (released_.contains(file.path) || live.Holds(file.path, file.entry)) return false;
     ++report_.orphans;
     report_.orphan_bytes += file.entry.size_bytes;
-    if (const auto run = RunOf(file.path); run && open_.contains(*run)) {
+    if (const auto run = ParseRunOfFile(file.path); run && open_.contains(*run)) {
       ++report_.of_open_runs;
       return false;
     }

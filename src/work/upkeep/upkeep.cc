@@ -45,7 +45,7 @@ Result<FileCounts> CountFiles(Workspace& workspace, const iceberg::TableMetadata
   return counts;
 }
 
-// One attempt at compaction, from the table as it stands.
+// One attempt at compaction, on the current table.
 Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& name,
                                     const iceberg::CompactionOptions& options) {
   WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(name));
@@ -62,7 +62,8 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
                            {{"all", options.all},
                             {"small_file_bytes", options.small_file_bytes},
                             {"deleted_share_min", options.deleted_share_min}}));
-  if (run.state != catalog::RunState::kPlanned) return report;  // done, and the table stood still
+  if (run.state != catalog::RunState::kPlanned)
+    return report;  // done, and the table did not change since
   Publication publication(workspace, run, catalog::Layer::kMaintenance, name);
   WEIRHOUSE_TRY(
       const iceberg::StagedTable staged,
@@ -95,7 +96,7 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
   return report;
 }
 
-// Which snapshots go, and the refs that hold some which would have gone.
+// Which snapshots expire, and the refs that keep some which would have expired.
 struct Choice {
   std::vector<SnapshotId> expired;
   std::set<std::string> spared_by;
@@ -108,9 +109,9 @@ Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const iceberg::TableMe
     newest.insert(at->id);
     at = at->parent ? table.FindSnapshot(*at->parent) : nullptr;
   }
-  // After a rollback the ancestors of main are not all that main was: what was left behind is
-  // among the newest until as many have followed, so that one can go forward again. All that main
-  // ever was is asked for only where that decides.
+  // After a rollback the ancestors of main are not all that main was at: the snapshots left behind
+  // count among the newest until as many have followed, so that one can go forward again. The
+  // recorded list of main's snapshots is read only where it matters.
   std::vector<catalog::SnapshotRecord> recorded;
   if (newest.size() < table.snapshots.size()) {
     WEIRHOUSE_TRY(recorded, catalog.Snapshots(table.name));
@@ -138,7 +139,7 @@ Result<Choice> ChooseSnapshots(catalog::Catalog& catalog, const iceberg::TableMe
   return choice;
 }
 
-// The places of tables whose purge a crash cut short are free once nothing lies in them any more.
+// Frees the places of tables whose purge a crash cut short, once no file lies in them.
 Status FreeEmptiedPlaces(Workspace& workspace) {
   WEIRHOUSE_TRY(const auto places, workspace.catalog().PlacesAround({workspace.lake()}));
   std::vector<std::string> free;
@@ -151,9 +152,9 @@ Status FreeEmptiedPlaces(Workspace& workspace) {
   return free.empty() ? Status() : workspace.catalog().ReleasePlaces(free);
 }
 
-// Takes released files whose grace is over off the disk. A crash in between leaves them to the
-// next. One that is live all the same, under this name or another spelling of it, stays, and is
-// not asked about again: when its other name is released it is that one's turn.
+// Removes released files whose grace period is over. A crash in between leaves them to the next
+// call. A file that is live, under this or another spelling of its name, stays and is not checked
+// again: it is when its other name is released.
 Result<std::int64_t> RemoveReleased(Workspace& workspace, std::chrono::seconds grace) {
   if (AgesInDoubt(workspace, grace)) return std::int64_t{0};
   const ProcessTime before = workspace.clock().Now() - grace;
@@ -219,7 +220,7 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
                                          std::move(updated), now));
     publication.Add(staged);
   } else {
-    // Somebody who moves the table now may have come to need what is released here.
+    // A writer that moves the table now may need files that are released here.
     publication.request().tables.push_back(
         {name, base->uuid, base->metadata_location, base->metadata_location});
   }
@@ -240,15 +241,15 @@ std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::second
       WatchClock(workspace.local_store(), workspace.state_folder(), workspace.clock()), age);
 }
 
-Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,
-                                    const ExpiryOptions& options) {
+Result<ExpiryReport> ReleaseTableFiles(Workspace& workspace, const std::string& table,
+                                       const ExpiryOptions& options) {
   WEIRHOUSE_CHECK(options.keep >= 1);  // a table keeps its current snapshot
   return WithRetries(kWhileWritersWin, [&] { return TryExpire(workspace, table, options); });
 }
 
 Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
                                  const ExpiryOptions& options) {
-  WEIRHOUSE_TRY(ExpiryReport report, ReleaseOfTable(workspace, table, options));
+  WEIRHOUSE_TRY(ExpiryReport report, ReleaseTableFiles(workspace, table, options));
   if (!options.dry_run) {
     WEIRHOUSE_TRY(report.files_removed, RemoveReleased(workspace, options.grace));
   }

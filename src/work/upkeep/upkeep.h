@@ -1,8 +1,9 @@
-// Upkeep that changes no row anyone may still ask for: compaction, expiry, sweeping; and the few
-// changes of a table's refs that a person makes: rollback and tags. Each is a run in lineage.
+// Upkeep that changes no row which may still be read: compaction, expiry, sweeping; and the changes
+// of a table's refs that a user makes: rollback and tags. Each is a run in lineage.
 //
-// Files go in two steps, so that no reader loses what it has just begun to read: a commit takes
-// them out of the catalog's books, and only after a grace they leave the disk.
+// Files are removed in two steps, so that no reader loses a file that it has begun to read: a
+// commit releases them in the catalog, and only after a grace period they are removed from the
+// disk.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,7 @@ inline constexpr int kSmallFilesMin = 8;  // fewer in one partition are not wort
 inline constexpr std::chrono::seconds kReaderGrace{3600};     // the longest a reader may take
 inline constexpr std::chrono::seconds kOrphanAge{24 * 3600};  // longer than any lease
 
-// The error of a run that was planned, and that nobody will publish.
+// The error of a planned run that was given up.
 inline constexpr std::string_view kGivenUp = "WH7125";
 
 struct CompactionReport {
@@ -35,50 +36,50 @@ struct CompactionReport {
   std::int64_t rows = 0;
   CommitSeq seq;
 };
-// Rewrites files of which enough rows are masked and merges small ones; the rows stay the same,
-// which is checked before it is committed. A table that another writer moves meanwhile is tried
-// again a few times.
+// Rewrites files with many deleted rows and merges small ones. The rows stay the same, which is
+// checked before the commit. Tries again a few times if another writer moves the table meanwhile.
 //   kConflict  it was moved each time (WH7002)
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
                                       const iceberg::CompactionOptions& options);
 
 struct ExpiryOptions {
-  std::int64_t keep = iceberg::kSnapshotsKept;     // the newest that main is or was, at least 1 …
-  std::optional<std::chrono::seconds> older_than;  // … and whatever is younger
+  // The newest snapshots that main is or was at (at least 1) …
+  std::int64_t keep = iceberg::kSnapshotsKept;
+  std::optional<std::chrono::seconds> older_than;  // … and all younger ones
   std::chrono::seconds grace = kReaderGrace;
   bool dry_run = false;
 };
 struct ExpiryReport {
   std::int64_t snapshots_expired = 0;
   std::int64_t snapshots_kept = 0;
-  std::vector<std::string> spared_by;  // refs that hold snapshots which would have gone
+  std::vector<std::string> spared_by;  // refs that keep snapshots which would have expired
   std::int64_t files_released = 0;     // no longer needed by any snapshot
   std::int64_t bytes_released = 0;
-  std::int64_t files_removed = 0;  // left the disk: released at least `grace` ago
+  std::int64_t files_removed = 0;  // removed from the disk: released at least `grace` ago
 };
 // Drops snapshots that are neither among the newest, nor young, nor named by a branch, a tag or a
-// training set (which tags what it used), and releases every file that none of the rest needs.
+// training set (which tags its inputs), and releases every file that no other snapshot needs.
 Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
                                  const ExpiryOptions& options);
-// The same, but what was released stays on the disk for RemoveReleasedFiles.
-Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,
-                                    const ExpiryOptions& options);
+// The same, but released files stay on the disk for RemoveReleasedFiles.
+Result<ExpiryReport> ReleaseTableFiles(Workspace& workspace, const std::string& table,
+                                       const ExpiryOptions& options);
 
-// Takes files off the disk that were released at least `grace` ago; how many.
+// Removes files from the disk that were released at least `grace` ago; returns how many.
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace);
 
-// Upkeep of the project's own tables, a piece at a time, for whoever has nothing else to do: a
-// table that changed often enough since its last turn has small files merged, snapshots beyond
-// those that are kept expired and what nobody needs released; now and then released files and
-// orphans leave the disk. Who always has something else to do gives a turn to tables that changed
-// several times as often, so that a stream of small batches does not leave files without end.
-// Tables of other engines are theirs to look after. Threads: one, the one that writes.
+// Upkeep of the project's own tables, a piece at a time, for a writer that is idle. A table that
+// changed often enough since its last turn has small files merged, expired snapshots dropped and
+// unneeded files released; from time to time released files and orphans are removed. A writer that
+// is never idle gives turns to tables that changed several times as often, so that a stream of
+// small batches does not leave ever more files. Tables of other engines are left to those. Threads:
+// only the one that writes.
 class UpkeepTurns {
  public:
   explicit UpkeepTurns(Clock& clock, std::int64_t changes_min = kChangesMin)
       : clock_(clock), changes_min_(changes_min), began_(clock.Monotonic()) {}
   enum class While { kIdle, kBusy };
-  // One piece of work, told for people; empty if nothing was to do, or it is too early to look.
+  // Does one piece of work and returns a line for people; empty if nothing was due.
   Result<std::string> Take(Workspace& workspace, While when = While::kIdle);
 
  private:
@@ -94,36 +95,38 @@ class UpkeepTurns {
   std::map<std::string, std::int64_t> seen_;  // by table: its version at its last turn
 };
 
-// Makes an earlier snapshot of main the current one again, as a commit of its own: what was
-// committed since stays recorded, and those downstream follow. For tables that other engines write.
+// Makes an earlier snapshot of main current again, in a commit of its own: later commits stay
+// recorded, and downstream tables follow. For tables that other engines write.
 //   kPermissionDenied  raw is append-only (WH7072), the table is made by a definition (WH7075),
-//                      main never was there, so no gate has passed it (WH7124)
+//                      main never was at that snapshot, so no gate has passed it (WH7124)
 //   kNotFound          no such snapshot (WH7059)
 Result<CommitSeq> RollbackTable(Workspace& workspace, const std::string& table,
                                 SnapshotId snapshot);
-// Names a snapshot for good, or (absent) removes the name. Tags of training sets cannot be removed.
+// Tags a snapshot, which then never expires, or (absent) removes the tag. Tags of training sets
+// cannot be removed.
 Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const std::string& tag,
                            std::optional<SnapshotId> snapshot);
 
-// Why files that wait for an age or a grace of `age` are left where they are for now: the wall
-// clock jumped, so their ages say nothing. Absent: it did not.
+// Why files that wait for an age or a grace period of `age` are left alone for now: the wall clock
+// jumped, so their ages are unknown. Absent if it did not.
 std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::seconds age);
 
 struct SweepReport {
   std::int64_t orphans = 0;
   std::int64_t orphan_bytes = 0;
   std::int64_t removed = 0;
-  std::int64_t too_young = 0;      // younger than any lease
-  std::int64_t of_open_runs = 0;   // of runs that are planned or halted
-  std::int64_t given_up = 0;       // runs that were planned, and that nobody will publish
+  std::int64_t too_young = 0;     // younger than any lease
+  std::int64_t of_open_runs = 0;  // files of runs that are planned or halted
+  std::int64_t given_up =
+      0;  // planned runs that were marked as failed, because they will never be published
   std::vector<std::string> first;  // at most 20 paths
 };
-// Removes files below the lake that the catalog has never named or has released: left behind by
-// crashed attempts, lost conflicts and refused commits. Spares what is younger than `age`, and what
-// belongs to a run that has not ended. A run whose process is gone is given up first (WH7125).
+// Removes files below the lake that the catalog never named or has released: left by crashed
+// attempts, lost conflicts and refused commits. Spares files younger than `age`, and files of runs
+// that have not ended. Runs whose process is gone are given up first (WH7125).
 Result<SweepReport> SweepOrphans(Workspace& workspace, std::chrono::seconds age, bool dry_run);
 
-// The snapshot that `text` names in `table`: "@1101" or "1101" (a commit), an Iceberg snapshot id,
+// The snapshot of `table` that `text` names: "@1101" or "1101" (a commit), an Iceberg snapshot id,
 // or a branch or tag. kNotFound WH7059.
 Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const iceberg::TableMetadata& table,
                                      const std::string& text);

@@ -1,4 +1,4 @@
-// Rollback and tags: a person moves or makes a name for a snapshot.
+// Rollback and tags: a user moves main or names a snapshot.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -20,27 +20,28 @@ Status NoSuchSnapshot(const std::string& table, std::string_view text) {
                             iceberg::kSnapshotsKept));
 }
 
-// Raw only grows, and what a definition makes is what the definition says.
+// Raw tables only grow, and a table that a definition makes must hold what the definition gives.
 Status MayRollBack(Workspace& workspace, const std::string& table) {
   const policy::TableRules rules = RulesOf(workspace.project(), table);
   if (rules.layer == policy::Layer::kRaw) {
     return Status(Code::kPermissionDenied,
-                  fmt::format("raw is append-only: \"{}\" cannot go back", table))
+                  fmt::format("raw is append-only: \"{}\" cannot be rolled back", table))
         .WithError("WH7072")
         .WithHint("leave a batch out at its gate, or correct it by a later record");
   }
   if (!rules.made_by.empty()) {
-    return Status(Code::kPermissionDenied,
-                  fmt::format("\"{}\" is made by {}: rolled back, it would be what no run made",
-                              table, rules.made_by))
+    return Status(
+               Code::kPermissionDenied,
+               fmt::format("\"{}\" is made by {}: rolling it back would give rows that no run made",
+                           table, rules.made_by))
         .WithError("WH7075")
         .WithHint("change the definition and apply it, or run `wh run --full`");
   }
   return Status();
 }
 
-// What main was has passed the gates there are; what was only staged, or written to a branch, has
-// not.
+// Snapshots that main was at have passed the gates; snapshots that were only staged, or written to
+// a branch, have not.
 Status CheckWasMain(Workspace& workspace, const iceberg::TableMetadata& table,
                     SnapshotId snapshot) {
   for (const iceberg::Snapshot* at = table.current_snapshot(); at != nullptr;
@@ -51,10 +52,10 @@ Status CheckWasMain(Workspace& workspace, const iceberg::TableMetadata& table,
                 workspace.catalog().Snapshots(table.name));
   for (const catalog::SnapshotRecord& one : recorded)
     if (one.snapshot == snapshot && one.ref == "main") return Status();
-  return Status(
-             Code::kPermissionDenied,
-             fmt::format("main of \"{}\" never was at snapshot {}: there is nothing to go back to",
-                         table.name, snapshot.value()))
+  return Status(Code::kPermissionDenied,
+                fmt::format(
+                    "main of \"{}\" never was at snapshot {}, so it cannot be rolled back to it",
+                    table.name, snapshot.value()))
       .WithError("WH7124")
       .WithHint(
           "publish a staging area with `wh staging publish`, a halted batch with "
@@ -96,7 +97,8 @@ Result<SnapshotId> FindTableSnapshot(Workspace& workspace, const iceberg::TableM
   if (error != std::errc() || end != number.data() + number.size())
     return NoSuchSnapshot(table.name, text);
   if (table.FindSnapshot(SnapshotId(value)) != nullptr) return SnapshotId(value);
-  // A number that no commit has yet is the id of a snapshot that is gone, not a time to come.
+  // A number greater than the last commit's is the id of a snapshot that is gone, not a future
+  // commit.
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
   if (value > last.value()) return NoSuchSnapshot(table.name, text);
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> recorded,
@@ -127,7 +129,7 @@ Result<CommitSeq> TagTable(Workspace& workspace, const std::string& table, const
   const bool is_ours = tag.starts_with("training_set-") || tag.starts_with("staging-");
   if (tag.empty() || tag == "main" || (is_ours && (!snapshot || held != base->refs.end()))) {
     return Status(Code::kPermissionDenied,
-                  fmt::format("\"{}\" of \"{}\" is not a person's tag", tag, table))
+                  fmt::format("tag \"{}\" of \"{}\" was not set by a user", tag, table))
         .WithError("WH7122")
         .WithHint("main, staging-* and training_set-* belong to runs and training sets");
   }

@@ -1,4 +1,4 @@
-// Upkeep that nobody asks for: what `wh serve` does while nothing else is to do.
+// Upkeep that runs by itself: what `wh serve` does while it is idle.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -11,15 +11,15 @@ namespace weirhouse::work {
 namespace {
 constexpr std::chrono::seconds kLookEvery{60};
 constexpr std::chrono::seconds kBusyLookEvery{10};
-constexpr std::int64_t kBusyShare = 4;  // times the changes that make a turn due
-// A row that is moved costs as much as one that lands, since the indexes follow: while batches wait
-// only files of a few batches are merged, so that each row moves once.
+constexpr std::int64_t kBusyShare = 4;  // how many times more changes make a turn due while busy
+// Moving a row costs as much as landing one, because the indexes follow: while batches wait, only
+// files of a few batches are merged, so that each row moves once.
 constexpr std::int64_t kBusyFileBytes = 1 << 20;
 constexpr std::chrono::hours kRemoveEvery{1};
 constexpr std::chrono::hours kSweepEvery{24};
 
-// How often a table's metadata was written: the number that its file's name begins with.
-std::int64_t VersionOf(const std::string& location) {
+// How often a table's metadata was written, from the number that its file's name begins with.
+std::int64_t ParseVersion(const std::string& location) {
   const std::string_view name = std::string_view(location).substr(location.rfind('/') + 1);
   std::int64_t version = 0;
   std::from_chars(name.data(), name.data() + name.size(), version);
@@ -53,14 +53,14 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
   WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
   for (const catalog::TablePointer& table : tables) {
     if (table.kind != catalog::PointerKind::kTable || !own.contains(table.name)) continue;
-    const std::int64_t version = VersionOf(table.metadata_location);
+    const std::int64_t version = ParseVersion(table.metadata_location);
     const auto seen = seen_.find(table.name);
     if (version - (seen == seen_.end() ? 0 : seen->second) < changes_min) continue;
     WEIRHOUSE_TRY(std::string told, TakeTable(workspace, table.name, when));
     WEIRHOUSE_TRY(const auto after, workspace.catalog().FindTable(table.name));
-    seen_[table.name] = after ? VersionOf(after->metadata_location) : version;
+    seen_[table.name] = after ? ParseVersion(after->metadata_location) : version;
     if (told.empty()) continue;
-    looked_.reset();  // the next one has its turn at the next call
+    looked_.reset();  // the next table has its turn at the next call
     return told;
   }
   if (!removed_ || now - *removed_ >= kRemoveEvery) {
@@ -79,7 +79,7 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
 Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::string& name,
                                            While when) {
   std::string told;
-  // Feature tables are sorted runs that their own step merges.
+  // Feature tables are sorted runs, which their own step merges.
   if (!name.starts_with("feature.")) {
     iceberg::CompactionOptions options;
     options.small_file_bytes = when == While::kBusy ? kBusyFileBytes : kSmallFileBytes;
@@ -93,9 +93,9 @@ Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::stri
                          WithThousands(report.files_after));
     }
   }
-  WEIRHOUSE_TRY(const ExpiryReport report, ReleaseOfTable(workspace, name, {}));
+  WEIRHOUSE_TRY(const ExpiryReport report, ReleaseTableFiles(workspace, name, {}));
   if (report.files_released > 0) {
-    told += fmt::format(" {} files, {} bytes, are needed no more;",
+    told += fmt::format(" {} files, {} bytes, are no longer needed;",
                         WithThousands(report.files_released), WithThousands(report.bytes_released));
   }
   if (told.empty()) return told;

@@ -18,7 +18,7 @@ std::string CodePath(const Workspace& workspace, const std::string& key) {
   return fmt::format("{}/code/{}.json", workspace.lake(), key);
 }
 
-// JSON holds text alone: a file that is none (Python may say another encoding) is kept with a
+// JSON holds only text: a file that is not UTF-8 (Python allows other encodings) is stored with one
 // character for each byte.
 json JsonOfBytes(const std::string& bytes) {
   if (IsValidUtf8(bytes)) return bytes;
@@ -58,8 +58,8 @@ json DefinitionDigests(const ProjectDefinition& project) {
   json sections = {{"contracts", json::object()}, {"seeds", json::object()},
                    {"processed", json::object()}, {"gates", json::object()},
                    {"views", json::object()},     {"training_sets", json::object()}};
-  // Only those that are given: objects that came before are read anew when one joins, changes or
-  // goes.
+  // Only delimiters that are set: otherwise all objects would be read again when one is added,
+  // changed or removed.
   for (const Source& source : project.sources) {
     if (source.delimiter != ',')
       sections["delimiters"][source.name] = std::string(1, source.delimiter);
@@ -69,7 +69,7 @@ json DefinitionDigests(const ProjectDefinition& project) {
   for (const Seed& seed : project.seeds) sections["seeds"][seed.name] = seed.digest.ToHex();
   for (const auto& transform : project.transforms) {
     Digest digest = transform.definition.digest;
-    // The contract decides the columns, which the digests of rows downstream are made of.
+    // The contract decides the columns, and the digests of downstream rows are made of those.
     if (transform.definition.is_external())
       digest = Sha256OfPieces(
           std::vector<std::string>{digest.ToHex(), transform.output->ToString(true)});
@@ -167,18 +167,18 @@ json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
   return readings;
 }
 
-Result<Standing> StandingOf(Workspace& workspace, const ProjectDefinition& project) {
+Result<AppliedState> CompareWithApplied(Workspace& workspace, const ProjectDefinition& project) {
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
-  if (applied.empty()) return Standing::kNothingApplied;
+  if (applied.empty()) return AppliedState::kNothingApplied;
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  // A catalog of an earlier release holds no readings until the next `apply`.
+  // A catalog of an earlier release holds no readings until the next apply.
   const bool read_alike = readings.empty() || readings == ReadingsToApply(readings, project);
-  return applied == DefinitionDigests(project) && read_alike ? Standing::kApplied
-                                                             : Standing::kDiffers;
+  return applied == DefinitionDigests(project) && read_alike ? AppliedState::kApplied
+                                                             : AppliedState::kDiffers;
 }
 
-Status NotApplied(Standing standing) {
-  return Status(Code::kInvalidInput, standing == Standing::kNothingApplied
+Status NotApplied(AppliedState standing) {
+  return Status(Code::kInvalidInput, standing == AppliedState::kNothingApplied
                                          ? "nothing has been applied yet"
                                          : "the project's files differ from what was applied")
       .WithError("WH2020")
@@ -186,7 +186,7 @@ Status NotApplied(Standing standing) {
 }
 
 Status RequireApplied(Workspace& workspace) {
-  WEIRHOUSE_TRY(const Standing standing, StandingOf(workspace, workspace.project()));
-  return standing == Standing::kApplied ? Status() : NotApplied(standing);
+  WEIRHOUSE_TRY(const AppliedState standing, CompareWithApplied(workspace, workspace.project()));
+  return standing == AppliedState::kApplied ? Status() : NotApplied(standing);
 }
 }  // namespace weirhouse::work

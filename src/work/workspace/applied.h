@@ -1,4 +1,5 @@
-// What was applied: digests of definitions, registered contracts, the code kept for reproduction.
+// What was applied: digests of definitions, registered contracts, and the code kept for
+// reproduction.
 #pragma once
 
 #include <cstdint>
@@ -14,31 +15,30 @@
 
 namespace weirhouse::work {
 
-// Section → name → digest, of the project's files …
+// Section → name → digest of each definition in the project's files …
 nlohmann::json DefinitionDigests(const ProjectDefinition& project);
-// … and of what was applied last; an empty object before the first time.
+// … and of the definitions last applied; an empty object before the first apply.
 Result<nlohmann::json> AppliedDigests(Workspace& workspace);
-// The contract as it was registered (or that version of it); null if it never was.
+// The registered contract (or that version of it); null if it was never registered.
 Result<std::shared_ptr<const contract::Contract>> RegisteredContract(
     Workspace& workspace, const std::string& id, const std::string& version = "");
 
-// The texts that a source reads as null, sorted: of CSV alone.
+// The texts that a source reads as null, sorted; for CSV only.
 nlohmann::json NullsOf(const Source& source);
-// Source → {format, nulls}, as registered; an empty object before the first time. The delimiter is
-// among the definitions.
+// Source → {format, nulls}, as registered; an empty object before the first apply. The delimiter is
+// part of the definitions.
 Result<nlohmann::json> AppliedReadings(Workspace& workspace);
-// Those to register: of the project's sources, and of sources that it defined once, whose objects
-// are kept.
+// The readings to register: of the project's sources, and of former sources whose objects are kept.
 nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefinition& project);
-// kInvalidInput (WH2020) with a hint if what the workspace is worked by is not what was applied.
+// kInvalidInput (WH2020) with a hint if the workspace's definitions are not those last applied.
 Status RequireApplied(Workspace& workspace);
-// The same of any definitions of the project.
-enum class Standing : std::uint8_t { kApplied, kDiffers, kNothingApplied };
-Result<Standing> StandingOf(Workspace& workspace, const ProjectDefinition& project);
-Status NotApplied(Standing standing);
+// How definitions of the project compare with those last applied.
+enum class AppliedState : std::uint8_t { kApplied, kDiffers, kNothingApplied };
+Result<AppliedState> CompareWithApplied(Workspace& workspace, const ProjectDefinition& project);
+Status NotApplied(AppliedState standing);
 
-// The definition files as one write-once object, so that any past state of the project can be laid
-// out again.
+// The definition files as one write-once object, so that any past state of the project can be
+// restored.
 struct CodeObject {
   catalog::NodeRef node;  // kind code, key = first 16 digits of the code digest
   nlohmann::json record;  // of the node
@@ -46,7 +46,7 @@ struct CodeObject {
 };
 Result<CodeObject> StoreCode(Workspace& workspace);
 std::string CodeKey(const Digest& code);
-// The run whose `lineage` it is went by the project's files of this digest.
+// Records in `lineage` of a run that it used the project's files with this digest.
 void UseCode(const Digest& code, catalog::Lineage& lineage);
 // path → bytes of the code stored under `key`. kNotFound, kCorruption.
 Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const std::string& key);

@@ -54,7 +54,7 @@ std::string NotedCacheDamage(const std::string& state_folder) {
 void NoteMended(const std::string& state_folder, const std::string& why) {
   platform::LocalStore()
       .Replace(MendedPath(state_folder), why)
-      .Ignore("it is mended all the same, without a word");
+      .Ignore("the cache is repaired all the same, without a message");
   ForgetCacheDamage(state_folder);
 }
 
@@ -62,19 +62,19 @@ std::string TakeMendedLine(const std::string& state_folder) {
   const std::string why = ReadNote(MendedPath(state_folder));
   if (why.empty()) return why;
   RemoveNote(MendedPath(state_folder));
-  return fmt::format("the cache was damaged and is made anew from the tables: {}", why);
+  return fmt::format("the cache was damaged and is rebuilt from the tables: {}", why);
 }
 
-Status WhyNoCache(Workspace& workspace) {
+Status CheckHasCache(Workspace& workspace) {
   if (workspace.has_online()) return Status();
   const std::string folder = workspace.state_folder() + "/kv";
   const auto store = platform::KvStore::Open(folder, {.read_only = true});
-  // The store itself may be sound and what was read of it first not; or it came meanwhile.
+  // The store may open although its first read fails; or it was made meanwhile.
   if (store.ok()) return feature::OnlineStore::Open(**store).status();
   if (store.status().code() != Code::kNotFound) return store.status();
   WEIRHOUSE_TRY(const bool was_filled, HasFeatureRows(workspace));
   if (!was_filled) return Status();
-  return Status(Code::kCorruption, fmt::format("the cache is not there: {}", folder))
+  return Status(Code::kCorruption, fmt::format("the cache does not exist: {}", folder))
       .WithError(platform::kDamagedStoreError)
       .WithHint("`wh run` fills it");
 }

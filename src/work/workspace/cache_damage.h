@@ -1,5 +1,5 @@
-// Damage of the caches in `kv`: told from other failures, noted for the next who may write, mended
-// by making them anew from the tables.
+// Damage of the caches in `kv`: tells it from other failures, notes it for the next writer, and
+// repairs it by rebuilding the caches from the tables.
 #pragma once
 
 #include <memory>
@@ -11,27 +11,27 @@
 
 namespace weirhouse::work {
 
-// Whether `status` tells of a damaged cache.
+// Whether `status` reports a damaged cache.
 bool IsCacheDamage(const Status& status);
 
-// Notes damage that a read came upon: the next Workspace::Open for writing empties the caches. A
-// file beside them, so that nothing is forgotten if the process ends in between.
+// Notes damage that a reader met: the next Workspace::Open for writing empties the caches. The note
+// is a file beside them, so that it survives the process.
 Status NoteCacheDamage(const std::string& state_folder, const Status& damage);
-// The damage is not one: another process had replaced what was read.
+// Removes the note: the cache was not damaged, but another process had replaced what was read.
 void ForgetCacheDamage(const std::string& state_folder);
-// What was noted; empty if nothing.
+// The noted damage; empty if there is none.
 std::string NotedCacheDamage(const std::string& state_folder);
 
-// Called where damaged caches were emptied: what people are told, by whoever asks first.
+// Called where damaged caches were emptied: keeps a line for people, for whoever asks first.
 void NoteMended(const std::string& state_folder, const std::string& why);
-// One line for people, once; empty if nothing was mended.
+// That line, once; empty if nothing was repaired.
 std::string TakeMendedLine(const std::string& state_folder);
 
-// Why a reader found no cache (WH7027); OK if there is one, or nothing that it could hold.
-Status WhyNoCache(Workspace& workspace);
+// Why a reader found no cache (WH7027); OK if there is one, or if it would be empty.
+Status CheckHasCache(Workspace& workspace);
 
-// Opens the project for writing, as it was applied last, has the caches emptied and filled from the
-// tables, and closes it.
+// Opens the project for writing, as it was last applied, which empties the caches and fills them
+// from the tables; then closes it. Cost: reads the tables that the caches are made from.
 //   kUnavailable  another process writes to the project (WH8001)
 Status MendCaches(const ProjectFiles& files, const Status& damage);
 }  // namespace weirhouse::work

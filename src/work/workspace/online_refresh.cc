@@ -8,7 +8,7 @@
 
 namespace weirhouse::work {
 namespace {
-// Questions may lie this far back: a week, and how late rows of any source may come.
+// Questions may go back this far: a week, and how late rows of any source may come.
 constexpr std::int64_t kAskedBackUs = 7 * 86'400'000'000;
 
 Result<std::shared_ptr<arrow::Table>> AllRows(Workspace& workspace, const std::string& name) {
@@ -40,7 +40,7 @@ Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan) {
   return found;
 }
 namespace {
-// Whether the snapshots `held` and `now` have the same rows: all that came between only rewrote
+// Whether the snapshots `held` and `now` have the same rows: all snapshots between only rewrote
 // files.
 bool SameRows(const iceberg::TableMetadata& table, SnapshotId held, SnapshotId now) {
   if (held == now) return true;
@@ -54,7 +54,7 @@ bool SameRows(const iceberg::TableMetadata& table, SnapshotId held, SnapshotId n
   return false;
 }
 
-// Whether what is served of `plan` are the rows of its table as it is now.
+// Whether the rows that are served for `plan` are those of its current table.
 bool HoldsTable(const feature::OnlineStore& online, const feature::ViewPlan& plan,
                 const ViewTable& table, CommitSeq last) {
   const std::optional<SnapshotId> held = online.SnapshotOf(plan);
@@ -90,8 +90,8 @@ Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& ca
 Status RefreshOnline(Workspace& workspace) {
   WEIRHOUSE_TRY(const EventTime now, workspace.Now());
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
-  // The store as a whole stands at the newest feature commit: a view that it left alone stands
-  // there too.
+  // The store as a whole is at the newest feature commit; views that the commit did not change are
+  // too.
   CommitSeq newest;
   std::vector<std::pair<const feature::ViewPlan*, ViewTable>> views;
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
@@ -124,7 +124,7 @@ Status RefreshOnline(Workspace& workspace) {
 }
 
 Status RefreshCaches(Workspace& workspace) {
-  // Key and version indexes are refreshed when they are asked for: see Workspace::IndexOf.
+  // Key and version indexes are refreshed at their next use: see Workspace::IndexOf.
   return RefreshOnline(workspace);
 }
 }  // namespace weirhouse::work

@@ -1,5 +1,5 @@
-// Bringing the online store to what the catalog says, after a crash or where it was filled in
-// another life of the catalog.
+// Brings the online store to the catalog's state, after a crash, or if it was filled from another
+// catalog in this one's place.
 #pragma once
 
 #include <cstdint>
@@ -15,27 +15,27 @@
 
 namespace weirhouse::work {
 
-// Whether the online store has rows of this view.
+// Whether the online store serves this view.
 bool ServedOnline(const feature::ViewPlan& plan);
 // How long before the windows of a question the store keeps rows, in microseconds.
 std::int64_t KeptBeyondWindows(const ProjectDefinition& project);
 
-// What a view's feature table is at now; null before its first rows.
+// A view's current feature table; null before its first rows.
 struct ViewTable {
   iceberg::TablePtr table;
   CommitSeq seq;  // the commit that made its main snapshot
 };
 Result<ViewTable> TableOf(Workspace& workspace, const feature::ViewPlan& plan);
 
-// Brings every view to its feature table, where it does not hold what is there: a crash came
-// between, the cache or the catalog was put back, or the view is new. What is there is served until
-// all of them are replaced, in one write.
+// Updates every view whose rows in the store are not those of its feature table: after a crash, if
+// the cache or the catalog was restored from a copy, or if the view is new. The old rows are served
+// until all are replaced, in one write.
 Status RefreshOnline(Workspace& workspace);
-// Takes from service the views whose rows are of another life of the catalog: an older copy of it,
-// or of the cache, was put back. RefreshOnline brings them anew. Cost: a look-up for each view.
+// Stops serving views whose rows come from another life of the catalog: an older copy of it, or of the
+// cache, was restored. RefreshOnline fills them again. Cost: a look-up for each view.
 Status DistrustOtherLives(const ProjectDefinition& project, catalog::Catalog& catalog,
                           platform::ObjectStore& store, feature::OnlineStore& online);
-// Brings caches (key indexes, online store) to the catalog's state after a crash or a foreign
-// commit.
+// Brings caches (key indexes, online store) to the catalog's state, after a crash or a commit of
+// another engine.
 Status RefreshCaches(Workspace& workspace);
 }  // namespace weirhouse::work

@@ -23,8 +23,8 @@ std::string Placed(const std::optional<SourceSpan>& span, const std::string& mes
   return fmt::format("{}:{}:{}: {}", EscapeControl(span->path), span->line, span->column, said);
 }
 
-// Where the state is, and whom an event is told, is as weirhouse.yaml says now: neither changes
-// what any data mean.
+// The place of the state and the receivers of events are those of weirhouse.yaml now: neither
+// changes what data mean.
 ProjectPtr WithSettings(const ProjectPtr& applied, const ProjectDefinition& files) {
   auto project = std::make_shared<ProjectDefinition>(*applied);
   project->profile.warehouse = files.profile.warehouse;
@@ -43,12 +43,13 @@ Result<ProjectPtr> ChooseApplied(Workspace& workspace, const ProjectFiles& files
   if (files.refused.ok()) {
     WEIRHOUSE_TRY(const std::optional<std::string> key, AppliedKey(workspace));
     if (key && *key == CodeKey(files.project->code)) return files.project;
-    WEIRHOUSE_TRY(const Standing standing, StandingOf(workspace, *files.project));
-    if (standing != Standing::kDiffers) return files.project;
+    WEIRHOUSE_TRY(const AppliedState standing, CompareWithApplied(workspace, *files.project));
+    if (standing != AppliedState::kDiffers) return files.project;
     draft.differs = NotApplied(standing);
   }
   auto applied = LoadApplied(workspace, *files.project);
-  if (!applied.ok() && !files.refused.ok()) return files.refused;  // what must be mended first
+  if (!applied.ok() && !files.refused.ok())
+    return files.refused;  // the files' errors must be corrected first
   if (!applied.ok()) {
     draft.lost = applied.status();
     return files.project;
@@ -60,8 +61,7 @@ Result<ProjectPtr> ChooseApplied(Workspace& workspace, const ProjectFiles& files
 
 Status Draft::Damage() const {
   if (lost.ok() || lost.Is(kNoCodeKept)) return Status();
-  return Status(lost).WithHint(
-      "put the files back as they were applied, or apply them as they are");
+  return Status(lost).WithHint("restore the files as they were applied, or apply them as they are");
 }
 
 std::string Draft::Story() const {
@@ -73,7 +73,7 @@ std::string Draft::Story() const {
   }
   if (differs.ok()) return "";
   if (lost.ok()) return changed;
-  return "a version that kept no copy of its definitions applied them: the files are used";
+  return "the version that applied it kept no copy of the definitions: the files are used";
 }
 
 Result<ProjectFiles> LoadProjectFiles(const std::string& root, const std::string& profile) {
@@ -89,7 +89,7 @@ Result<std::unique_ptr<Workspace>> OpenAsApplied(const ProjectFiles& files, Acce
   auto opened = Workspace::Open(files.project, access, [&](Workspace& workspace) {
     return ChooseApplied(workspace, files, *draft);
   });
-  // Nothing can be shown in the place of what must be mended first.
+  // The files' errors must be corrected first, because nothing else can be used.
   if (!opened.ok() && !files.refused.ok() && !opened.status().Is(kProjectHeld))
     return files.refused;
   return opened;
@@ -103,11 +103,11 @@ Result<ProjectPtr> LoadApplied(Workspace& workspace, const ProjectDefinition& fi
   WEIRHOUSE_TRY(auto code, LoadCode(workspace, *key));
   auto project = ProjectOfCode(files.root, files.profile.name, std::move(code));
   if (!project.ok())
-    return std::move(project.status()).WithContext("what was applied last cannot be read");
+    return std::move(project.status()).WithContext("the definitions last applied cannot be read");
   if (CodeKey((*project)->code) != *key) {
     return Status(Code::kCorruption,
-                  fmt::format("the code that was applied is stored otherwise: {}, now {}", *key,
-                              CodeKey((*project)->code)))
+                  fmt::format("the stored code is not what was applied: recorded {}, found {}",
+                              *key, CodeKey((*project)->code)))
         .WithError("WH2024");
   }
   return WithSettings(*project, files);

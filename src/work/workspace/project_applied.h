@@ -1,5 +1,5 @@
-// By which definitions a project is worked: those that were applied last, whatever its files say
-// meanwhile. The one place that decides it, for verbs and for the daemon.
+// Decides which definitions a project works with: those last applied, whatever its files say now.
+// The only place that decides it, for verbs and for the daemon.
 #pragma once
 
 #include <memory>
@@ -12,44 +12,46 @@
 
 namespace weirhouse::work {
 
-// The project's files as they stand.
+// The project's files as they are now.
 struct ProjectFiles {
-  std::shared_ptr<const ProjectDefinition> project;  // weirhouse.yaml alone where `refused` says so
-  Status refused;                                    // what is wrong with the others
+  std::shared_ptr<const ProjectDefinition>
+      project;     // weirhouse.yaml alone if `refused` is an error
+  Status refused;  // the errors of the other files
 };
-// Errors of weirhouse.yaml, which says where the catalog is. Cost: LoadProject's.
+// Errors: those of weirhouse.yaml, which names the catalog. Cost: LoadProject's.
 Result<ProjectFiles> LoadProjectFiles(const std::string& root, const std::string& profile);
 
-// How what a project is worked by stands to its files.
+// How a project's files differ from the definitions that it works with.
 struct Draft {
-  Status refused;       // of the files: what was applied is worked by
-  Status differs;       // WH2020: they are right and say something else; the same
-  std::string changed;  // "gates/t.yaml, seeds/zone.csv": where they do
-  Status lost;          // why what was applied cannot be had: the files are worked by
+  Status refused;       // errors of the files: the applied definitions are used
+  Status differs;       // WH2020: the files are valid and differ: the applied definitions are used
+  std::string changed;  // the files that differ: "gates/t.yaml, seeds/zone.csv"
+  Status lost;          // why the applied definitions cannot be read: the files are used
   bool any() const { return !refused.ok() || !differs.ok(); }
-  // Nothing may be read by other definitions because those that were applied are damaged: `lost`,
-  // unless they were never kept.
+  // An error (`lost`) if the applied definitions are damaged, because then nothing may be read by
+  // others; OK if they were never kept.
   Status Damage() const;
-  // One line for people; empty where nothing is to be said.
+  // One line for people; empty if there is nothing to report.
   std::string Story() const;
 };
 
-// Opens the project by the definitions that were applied last. Where the files say the same, or
-// nothing was applied yet, those are the files'; of what `apply` does not register (alerts, places,
-// models, Python) the files' are taken then. Where they differ, what was applied is read from the
-// code that is kept: its cost is that of reading the files once more.
-// Errors: Workspace::Open's; those of the files where nothing else can be shown.
+// Opens the project by the definitions last applied. If the files are equal, or nothing was applied
+// yet, those are the files'; and what `apply` does not register (alerts, places, models, Python)
+// comes from the files. If the files differ, the applied definitions are read from the stored code,
+// at the cost of reading the files again. Errors: those of Workspace::Open; those of the files if
+// nothing else can be used.
 Result<std::unique_ptr<Workspace>> OpenAsApplied(const ProjectFiles& files, Access access,
                                                  Draft* draft);
 
-// The definitions that were applied last, of a workspace that is open; `files` say where its state
-// is, and its alerts. kNotFound (WH2009): by a version that kept none; kCorruption (WH2024): what
-// is stored is not what was applied.
+// The definitions last applied, for an open workspace; `files` say where its state is, and its
+// alerts.
+//   kNotFound (WH2009)    an earlier version applied them and kept no copy
+//   kCorruption (WH2024)  the stored code is not what was applied
 Result<std::shared_ptr<const ProjectDefinition>> LoadApplied(Workspace& workspace,
                                                              const ProjectDefinition& files);
 // Whether the state of `files` is that of `served`.
-//   kConflict (WH8032)  weirhouse.yaml says now that the warehouse or the catalog is elsewhere
+//   kConflict (WH8032)  weirhouse.yaml names another warehouse or catalog now
 Status RequireSamePlace(const ProjectDefinition& served, const ProjectDefinition& files);
-// Paths of the definition files that differ, the first few by name.
+// Paths of the definition files that differ; names the first few.
 std::string ChangedFiles(const ProjectDefinition& applied, const ProjectDefinition& files);
 }  // namespace weirhouse::work

@@ -15,7 +15,7 @@ namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kAppliesRead = 1'000'000;
 
-// The last run up to `seq` that registered definitions: by itself, or with tables computed anew.
+// The last run up to `seq` that registered definitions, alone or with rebuilt tables.
 Result<std::optional<catalog::Run>> LastApply(catalog::RunLog& catalog, CommitSeq seq) {
   std::optional<catalog::Run> last;
   using KindAndName = std::pair<catalog::RunKind, const char*>;
@@ -38,7 +38,8 @@ Result<std::optional<catalog::Run>> LastApply(catalog::RunLog& catalog, CommitSe
 
 Status NotKept(CommitSeq seq, const std::string& why) {
   return Status(Code::kNotFound,
-                fmt::format("what was registered at commit {} is not there: {}", seq.value(), why))
+                fmt::format("the definitions registered at commit {} cannot be read: {}",
+                            seq.value(), why))
       .WithError("WH2035")
       .WithHint(
           "tables of the catalog can be read as they were; records and seeds as they are now");
@@ -67,8 +68,8 @@ Result<std::shared_ptr<const ProjectDefinition>> ProjectAsOf(Workspace& workspac
   }
   WEIRHOUSE_TRY_STATUS(project.status());
   if (CodeKey((*project)->code) != key) {
-    return Status(Code::kCorruption, fmt::format("the code that was applied is stored otherwise: "
-                                                 "{}, now {}",
+    return Status(Code::kCorruption, fmt::format("the stored code is not what was applied: "
+                                                 "recorded {}, found {}",
                                                  key, CodeKey((*project)->code)))
         .WithError("WH2024");
   }

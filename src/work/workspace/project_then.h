@@ -1,4 +1,4 @@
-// The project as it was registered at an earlier commit, for who reads what stood then.
+// The project as it was registered at an earlier commit, to read data of that time.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,10 @@
 
 namespace weirhouse::work {
 
-// The definitions that the last `wh apply` up to the commit `seq` registered, and their seeds; null
-// if there was none. kNotFound (WH2035): their code is not kept, or this release cannot read it;
-// kCorruption (WH2024): it is not what was applied. Cost: two look-ups for each apply since, and
-// every definition checked.
+// The definitions, with their seeds, that the last `wh apply` up to the commit `seq` registered;
+// null if there was none.
+//   kNotFound (WH2035)    their code is not kept, or this release cannot read it
+//   kCorruption (WH2024)  the stored code is not what was applied
+// Cost: two look-ups for each apply since, and checking every definition.
 Result<std::shared_ptr<const ProjectDefinition>> ProjectAsOf(Workspace& workspace, CommitSeq seq);
 }  // namespace weirhouse::work

@@ -15,7 +15,7 @@ namespace weirhouse::work {
 namespace {
 constexpr std::string_view kProductVersion = "0.1.0";
 
-// Predictions are runs too, hundreds in a second: nobody is told of each.
+// Predictions are runs too, hundreds in a second: they cause no events.
 bool WantsToKnow(const Workspace& workspace, const catalog::Run& run) {
   const std::vector<Notify>& rules = workspace.project().notify;
   return run.plan.kind != catalog::RunKind::kPrediction &&
@@ -133,7 +133,7 @@ std::int64_t Publication::RowsAddedTo(const std::string& table, const std::strin
 
 Result<catalog::CommitAnswer> Publication::Commit() {
   WEIRHOUSE_CHECK(!request_.idempotency_key.empty());
-  // The event names the run, so one that only the commit numbers has none.
+  // The event names the run, so a run without a number before the commit has none.
   if (!request_.plan && WantsToKnow(workspace_, run_)) {
     request_.events.push_back(RunFinished(run_, request_));
   }
@@ -142,7 +142,7 @@ Result<catalog::CommitAnswer> Publication::Commit() {
   WEIRHOUSE_FAILPOINT("engine.publish.before_commit");
   Result<catalog::CommitAnswer> answer = workspace_.catalog().Commit(request_);
   if (answer.ok()) {
-    // Under a key that was answered before, what was staged now is named by no one.
+    // If the key was answered before, no commit names what was staged now.
     keep_own_ = !answer->repeated;
   } else {
     keep_own_ = !catalog::WroteNothing(answer.status());

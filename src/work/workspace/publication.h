@@ -1,4 +1,4 @@
-// One run's publication: what it staged, made durable once, then committed in one transaction.
+// One run's publication: what it staged is made durable once, then committed in one transaction.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace weirhouse::work {
 
-// Step identity and idempotency key (architecture §1): equal inputs, code and engine give equal
-// identities.
+// What a step's identity and idempotency key are made of (ARCHITECTURE.md): equal inputs, code and
+// engine give equal identities.
 struct StepInputs {
   catalog::RunKind kind = catalog::RunKind::kInit;
   std::string name;
@@ -26,18 +26,17 @@ catalog::RunPlan PlanOf(const StepInputs& step);
 // Versions of everything that computes: the product, DuckDB, Arrow.
 std::string EngineVersion();
 
-// Collects the effects of one run and publishes them: files first, the transaction last, an outcome
-// that nobody saw looked up. The one road to Catalog::Commit of whatever has a workspace.
-// Threads: one.
+// Collects the effects of one run and publishes them: files first, the transaction last; an unknown
+// outcome is looked up. Everything with a workspace commits through this. Threads: one.
 class Publication {
  public:
   Publication(Workspace& workspace, const catalog::Run& run, catalog::Layer layer,
               std::string batch);
-  // Of a run that is planned in the commit itself, and so has no number before: one transaction. For
-  // what stages no files under its run's name.
+  // A run that the commit itself plans, and that has no number before: one transaction. For runs
+  // that stage no files under their own name.
   Publication(Workspace& workspace, const catalog::RunPlan& plan, catalog::Layer layer,
               std::string batch);
-  // The same of a plan that follows from what is collected: PlanAs comes before Commit.
+  // The same if the plan depends on what is collected: call PlanAs before Commit.
   Publication(Workspace& workspace, catalog::Layer layer);
   // Removes the files of AddOwnFiles, unless they were committed or may have been.
   ~Publication();
@@ -47,23 +46,24 @@ class Publication {
   void PlanAs(catalog::RunPlan plan);
   // Options for a iceberg::StagedWrite of this run on `ref`.
   iceberg::StageOptions StageAs(const std::string& ref = "main") const;
-  // Adds a finished write (a no-op write adds nothing). Its files stay where the commit is refused:
-  // the next attempt of the run has other ones, and the sweep finds these.
+  // Adds a finished write (a write without changes adds nothing). If the commit is refused its
+  // files stay: the next attempt of the run writes others, and the sweep removes these.
   void Add(const iceberg::StagedTable& staged);
-  // Files that we wrote for a caller who may be refused, and no one else names until the commit.
+  // Adds files that we wrote for a caller who may be refused, and that nothing else names before
+  // the commit.
   void AddOwnFiles(const std::vector<catalog::FileRecord>& files);
-  // Files that somebody else wrote, and fsynced or not.
+  // Adds files that another program wrote, fsynced or not.
   void AddFiles(const std::vector<catalog::FileRecord>& files);
   catalog::CommitRequest& request() { return request_; }
   const catalog::Run& run() const { return run_; }
   bool has_tables() const { return !request_.tables.empty(); }
 
-  // Rows that the writes added to `table` gained in `ref`.
+  // Rows that the staged writes added to `table` in `ref`.
   std::int64_t RowsAddedTo(const std::string& table, const std::string& ref = "main") const;
 
-  // fsyncs every file that was added, then commits, with the "weirhouse.run.finished" event where a
-  // notify rule wants it of a run that was planned before; settles an unknown outcome by the key.
-  // What follows the commit (caches, events) is the caller's.
+  // fsyncs every added file, then commits, with the "weirhouse.run.finished" event if a notify rule
+  // wants it and the run was planned before; looks up an unknown outcome by the key. The caller
+  // then updates caches and sends events.
   //   kUnavailable kOutcomeUnknown  still unknown: nothing is removed
   Result<catalog::CommitAnswer> Commit();
 
@@ -76,7 +76,7 @@ class Publication {
   bool keep_own_ = false;
 };
 
-// The "weirhouse.table.committed" event of a table that moved; `batch` where the run is not called
+// The "weirhouse.table.committed" event of a table that moved; pass `batch` if the run is not named
 // after it.
 catalog::OutboxEvent TableCommitted(const std::string& table, const catalog::Run& run,
                                     std::int64_t rows, std::string_view batch = "");

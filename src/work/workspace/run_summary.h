@@ -1,4 +1,4 @@
-// What a run did: counts by table, state and gate, what was refused, what is overdue, what halted
+// What a run did: counts by table, state and gate; what it refused; what is overdue; what halted
 // it.
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace weirhouse::work {
 
-// An object that cannot be read as what its source says, of which every record is in quarantine, or
+// An object that cannot be read as its source's format, or whose records are all in quarantine, or
 // that was set aside (WH1304).
 struct RefusedObject {
   std::string object;        // "weather/2013-02-12.csv"
   std::string reason;        // "WH1310 object cannot be read: …"
-  std::string found;         // where, and what is there; may be empty
-  std::int64_t records = 0;  // all of them in quarantine; 0 where it cannot be cut into records
+  std::string found;         // the place, and what is there; may be empty
+  std::int64_t records = 0;  // all in quarantine; 0 if it cannot be cut into records
 };
 // Records that are in quarantine for one reason.
 struct QuarantineReason {
@@ -29,14 +29,14 @@ struct QuarantineReason {
   std::string first;  // "weather/2013-02-12.csv:26"
   std::string found;
 };
-// Every record of a source in a batch went into quarantine.
+// A batch in which every record of a source went to quarantine.
 struct RefusedBatch {
   std::string batch;
   std::string source;
   std::int64_t records = 0;
 };
 
-// A check on time (`freshness`, `arrives`) that nothing newer has come for.
+// A check on time (`freshness`, `arrives`) that is overdue because nothing newer came.
 struct OverdueCheck {
   std::string gate;
   std::string table;
@@ -45,10 +45,10 @@ struct OverdueCheck {
   std::string kind;
   bool warns = false;    // `severity: warn`
   EventTime newest{};    // the newest value, or the end of the last batch
-  EventTime since{};     // from when on it was overdue
+  EventTime since{};     // when it became overdue
   EventTime now{};       // the project's clock
   std::string max_text;  // "30h", as written
-  std::string story;     // for people, the same until something changes
+  std::string story;     // for people; unchanged until something changes
 };
 struct RunSummary {
   std::int64_t objects = 0;            // new raw objects
@@ -62,16 +62,18 @@ struct RunSummary {
   std::int64_t batches = 0;
   std::int64_t commits = 0;
   std::vector<std::string> unmatched_files;
-  // Landed files that are not taken in, or taken in and not removed as they should be: path → why.
+  // Landed files that were not taken in, or taken in and not removed as they should be: path →
+  // reason.
   std::map<std::string, std::string> untaken_files;
   std::int64_t refused_objects = 0;
   std::vector<RefusedObject> refused;  // the first of them
   std::vector<QuarantineReason> quarantined;
   std::vector<RefusedBatch> refused_batches;
-  // A file or a whole batch was refused: as loud as a gate that fails (verbs turn it into exit 3).
+  // A file or a whole batch was refused, which is as severe as a failed gate (verbs turn it into
+  // exit 3).
   bool refuses() const { return refused_objects > 0 || !refused_batches.empty(); }
   std::vector<OverdueCheck> overdue;
-  // Set when a gate did not pass: the run that waits for override or discard, and its story for
+  // Set if a gate did not pass: the run that waits for override or discard, and its story for
   // people.
   std::optional<RunId> halted;
   std::string halted_message;

@@ -1,4 +1,4 @@
-// How much of a step's rows is in memory at a time.
+// How many of a step's rows are in memory at a time.
 #pragma once
 
 #include "ground/platform/columnar/row_store.h"
@@ -6,7 +6,7 @@
 
 namespace weirhouse::work {
 
-// Pieces of 131,072 rows or 32 MiB: what is made of one on its way takes about eight times as much.
-// A test may make them smaller (WEIRHOUSE_PIECE_ROWS): nothing may differ then.
+// Pieces of 131,072 rows or 32 MiB; processing one takes about eight times its size. A test may
+// make them smaller (WEIRHOUSE_PIECE_ROWS), which must not change any result.
 platform::Scratch ScratchOf(const Workspace& workspace);
 }  // namespace weirhouse::work

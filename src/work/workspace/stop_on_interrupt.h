@@ -1,4 +1,4 @@
-// Ctrl-C ends the SQL at hand.
+// Ends a running SQL query at Ctrl-C.
 #pragma once
 
 #include <utility>
@@ -8,8 +8,9 @@
 
 namespace weirhouse::work {
 
-// While it lives, a query of the session ends (kSqlToldToStop) once the progress says so. Nothing
-// is lost: what the query was for is not committed, and the next run begins it again.
+// While it lives, a query of the session ends (kSqlToldToStop) once `progress` is cancelled.
+// Nothing is lost: the query's results are not committed, and the next run begins it again.
+// Session and progress must outlive it. Threads: one, that of the session.
 class StopOnInterrupt {
  public:
   StopOnInterrupt(platform::SqlSession& session, Progress& progress) : session_(session) {

@@ -32,7 +32,7 @@ namespace {
 constexpr std::string_view kStateFolder = ".weirhouse";
 constexpr std::chrono::seconds kClockToleranceMax{60};  // what servers of time correct
 
-// Where the catalog says that the lake lies, and where it lay before.
+// Where the catalog says that the lake is, and where it was before.
 struct LakePlaces {
   std::string recorded;
   std::vector<std::string> former;
@@ -56,8 +56,7 @@ Status CheckRoot(const std::string& recorded, const std::string& lake) {
                                                  recorded, lake))
       .WithError("WH8003")
       .WithHint(
-          "`wh doctor --relocate` writes its tables' metadata anew for this place; or move it "
-          "back");
+          "`wh doctor --relocate` rewrites its tables' metadata for this place; or move it back");
 }
 
 std::string LakeOf(const ProjectDefinition& project) {
@@ -66,7 +65,7 @@ std::string LakeOf(const ProjectDefinition& project) {
       warehouse.starts_with("/")
           ? warehouse
           : project.root + "/" + (warehouse.starts_with("./") ? warehouse.substr(2) : warehouse);
-  // Without "..": tables name their files by it, and the folder on the way may be renamed.
+  // Without "..": tables name their files by this path, and folders on the way may be renamed.
   return platform::CanonicalPath(lake);
 }
 
@@ -86,8 +85,8 @@ Result<CacheStores> OpenStores(Workspace& workspace, const std::string& folder, 
   return stores;
 }
 
-// A writer empties what is damaged. A reader goes without, and says so where it needs them: see
-// WhyNoCache.
+// A writer empties damaged caches. A reader works without them and reports it if it needs them: see
+// CheckHasCache.
 Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) {
   const std::string folder = workspace.state_folder() + "/kv";
   if (!writes && !workspace.local_store().Stat(folder + "/CURRENT").ok()) return CacheStores();
@@ -106,8 +105,8 @@ Result<CacheStores> OpenCaches(Workspace& workspace, bool writes, bool* mended) 
   *mended = true;
   return OpenStores(workspace, folder, writes);
 }
-// A clock that was set back: nothing is lost by it, but times that are shown, and everything that
-// is judged by them, are not what they seem.
+// Warns if the clock was set back: no data is lost, but times shown, and everything judged by them,
+// are wrong.
 Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, ProcessTime now) {
   WEIRHOUSE_TRY(const CommitSeq last, catalog.LastSeq());
   WEIRHOUSE_TRY(const auto newest, catalog.Commits(CommitSeq(last.value() - 1), 1));
@@ -200,7 +199,7 @@ Status Workspace::OpenEngines(Access access, std::shared_ptr<platform::SqlEngine
   request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
   if (mended) {
     WEIRHOUSE_TRY_STATUS(RefreshCaches(*this));
-    WEIRHOUSE_TRY_STATUS(kv_->Flush());  // for those who read beside us
+    WEIRHOUSE_TRY_STATUS(kv_->Flush());  // for processes that read beside this one
   }
   return Status();
 }
@@ -306,8 +305,8 @@ Result<transform::VersionIndex*> Workspace::VersionsOf(
     const transform::CheckedTransform& transform) {
   const auto& definition = transform.definition;
   const bool keeps = definition.history == transform::History::kKeep;
-  // Rows of a processed table may leave it again, and what lost to them with them: only records
-  // stay what they were.
+  // Rows of a processed table may leave it, and the rows that lost to them come back: only records
+  // never change.
   const bool over_records = transform.driver && transform::KindOfTable(*transform.driver) ==
                                                     transform::TableKind::kRecords;
   if (!keeps && (definition.order_by_arrival || !over_records)) {

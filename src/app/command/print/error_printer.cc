@@ -112,7 +112,8 @@ std::string CountNote(std::size_t errors, std::size_t warnings, const ErrorStyle
                      errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
-// One finding. `count` is put on its last line if there is one to put it on; else `*count` stays.
+// Formats one finding. `count` goes onto its last line if it has help or a note; else `*count`
+// stays for the caller.
 std::string FormatDiagnostic(const Diagnostic& diagnostic, const ErrorStyle& style,
                              std::string* count) {
   const bool warning = diagnostic.severity == Diagnostic::Severity::kWarning;
@@ -155,7 +156,7 @@ std::string FormatError(const Status& status, const ErrorStyle& style) {
       std::count_if(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& diagnostic) {
         return diagnostic.severity == Diagnostic::Severity::kWarning;
       }));
-  // A finding about a file is counted; a failure of the world is not.
+  // Findings about files are counted; failures of the environment are not.
   const bool counted = !status.diagnostics().empty() || status.span().has_value();
   std::string count =
       counted ? CountNote(diagnostics.size() - warnings, warnings, style) : std::string();
@@ -169,7 +170,7 @@ std::string FormatError(const Status& status, const ErrorStyle& style) {
   if (shown < diagnostics.size()) {
     out += fmt::format("   … and {} more: --json has all\n", diagnostics.size() - shown);
   }
-  // What holds for all findings together.
+  // The hint that holds for all findings together.
   const bool said =
       std::any_of(diagnostics.begin(), diagnostics.end(),
                   [&](const Diagnostic& diagnostic) { return diagnostic.hint == status.hint(); });

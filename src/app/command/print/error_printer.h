@@ -1,4 +1,4 @@
-// Errors as people read them: code, what, place with a caret, hint, note; or one JSON document.
+// Errors as text for people (code, what, place with a caret, hint, note), or as one JSON document.
 //
 //   error[WH2104]: unknown column "arr_dely"
 //     --> processed/arrival.sql:3:97
@@ -6,7 +6,7 @@
 //      |                     ^^^^^^^^^^ not in contract arrival 1.0.0
 //      = help: did you mean "arr_delay"?   = note: nothing was run; 1 error, 0 warnings
 //
-// Loads nothing: the thin executable links it too.
+// Links no Arrow, DuckDB or SQLite: the thin executable uses it too.
 #pragma once
 
 #include <functional>
@@ -23,9 +23,9 @@ inline constexpr std::size_t kDiagnosticsShownMax = 20;
 struct ErrorStyle {
   bool color = false;
   int columns = 100;  // a source line is cut to this width around its caret
-  // Whether it is true that nothing was run: said where files were at fault.
+  // Whether nothing was run, which is then stated: true if project files were at fault.
   bool nothing_was_run = false;
-  // The text of a line of a file of the project, where the error does not bring it.
+  // The text of a line of a project file, if the error does not carry it.
   std::function<std::optional<std::string>(const std::string& path, int line)> line_of{};
 };
 

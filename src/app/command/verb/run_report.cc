@@ -44,18 +44,18 @@ std::string GatePart(const std::map<std::string, std::int64_t>& verdicts) {
   return text;
 }
 
-// Whether the counts are the states of the very records that came: no earlier one left its state.
+// Whether the counts are the states of the records of this run: no earlier record left its state.
 bool AreThese(const work::RunSummary& summary) {
   std::int64_t sum = 0;
   for (const auto& [state, count] : summary.states) {
-    // A correction takes the place of the record before it, which is counted here.
+    // A correction replaces an earlier record, which is counted here.
     if (count < 0 || (count > 0 && (state == "superseded" || state == "conflict"))) return false;
     sum += count;
   }
   return sum == summary.records;
 }
 
-// "+0 processed, +2 superseded": of all records, whenever they came.
+// "+0 processed, +2 superseded": changes over all records, whenever they came.
 std::string FormatChanges(const std::map<std::string, std::int64_t>& states) {
   std::string text;
   for (const std::string_view state : kStates) {
@@ -147,7 +147,7 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   std::size_t shown = 0;
   for (const auto& [path, why] : files) {
     if (shown++ == kUntakenShown) {
-      context.Say(fmt::format("warning: and {} files more that are not taken in: --json has all",
+      context.Say(fmt::format("warning: {} more files were not taken in; --json lists all",
                               files.size() - kUntakenShown));
       return;
     }
@@ -163,9 +163,10 @@ std::string Story(const work::BehindHalt& behind) {
 }
 
 std::string StoryOfViews(const std::vector<std::string>& views) {
-  return fmt::format("features wait: {} {} not hold yet what {} source published; `wh run` goes on",
-                     EscapeControl(Join(views, ", ")), views.size() == 1 ? "does" : "do",
-                     views.size() == 1 ? "its" : "their");
+  return fmt::format(
+      "features wait: {} {} not yet hold what {} source published; `wh run` updates them",
+      EscapeControl(Join(views, ", ")), views.size() == 1 ? "does" : "do",
+      views.size() == 1 ? "its" : "their");
 }
 
 int ReportRun(Context& context, work::Workspace& workspace, const work::RunSummary& summary) {
@@ -181,7 +182,7 @@ int ReportRun(Context& context, work::Workspace& workspace, const work::RunSumma
   SayUntaken(context, summary.untaken_files);
   const std::vector<std::string> refused = work::RefusalLines(summary);
   for (const std::string& line : refused) {
-    // What was refused whole is told to those too who want no talk.
+    // What was refused as a whole is reported with --quiet too.
     if (summary.refuses()) {
       context.streams().Err(EscapeControl(line) + "\n");
     } else {

@@ -18,7 +18,7 @@ std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 // Names the landed files that were not taken in, each with the reason; the first 20 of them.
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
 std::string Story(const work::BehindHalt& behind);
-// Of Plan::waiting_views, at least one.
+// The story of Plan::waiting_views, which holds at least one.
 std::string StoryOfViews(const std::vector<std::string>& views);
 // Prints the summary and returns the exit code: 3 after a halt, where an object or a whole batch
 // was refused, and where a feed is overdue; 130 after Ctrl-C.

@@ -17,8 +17,8 @@ bool DaemonListens(const std::string& root) {
   return file >= 0;
 }
 
-// Makes the project at home where it is now, if its folder was moved.
-Result<work::RelocationReport> MoveIn(Context& context) {
+// Relocates the project to the place where it is now, if its folder was moved.
+Result<work::RelocationReport> RelocateProject(Context& context) {
   WEIRHOUSE_TRY(const std::string root, context.Root());
   WEIRHOUSE_TRY(const work::ProjectFiles files,
                 work::LoadProjectFiles(root, context.invocation().profile));
@@ -30,15 +30,16 @@ Result<int> RunDoctor(Context& context) {
   WEIRHOUSE_TRY(const std::int64_t port, context.IntOption("port", 8642, 1, 65'535));
   answers::DoctorAnswer answer;
   if (context.invocation().Has("relocate") && context.invocation().dry_run) {
-    return Status(
-               Code::kInvalidInput,
-               "`wh doctor --relocate` cannot say beforehand what it would do: it has no --dry-run")
+    return Status(Code::kInvalidInput,
+                  "`wh doctor --relocate` has no --dry-run: it cannot tell beforehand what it "
+                  "would do")
         .WithError("WH8033")
         .WithHint(
-            "without --dry-run it acts; `wh doctor` alone says where the project thinks it is");
+            "leave --dry-run out to relocate; `wh doctor` alone tells where the catalog places the "
+            "project");
   }
   if (context.invocation().Has("relocate")) {
-    WEIRHOUSE_TRY(const work::RelocationReport report, MoveIn(context));
+    WEIRHOUSE_TRY(const work::RelocationReport report, RelocateProject(context));
     answers::NotePlace(report, answer);
   }
   const auto root = context.Root();

@@ -12,8 +12,8 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-// "carrier_delay@1:*" and the like, and NAME=VALUE.
-Result<work::OnlineRequest> RequestOf(const Context& context) {
+// Parses words like "carrier_delay@1:*" and NAME=VALUE.
+Result<work::OnlineRequest> ParseRequest(const Context& context) {
   work::OnlineRequest request;
   std::vector<std::string> assignments;
   for (const std::string& word : context.invocation().words) {
@@ -72,7 +72,7 @@ Result<int> RunFeatureShow(Context& context) {
 }
 
 Result<int> RunFeatureGet(Context& context) {
-  WEIRHOUSE_TRY(const work::OnlineRequest request, RequestOf(context));
+  WEIRHOUSE_TRY(const work::OnlineRequest request, ParseRequest(context));
   if (request.features.empty())
     return UsageError("no feature was named", "for example 'carrier_delay@1:*' carrier=UA");
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
@@ -106,7 +106,7 @@ Result<int> RunSkew(Context& context) {
   context.Line(line);
   for (const std::string& one : report.first) context.Line("  " + EscapeControl(one));
   for (const std::string& view : report.not_asked)
-    context.Line("not asked: " + EscapeControl(view));
+    context.Line("not compared: " + EscapeControl(view));
   context.Answer(answers::ToJson(report));
   if (!report.same()) return kExitDiffers;
   return report.not_asked.empty() ? kExitOk : ExitCode(Code::kUnavailable);

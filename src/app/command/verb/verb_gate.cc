@@ -15,7 +15,7 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-// A value in a cell: six digits, "max 5000, min 1" for an object.
+// A value as a cell shows it: six digits, "max 5000, min 1" for an object.
 std::string ShortText(const json& value) {
   if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
   if (!value.is_object()) return DisplayText(value);
@@ -25,7 +25,7 @@ std::string ShortText(const json& value) {
   return text;
 }
 
-// One line for each check: what it saw and what it may be.
+// Prints one line for each check: what was observed and what is allowed.
 void PrintVerdict(Context& context, const catalog::VerdictRecord& verdict) {
   context.Line(fmt::format("gate {} on {}  batch {}  {}", EscapeControl(verdict.gate),
                            EscapeControl(verdict.table), EscapeControl(verdict.batch),
@@ -60,10 +60,11 @@ Result<std::string> ReasonOf(const Context& context) {
   return *reason;
 }
 
-// Carries a decision out; what it answers is added to the line of the decision.
+// Carries out a decision; its answer is appended to the line that reports the decision.
 using Decide = std::function<Result<std::string>(work::Workspace&, RunId, const std::string&)>;
 
-// Decides about a halted run, then runs the backlog: both by what was applied, whatever the files say meanwhile.
+// Decides about a halted run, then runs the backlog. Both use what was applied, whatever the files
+// say now.
 Result<int> DecideAndGoOn(Context& context, const Decide& decide, std::string_view done) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(const std::string reason, ReasonOf(context));
@@ -138,7 +139,7 @@ Result<int> RunGateHistory(Context& context) {
 Result<int> RunGateOverride(Context& context) {
   const std::optional<std::string> word = context.invocation().Option("baseline");
   if (word && *word != "include" && *word != "exclude") {
-    return UsageError(fmt::format("--baseline wants include or exclude, found \"{}\"", *word),
+    return UsageError(fmt::format("--baseline takes include or exclude, found \"{}\"", *word),
                       "include: the batch counts as history of later checks");
   }
   const std::optional<bool> baseline = word ? std::optional(*word == "include") : std::nullopt;

@@ -26,7 +26,7 @@ void ShowRecord(Context& context, const answers::RecordAnswer& answer) {
   context.Answer(answers::ToJson(answer));
 }
 
-// The metrics that the definition bounds: "roc_auc 0.756 (min 0.65)".
+// The metrics that the definition bounds, as text: "roc_auc 0.756 (min 0.65)".
 std::string BoundText(const work::ProjectDefinition& project, const std::string& model,
                       const std::map<std::string, double>& metrics) {
   std::string text;

@@ -29,14 +29,14 @@ Result<int> RunPolicyShow(Context& context) {
                 TextOrDash(row.gate), TextOrDash(row.contract)});
   }
   context.streams().Out(matrix.AsText() + "\n" + tables.AsText());
-  context.Say("docs/reference/policy.md has every rule; `wh token create` gives a role");
+  context.Say("docs/reference/policy.md lists every rule; `wh token create` gives a role");
   return kExitOk;
 }
 
 Result<int> RunPolicyExport(Context& context) {
   const Invocation& invocation = context.invocation();
   if (!invocation.Has("aws") || !invocation.Has("bucket")) {
-    return UsageError("what policies are exported for is not said",
+    return UsageError("no storage was named to export policies for",
                       "wh policy export --aws --bucket NAME [--prefix lake]");
   }
   policy::AwsOptions options;
@@ -53,14 +53,14 @@ Result<int> RunPolicyExport(Context& context) {
                                   EscapeControl(layer)),
                       "`wh policy show` lists roles and layers");
   }
-  // Exactly one: ready for `aws iam create-policy --policy-document`.
+  // Exactly one policy: printed as `aws iam create-policy --policy-document` takes it.
   if (answer.policies.size() == 1) {
     context.streams().Out(answer.policies[0].document.dump(2) + "\n");
     return kExitOk;
   }
   context.streams().Out(answers::ToJson(answer).dump(2) + "\n");
   context.Say(
-      "switch on bucket versioning and, for raw, Object Lock: a policy binds those who ask, not "
+      "switch on bucket versioning and, for raw, Object Lock: a policy binds its users, not "
       "the owner of the account");
   return kExitOk;
 }

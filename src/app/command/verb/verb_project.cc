@@ -26,7 +26,7 @@ Result<double> Share(const Invocation& invocation, std::string_view option) {
   char* end = nullptr;
   const double value = std::strtod(number.c_str(), &end);
   if (number.empty() || *end != '\0' || !(value >= 0))
-    return UsageError(fmt::format("--{} wants a share, found \"{}\"", option, *text),
+    return UsageError(fmt::format("--{} takes a share, found \"{}\"", option, *text),
                       "for example 1% or 0.01");
   return percent ? value / 100 : value;
 }
@@ -35,7 +35,7 @@ Result<std::string> InitFolder(const Context& context, const std::string& exampl
   const std::string word = context.invocation().Word(0);
   if (!word.empty()) return context.PathOf(word);
   const std::string here = context.PathOf(context.invocation().project);
-  // Inside a project without state (cloned, or written by hand) it makes the state only.
+  // In a project without state (cloned, or written by hand), only the state is made.
   if (example.empty() || fs::exists(here + "/weirhouse.yaml")) return here;
   return here + "/" + example;
 }
@@ -78,8 +78,8 @@ Result<int> RunInit(Context& context) {
   }
   auto project = work::LoadProject(folder, context.invocation().profile);
   const Status problem = project.status();
-  // The state needs the project file alone; what is wrong in the others can be mended with it
-  // there.
+  // Making the state needs the project file alone; errors in the others can be corrected
+  // afterwards.
   if (!problem.ok()) project = work::LoadProjectHead(folder, context.invocation().profile);
   if (!project.ok()) return problem;
   WEIRHOUSE_TRY(const std::string token, work::InitializeState(**project));
@@ -88,7 +88,7 @@ Result<int> RunInit(Context& context) {
       fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
   if (!problem.ok()) {
     context.Say(EscapeControl(
-        fmt::format("files of the project have errors (`wh validate` tells all): {} {}",
+        fmt::format("files of the project have errors (`wh validate` lists all): {} {}",
                     problem.error_code(), problem.message())));
   }
   context.Answer({{"project", (*project)->name}, {"folder", folder}, {"token", token}});

@@ -14,7 +14,7 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-// Rows that are printed at once, where each is for itself.
+// Rows printed at once as JSON lines, which need no common column widths.
 constexpr std::size_t kPrintedAtOnce = 1000;
 
 json OrNull(const std::string& text) { return text.empty() ? json() : json(text); }
@@ -29,7 +29,8 @@ Status ListByReason(Context& context, work::Workspace& workspace, const std::str
   return Status();
 }
 
-// Prints rows as they come. In JSON none is kept; as text those shown are, for their widths.
+// Prints rows as they come. As JSON it keeps none; as text it keeps those shown, to align the
+// columns.
 class RowPrinter {
  public:
   explicit RowPrinter(Context& context) : context_(context) {}
@@ -81,9 +82,9 @@ class RowPrinter {
 Result<int> RunQuarantineList(Context& context) {
   const std::string by = context.invocation().Option("by").value_or("");
   if (!by.empty() && by != "reason")
-    return UsageError(fmt::format("--by knows \"reason\", found \"{}\"", by));
+    return UsageError(fmt::format("--by takes \"reason\", found \"{}\"", by));
   WEIRHOUSE_TRY(const std::int64_t asked, context.IntOption("limit", 40, 1, 1'000'000'000));
-  // Programs are given all, unless they ask for less.
+  // Programs get all rows, unless they ask for fewer.
   const bool whole = context.wants_json() && !context.invocation().Option("limit");
   const std::int64_t limit = whole ? std::numeric_limits<std::int64_t>::max() : asked;
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
@@ -136,7 +137,7 @@ Result<int> RunQuarantineRetry(Context& context) {
                       "`wh quarantine list` shows them");
   }
   if (context.invocation().dry_run) {
-    context.Line(fmt::format("would be read once more: {}", EscapeControl(word)));
+    context.Line(fmt::format("would be read again: {}", EscapeControl(word)));
     context.Answer({{"object", word}});
     return kExitOk;
   }

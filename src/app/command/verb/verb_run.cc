@@ -39,8 +39,8 @@ std::string Plural(std::int64_t count, std::string_view one, std::string_view ma
   return fmt::format("{} {}", WithThousands(count), count == 1 ? one : many);
 }
 
-// What stands in brackets behind the kinds that are new: "1 with history", "14 checks".
-std::string DetailOf(const work::ProjectDefinition& project, std::string_view kind) {
+// What stands in brackets after a kind that is new: "1 with history", "14 checks".
+std::string FormatDetail(const work::ProjectDefinition& project, std::string_view kind) {
   if (kind == "processed") {
     std::int64_t histories = 0;
     std::size_t external = 0;
@@ -67,7 +67,7 @@ std::string DetailOf(const work::ProjectDefinition& project, std::string_view ki
   return "";
 }
 
-// Where everything is new, one entry for each kind says it; else one line for each item.
+// Prints one entry for each kind if everything is new; else one line for each item.
 void PrintItems(Context& context, const work::ProjectDefinition& project, const work::Plan& plan) {
   const bool all_new = std::all_of(
       plan.items.begin(), plan.items.end(),
@@ -77,8 +77,8 @@ void PrintItems(Context& context, const work::ProjectDefinition& project, const 
     const auto count = std::count_if(plan.items.begin(), plan.items.end(),
                                      [&](const work::PlanItem& item) { return item.kind == kind; });
     if (count == 0) continue;
-    line +=
-        fmt::format("{}+ {} {}{}", line.empty() ? "" : "   ", kind, count, DetailOf(project, kind));
+    line += fmt::format("{}+ {} {}{}", line.empty() ? "" : "   ", kind, count,
+                        FormatDetail(project, kind));
     if (kind == "processed" && plan.waiting_objects > 0) {
       line += fmt::format(" (backfill {}, {})", Plural(plan.waiting_objects, "object", "objects"),
                           Plural(plan.waiting_batches, "batch", "batches"));
@@ -127,7 +127,7 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
   for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
 }
 
-// `run --dry-run` and the like: what would be run.
+// What `run --dry-run` and the like print: what would be run.
 Result<int> ShowWaiting(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
   WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
@@ -153,12 +153,12 @@ Result<int> RunApply(Context& context) {
   if (context.invocation().dry_run) return RunPlan(context);
   WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingFiles());
   std::string digest = context.invocation().Word(0);
-  // Who names the plan has seen it.
+  // Whoever names the plan's digest has seen the plan.
   if (digest.empty()) {
     WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
     const Status checked =
         work::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/false);
-    // Apply checks it again, once files that landed again have restored what was in its way.
+    // Apply checks it again, after files that landed again have restored what was missing.
     if (!checked.ok() && !landing::WantsItsFile(checked)) return checked;
     if (!context.invocation().yes && !plan.empty()) {
       PrintPlan(context, workspace->project(), plan);

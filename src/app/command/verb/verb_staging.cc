@@ -25,9 +25,9 @@ Result<std::optional<std::chrono::seconds>> LifetimeOfView(const Context& contex
   return std::optional(std::chrono::seconds(*micros / 1'000'000));
 }
 
-// What DuckDB is told to write through the area.
-std::string AttachOf(const std::string& project, RunId run, const std::string& uri,
-                     const std::string& token) {
+// The DuckDB statements that attach the area for writing.
+std::string AttachSql(const std::string& project, RunId run, const std::string& uri,
+                      const std::string& token) {
   return fmt::format(
       "CREATE SECRET {0} (TYPE iceberg, TOKEN '{2}');\n"
       "ATTACH '{3}' AS {0} (TYPE iceberg, ENDPOINT '{1}', SECRET {0}, "
@@ -43,16 +43,16 @@ Result<int> RunStagingOpen(Context& context) {
   answers::StagingOpenedAnswer answer;
   WEIRHOUSE_TRY(answer.opened,
                 work::OpenStagingArea(*workspace, invocation.words, invocation.user, lifetime));
-  const work::OpenedView& opened = answer.opened;
+  const work::OpenedStagingArea& opened = answer.opened;
   const std::string run = ToString(opened.area.run);
   answer.uri =
-      fmt::format("{}/iceberg/staging/{}", work::AddressOf(workspace->project().root), run);
+      fmt::format("{}/iceberg/staging/{}", work::LoadAddress(workspace->project().root), run);
   context.Line(fmt::format("staging area  {} of {}", run, Join(opened.area.tables, ", ")));
   context.Line(fmt::format("uri       {}", answer.uri));
   context.Line(fmt::format("token     {}     shown this once", opened.token));
   context.Line("");
-  context.Line(AttachOf(workspace->project().name, opened.area.run, answer.uri, opened.token));
-  context.Say(fmt::format("readers see what was staged after `wh staging publish {}`", run));
+  context.Line(AttachSql(workspace->project().name, opened.area.run, answer.uri, opened.token));
+  context.Say(fmt::format("readers see what was staged only after `wh staging publish {}`", run));
   context.Answer(answers::ToJson(answer));
   return kExitOk;
 }
@@ -100,7 +100,7 @@ Result<int> RunStagingPublish(Context& context) {
       context.Line(EscapeControl(line));
     }
     context.Answer(answers::RefusedJson(run, verdict));
-    // What those downstream left undone before is not this area's.
+    // Backlog of downstream steps does not count against this area.
     return kExitGateFailed;
   }
   context.Line(fmt::format("{} published: {} gates and contracts passed", ToString(run),

@@ -45,7 +45,7 @@ void PrintWaiting(Context& context, const answers::Waiting& waiting) {
   }
   if (!waiting.views.empty()) context.Line("           " + StoryOfViews(waiting.views));
   if (waiting.being_written != 0) {
-    context.Line(fmt::format("           {} files that somebody has open for writing",
+    context.Line(fmt::format("           {} files that a process has open for writing",
                              WithThousands(waiting.being_written)));
   }
 }
@@ -114,7 +114,7 @@ Result<int> RunStatus(Context& context) {
   SayUntaken(context, status.waiting.untaken_files);
   context.Answer(answers::ToJson(status));
   if (status.adds_up()) return kExitOk;
-  context.Say("the record states do not add up to the raw records: `wh verify --deep` says where");
+  context.Say("the record states do not add up to the raw records: `wh verify --deep` tells where");
   return kExitDiffers;
 }
 }  // namespace weirhouse::command

@@ -22,7 +22,7 @@ Result<std::chrono::seconds> DurationOption(const Context& context, std::string_
   const auto micros = ParseDurationMicros(*text);
   if (!micros.ok() || *micros < 0)
     return UsageError(
-        fmt::format("--{} wants a time like 90s, 12h or 7d, found \"{}\"", name, *text));
+        fmt::format("--{} takes a time like 90s, 12h or 7d, found \"{}\"", name, *text));
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::microseconds(*micros));
 }
 
@@ -161,7 +161,7 @@ Result<int> RunTableTag(Context& context) {
   WEIRHOUSE_TRY(const CommitSeq seq, work::TagTable(*workspace, name, tag, snapshot));
   context.Line(snapshot ? fmt::format("{}: snapshot {} is \"{}\"  @{}", EscapeControl(name),
                                       snapshot->value(), EscapeControl(tag), seq.value())
-                        : fmt::format("{}: \"{}\" is no name any more  @{}", EscapeControl(name),
+                        : fmt::format("{}: tag \"{}\" removed  @{}", EscapeControl(name),
                                       EscapeControl(tag), seq.value()));
   context.Answer({{"table", name},
                   {"tag", tag},
@@ -186,7 +186,7 @@ Result<int> RunGc(Context& context) {
   };
   told.removed_of_gone = [&](std::int64_t files) {
     if (files > 0)
-      context.Line(fmt::format("tables that are gone: {} files removed", WithThousands(files)));
+      context.Line(fmt::format("dropped tables: {} files removed", WithThousands(files)));
   };
   WEIRHOUSE_TRY(const work::GarbageReport report,
                 work::CollectGarbage(*workspace, options, orphan_age, context.progress(), told));
@@ -196,7 +196,8 @@ Result<int> RunGc(Context& context) {
       WithThousands(swept.orphans), WithThousands(swept.orphan_bytes), WithThousands(swept.removed),
       WithThousands(swept.too_young), WithThousands(swept.of_open_runs)));
   if (swept.given_up > 0)
-    context.Line(fmt::format("runs: {} given up, whose process is gone", swept.given_up));
+    context.Line(
+        fmt::format("runs: {} marked as failed, because their process is gone", swept.given_up));
   if (report.ages_in_doubt) context.Say("warning: " + *report.ages_in_doubt);
   context.Answer(answers::ToJson(report));
   return kExitOk;

@@ -55,7 +55,7 @@ Result<int> RunTableShow(Context& context) {
   return kExitOk;
 }
 
-// One name a line, so that a shell can read it. A project that cannot be read has no names.
+// One name a line, for a shell. A project that cannot be read has no names.
 Result<int> RunNames(Context& context) {
   const std::string kind = context.invocation().Word(0);
   WEIRHOUSE_TRY(auto project, context.Definitions());

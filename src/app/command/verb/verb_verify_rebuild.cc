@@ -31,7 +31,7 @@ std::string DifferenceText(const work::RowDifference& difference) {
     text += fmt::format("{}{} is {}, rebuilt {}", text.empty() ? "" : "; ", column, Dump(value),
                         Dump(rebuilt.value(column, json())));
   }
-  // JSON does not tell all values apart that tables do.
+  // Different values of a table may have the same JSON.
   return text.empty() ? "bits differ: " + Dump(stored) : text;
 }
 
@@ -75,15 +75,15 @@ void PrintReport(Context& context, const work::RebuildReport& report) {
   for (const work::LoserDifference& loser : report.losers) {
     context.Line(fmt::format("loser {} of {}: {}, rebuilt {}", loser.record.value(),
                              EscapeControl(loser.table),
-                             loser.stored.empty() ? "not there" : loser.stored,
-                             loser.rebuilt.empty() ? "not there" : loser.rebuilt));
+                             loser.stored.empty() ? "missing" : loser.stored,
+                             loser.rebuilt.empty() ? "missing" : loser.rebuilt));
   }
   if (report.quarantine_rows > 0 && report.quarantine_differing == 0)
     context.Line(
         fmt::format("quarantine  {}  same", Counted(report.quarantine_rows, "row", "rows")));
   for (const work::QuarantineDifference& row : report.quarantine) {
     const std::string place = row.ordinal ? fmt::format(" #{}", *row.ordinal) : std::string();
-    context.Line(fmt::format("quarantine of {}/{}{}: {}: there {}, rebuilt {}",
+    context.Line(fmt::format("quarantine of {}/{}{}: {}: stored {}, rebuilt {}",
                              EscapeControl(row.source), EscapeControl(row.object), place,
                              EscapeControl(row.reason), Times(row.stored), Times(row.rebuilt)));
   }
@@ -105,8 +105,8 @@ void PrintReport(Context& context, const work::RebuildReport& report) {
 
 Result<int> VerifyRebuild(Context& context) {
   if (context.invocation().Has("deep")) {
-    return UsageError("--deep and --rebuild are two questions",
-                      "ask `wh verify --deep`, then `wh verify --rebuild`");
+    return UsageError("--deep and --rebuild cannot be used together",
+                      "run `wh verify --deep`, then `wh verify --rebuild`");
   }
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   work::RebuildCheck check;

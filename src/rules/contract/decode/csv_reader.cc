@@ -16,11 +16,11 @@ bool Broken(ViolationSink* sink, ViolationKind kind, std::string_view path, std:
   return false;
 }
 
-// A quote that is never closed takes the rest of its object with it, so only the last field of the
-// last record can hold one. Says so, where it took more than its own line.
-bool TellUnclosed(std::string_view record, std::int64_t record_offset,
-                  const std::vector<CsvSlice>& slices, const std::vector<std::string>& columns,
-                  ViolationSink* sink) {
+// A quote that is never closed takes in the rest of its object, so only the last field of the last
+// record can hold one. Reports it if it takes in more than its own line.
+bool ReportUnclosed(std::string_view record, std::int64_t record_offset,
+                    const std::vector<CsvSlice>& slices, const std::vector<std::string>& columns,
+                    ViolationSink* sink) {
   if (slices.empty()) return false;
   const CsvSlice& last = slices.back();
   const bool open = last.quoted && last.malformed &&
@@ -107,7 +107,7 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
                           ViolationSink* sink) {
   const FieldRules& field = program_.fields()[static_cast<std::size_t>(field_of_column_[column])];
   const std::string_view text = CsvText(slice, &scratch_[column]);
-  // Quotes tell a text that reads like a null from a null; other types have no such text.
+  // Quotes distinguish a text that looks like null from null; other types have no such text.
   if ((!slice.quoted || field.type != LogicalType::kString) && IsNull(text)) {
     slot->state = Slot::State::kNull;
     return true;
@@ -130,7 +130,7 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
   }
   if (sink != nullptr) {
     sink->Add(ViolationKind::kWrongType, field.name, "type", std::string(TypeName(field.type)),
-              WhyNotOfType(field.type, text));
+              ExplainNotOfType(field.type, text));
   }
   return false;
 }
@@ -175,7 +175,7 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
   const bool clean_text = IsValidUtf8(record) && record.find('\0') == std::string_view::npos;
   if (!clean_text && sink == nullptr) return false;
   const bool split = SplitCsvRecord(record, delimiter_, &slices_);
-  if (sink != nullptr && split && TellUnclosed(record, record_offset, slices_, columns_, sink))
+  if (sink != nullptr && split && ReportUnclosed(record, record_offset, slices_, columns_, sink))
     return false;
   if (!split || slices_.size() != columns_.size()) {
     if (sink != nullptr) {

@@ -17,18 +17,19 @@ class CsvReader {
   CsvReader(const RecordProgram& program, const SourceFormat& format,
             std::vector<std::string> columns);
 
-  // Required fields without default that the header lacks; then no record can be valid.
+  // Required fields without a default that the header lacks: then no record is valid.
   const std::vector<std::string>& lacking() const { return lacking_; }
 
   // Declared fields that the header lacks.
   std::vector<AbsentField> AbsentFields() const;
   // The header, each name in quotes.
   const std::string& shown_header() const { return shown_header_; }
-  // What to do about a column that the header lacks.
+  // What to do about a column that the header lacks, for people.
   std::string AdviceFor(const std::string& lacking) const;
 
-  // Without a sink: false at the first violation. With one: adds every violation. Slots stay valid
-  // until the next call. `unknown` becomes the JSON of undeclared columns, empty for none.
+  // Reads a record into `slots`, which stay valid until the next call. Without a sink: false at the
+  // first violation. With one: adds every violation. `unknown` becomes the JSON of undeclared
+  // columns, empty if there are none.
   bool Read(std::string_view record, std::int64_t record_offset, std::vector<Slot>* slots,
             std::string* unknown, ViolationSink* sink);
 

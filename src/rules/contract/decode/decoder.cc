@@ -19,9 +19,9 @@
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::int64_t kFirstRecords = 100;  // whose keys are looked at for misspelt fields
+constexpr std::int64_t kFirstRecords = 100;  // whose keys are searched for misspelt fields
 constexpr std::int64_t kRecordLookedAtBytes = 64 << 10;
-constexpr std::int64_t kRefusedBytes = 1 << 10;  // about what is told of a refused record
+constexpr std::int64_t kRefusedBytes = 1 << 10;  // about the size of a refused record's report
 
 // Everything that decoding one object needs. Lives for one call.
 class ObjectDecoding {
@@ -86,7 +86,7 @@ class ObjectDecoding {
     return sink_.take_quarantined(std::exchange(decoded_.quarantined, {}));
   }
 
-  // Keeps what AbsentInJson asks for.
+  // Remembers what AbsentInJson needs.
   void LookAtKeys(std::string_view text, std::int64_t ordinal) {
     if (ordinal < kFirstRecords && static_cast<std::int64_t>(text.size()) <= kRecordLookedAtBytes)
       first_records_.emplace_back(text);
@@ -109,8 +109,8 @@ class ObjectDecoding {
     return csv_->Read(text, span.offset, &slots_, &unknown_, sink);
   }
 
-  // Fields whose columns hold nothing but nulls or defaults, and which no record names. Only where
-  // there are such columns are keys looked at once more, those of the first records.
+  // Fields whose columns hold only nulls or defaults, and which no record names. Only if there are
+  // such columns, the keys of the first records are read again.
   std::vector<AbsentField> AbsentInJson() const {
     std::vector<std::string> candidates;
     for (std::size_t i = 0; i < program_.fields().size(); ++i) {
@@ -136,7 +136,7 @@ class ObjectDecoding {
     return absent;
   }
 
-  // Whether a record holds `name` in quotes anywhere.
+  // Whether a record contains `name` in quotes anywhere.
   bool Mentions(std::string_view name) const {
     return std::none_of(unmentioned_.begin(), unmentioned_.end(),
                         [name](const auto& field) { return field.first == name; });
@@ -165,7 +165,8 @@ class ObjectDecoding {
       }
     }
     if (record.violations.empty()) {
-      // The two readers disagree. The stricter one is believed; the fuzzer looks for such records.
+      // The two readers disagree: the stricter one decides, and the fuzzer searches for such
+      // records.
       sink.Look(text, span.offset);
       sink.Add(ViolationKind::kNotJson, "", "json", "one reading by both parsers");
       record.violations = sink.Take();
@@ -273,7 +274,7 @@ Result<Decoded> Decoder::Decode(ByteStream& object, std::int64_t size_bytes,
 }
 
 namespace {
-// Many small objects are read under one contract, one after the other.
+// Caches the last program, because many small objects are read under one contract.
 Result<std::shared_ptr<const RecordProgram>> ProgramOf(const Contract& contract) {
   thread_local std::pair<Digest, std::shared_ptr<const RecordProgram>> last;
   if (last.second == nullptr || last.first != contract.digest()) {
@@ -303,7 +304,7 @@ Result<DecodedPieces> DecodePieces(const Decoder& decoder, ByteStream& object,
 }
 
 namespace {
-// "legs[17].from" as "legs[].from": which item it was is no part of the reason.
+// "legs[17].from" as "legs[].from": the index is not part of the reason.
 std::string WithoutIndexes(std::string_view path) {
   std::string kept;
   for (std::size_t at = 0; at < path.size(); ++at) {

@@ -13,7 +13,7 @@
 namespace weirhouse::contract {
 namespace {
 constexpr std::size_t kChunkBytes = 256 << 10;
-constexpr std::size_t kRatioFreeBytes = 1 << 20;  // small objects may be as repetitive as they like
+constexpr std::size_t kRatioFreeBytes = 1 << 20;  // no limit on the ratio of small objects
 
 Status Damaged(std::string_view why, std::size_t offset) {
   return Status(Code::kInvalidInput, fmt::format("object cannot be read: its gzip stream {}", why))
@@ -45,7 +45,7 @@ InflatingStream::InflatingStream(ByteStream& compressed, std::int64_t compressed
 
 InflatingStream::~InflatingStream() = default;
 
-// More compressed bytes, if there are any.
+// Reads more compressed bytes, if there are any.
 Status InflatingStream::Fill() {
   State& state = *state_;
   if (state.at < state.piece.size() || state.ended) return Status();

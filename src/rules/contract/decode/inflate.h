@@ -1,4 +1,4 @@
-// The bytes of an object as its records are read: inflated where its name ends in ".gz".
+// The bytes of an object, inflated if its name ends in ".gz".
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@ namespace weirhouse::contract {
 
 inline bool IsCompressed(std::string_view object_name) { return object_name.ends_with(".gz"); }
 
-// Inflates what another stream holds. kInvalidInput WH1311 above the caps (kStreamBytesMax; ratio
-// 1000:1 beyond 1 MiB), WH1312 where the gzip stream is damaged or cut short, with the offset in
+// Inflates the bytes of another stream. kInvalidInput WH1311 above the limits (kStreamBytesMax;
+// ratio 1000:1 beyond 1 MiB), WH1312 if the gzip stream is damaged or cut short, with the offset in
 // the compressed bytes.
 class InflatingStream final : public ByteStream {
  public:
-  // `compressed` must outlive it. `compressed_bytes`: all of them, for the greatest ratio.
+  // `compressed` must outlive it. `compressed_bytes`: its size, for the limit on the ratio.
   InflatingStream(ByteStream& compressed, std::int64_t compressed_bytes);
   ~InflatingStream() override;
   InflatingStream(const InflatingStream&) = delete;

@@ -1,6 +1,6 @@
-// The fast reader: one pass over the bytes of a record, straight into slots, without a tree
-// between. simdjson's library cannot share a process with Arrow's: libparquet exports another
-// version of it under the same names (docs/decisions).
+// The fast reader: one pass over the bytes of a record, directly into slots, without a tree.
+// simdjson's library cannot share a process with Arrow's: libparquet exports another version of it
+// under the same names (docs/decisions).
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -18,7 +18,7 @@ constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::uint64_t kHighs = 0x8080808080808080;
 
 // Non-zero if any of 8 bytes ends a run of plain text: a quote, a backslash, below 0x20, above
-// 0x7f. (The subtractions only borrow into bytes above the first hit, which is looked at byte by
+// 0x7f. (The subtractions only borrow into bytes after the first hit, which is then checked byte by
 // byte.)
 std::uint64_t TextStops(std::uint64_t word) {
   const std::uint64_t quote = word ^ (kOnes * '"');
@@ -196,7 +196,7 @@ bool JsonReader::State::ReadText(bool keep, std::string_view* out) {
          (!has_high || IsValidUtf8(*out));
 }
 
-// The whole run of characters that numbers are made of; true if it is one.
+// Reads the longest run of characters that numbers consist of; true if it is a number.
 bool JsonReader::State::ReadNumberText(std::string_view* text) {
   const char* begin = at;
   while (at < end &&
@@ -299,7 +299,7 @@ bool JsonReader::State::ReadMember(int* guess, std::vector<Slot>* slots) {
   return true;
 }
 
-// Past one value, wholly checked. `depth` is that of the container around it.
+// Skips one value and checks all of it. `depth` is that of the container around it.
 bool JsonReader::State::SkipValue(int depth) {
   if (at == end) return false;
   std::string_view text;

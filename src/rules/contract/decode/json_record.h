@@ -1,5 +1,5 @@
-// Two readers of one JSON record. They must agree on which records are valid: the fast one reads
-// every record, the walk explains those that the fast one refuses.
+// Two readers of a JSON record, which must agree on which records are valid: the fast one reads
+// every record, and the walk explains those that the fast one refuses.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ class JsonReader {
   explicit JsonReader(const RecordProgram& program);
   ~JsonReader();
 
-  // False at the first violation. Slots point into `record` or the reader and stay valid until the
-  // next call. `unknown` becomes the JSON of unknown fields sorted by key, each value as it was
-  // written; empty for none.
+  // Reads a record; false at the first violation. Slots point into `record` or the reader and stay
+  // valid until the next call. `unknown` becomes the JSON of unknown fields sorted by key, each
+  // value as it was written; empty if there are none.
   bool Read(std::string_view record, std::vector<Slot>* slots, std::string* unknown);
 
  private:
@@ -28,8 +28,8 @@ class JsonReader {
   std::unique_ptr<State> state_;
 };
 
-// Every violation of one record, by an own strict parser that knows where it is. `record_offset` is
-// where the record begins in its object. Recursion is bounded by kJsonDepthMax.
+// Every violation of one record, found by a strict parser that knows the place of everything.
+// `record_offset`: where the record begins in its object. Recursion is bounded by kJsonDepthMax.
 std::vector<Violation> WalkJsonRecord(const RecordProgram& program, std::string_view record,
                                       std::int64_t record_offset);
 

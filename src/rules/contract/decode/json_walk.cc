@@ -1,5 +1,5 @@
-// The collecting walk: a strict JSON parser (RFC 8259) that goes on after a violation as long as
-// the text still has a structure, and knows the byte offset of everything.
+// The collecting walk: a strict JSON parser (RFC 8259) that continues after a violation as long as
+// the text has a structure, and knows the byte offset of everything.
 #include <algorithm>
 #include <set>
 
@@ -34,7 +34,7 @@ class JsonWalk {
     }
     std::vector<Violation> violations = sink_.Take();
     for (Violation& violation : violations) {
-      // What is there in place of a field that is missing.
+      // What is found in place of a missing field.
       if (violation.kind == ViolationKind::kMissing && violation.found.empty())
         violation.found =
             ShownText(SimilarName(violation.path, {unknown_.begin(), unknown_.end()}));
@@ -63,7 +63,7 @@ class JsonWalk {
     sink_.Look(text_.substr(begin, end - begin), offset_ + static_cast<std::int64_t>(begin));
     sink_.Add(kind, path_, rule, std::move(expected));
   }
-  // The text has no structure from here on.
+  // The text has no usable structure from here on.
   void Stop(std::string_view expected) {
     if (stopped_) return;
     stopped_ = true;
@@ -181,7 +181,8 @@ void JsonWalk::JudgeField(std::size_t index, const Value& value) {
     const bool is_time = field.type == LogicalType::kDate || field.type == LogicalType::kTimestamp;
     std::string why;
     if (is_time)
-      why = value.form == Form::kText ? WhyNotOfType(field.type, value.text) : "it is not a text";
+      why =
+          value.form == Form::kText ? ExplainNotOfType(field.type, value.text) : "it is not a text";
     sink_.Add(ViolationKind::kWrongType, path_, "type", std::string(TypeName(field.type)),
               std::move(why));
   }
@@ -224,7 +225,7 @@ JsonWalk::Value JsonWalk::ScanNumber() {
          std::string_view("+-.0123456789eE").find(text_[at_]) != std::string_view::npos) {
     ++at_;
   }
-  // Its size is a matter of the field it stands in.
+  // Whether its size is allowed depends on its field.
   if (!IsJsonNumber(text_.substr(begin, at_ - begin))) {
     at_ = begin;
     Stop("a JSON value");
@@ -403,7 +404,7 @@ void JsonWalk::ScanItems(int depth) {
   }
 }
 
-// Past the end of a container that is too deep to be looked into, by its brackets alone.
+// Skips a container that is too deep to be parsed, by its brackets alone.
 void JsonWalk::SkipContainer() {
   std::int64_t open = 0;
   for (; at_ < text_.size(); ++at_) {

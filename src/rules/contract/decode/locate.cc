@@ -8,7 +8,7 @@
 
 namespace weirhouse::contract {
 namespace {
-// Ends the cutting once the record is found; never seen outside.
+// Ends the cutting once the record is found; never returned to callers.
 constexpr std::string_view kFound = "found";
 }  // namespace
 

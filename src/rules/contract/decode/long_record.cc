@@ -10,7 +10,7 @@ namespace weirhouse::contract {
 namespace {
 constexpr auto kHeldBytesMax = static_cast<std::size_t>(kRecordBytesMax);
 
-// How many of `bytes` are there without the blanks at their end.
+// The length of `bytes` without the blanks at their end.
 std::size_t WithoutBlanks(std::string_view bytes) {
   const std::size_t last = bytes.find_last_not_of(" \t\r\n");
   return last == std::string_view::npos ? 0 : last + 1;
@@ -22,7 +22,7 @@ struct RecordScan::Passed {
   std::int64_t line = 0;
   std::string beginning;    // kRecordBytesMax of it at most
   std::int64_t length = 0;  // of all that was passed
-  std::int64_t kept = 0;    // of it, without what may be trimmed
+  std::int64_t kept = 0;    // of that, without what may be trimmed
   RunningDigest all;
   RunningDigest of_kept;
 };

@@ -1,6 +1,5 @@
-// A record while it is cut: bytes of the window, until there are more of them than a record may
-// have. From then on their beginning, their number and their digest, so that a line of any length
-// takes the memory of the greatest record.
+// A record while it is cut. Its bytes are kept up to the longest allowed record; beyond that only
+// their beginning, number and digest, so that a line of any length needs bounded memory.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +13,8 @@
 
 namespace weirhouse::contract {
 
-// What the window no longer has of a record that was larger than kRecordBytesMax, or that more
-// blanks followed.
+// What the window dropped of a record larger than kRecordBytesMax, or of one followed by more
+// blanks than that.
 struct PassedRecord {
   Digest digest;          // of all its bytes
   std::int64_t line = 0;  // from 1, of its first byte
@@ -25,16 +24,16 @@ struct PassedRecord {
 struct RecordSpan {
   std::int64_t offset = 0;
   std::int64_t length = 0;
-  // Set for every record of more than kRecordBytesMax, of which the first ones are given. Valid as
-  // long as the bytes.
+  // Set for every record larger than kRecordBytesMax, of which only the first bytes are given.
+  // Valid as long as the bytes.
   const PassedRecord* passed = nullptr;
 };
 
-// What is no part of a record before its end.
+// What does not belong to a record at its end.
 enum class RecordEnd : std::uint8_t { kCarriageReturn, kBlanks };
 
-// Looks through one record after the other, each from where the view begins. Threads: one.
-// Memory: kRecordBytesMax twice, and a piece.
+// Scans one record after the other, each from the beginning of the view. Threads: one.
+// Memory: twice kRecordBytesMax, and one piece.
 class RecordScan {
  public:
   // `window` must outlive it.
@@ -43,21 +42,21 @@ class RecordScan {
   RecordScan(const RecordScan&) = delete;
   RecordScan& operator=(const RecordScan&) = delete;
 
-  // How much of the view was looked at.
+  // How much of the view was scanned.
   std::size_t at = 0;
-  // More to look at, once the whole view was. What was looked at leaves the view where the record
-  // is too long.
+  // Extends the view after all of it was scanned. If the record is too long, the scanned part
+  // leaves the view.
   Status More();
 
   struct Record {
     RecordSpan span;
     std::string_view text;  // at most kRecordBytesMax
   };
-  // The record ends before `end` of the view. Valid until the next call.
+  // Ends the record before `end` of the view. The result is valid until the next call.
   Record End(std::size_t end, bool trimmed = true);
-  // Whether some of it left the view.
+  // Whether a part of the record left the view.
   bool passed() const { return passed_ != nullptr; }
-  // The next record begins behind `bytes` of the view.
+  // Begins the next record after `bytes` of the view.
   void Next(std::size_t bytes);
 
  private:

@@ -13,7 +13,7 @@ namespace weirhouse::contract {
 namespace {
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-// `why` is the same for equal faults; where and what exactly is the hint's.
+// `why` is the same for equal faults; the place and details go into the hint.
 Status Unreadable(std::string_view why, std::string found) {
   return Status(Code::kInvalidInput, fmt::format("object cannot be read: {}", why))
       .WithError("WH1310")
@@ -44,7 +44,7 @@ class Emitter {
   std::int64_t count_ = 0;
 };
 
-// Moves the window to the first character that is no blank; false where none follows.
+// Moves the window to the first character that is not blank; false if there is none.
 Result<bool> SkipBlanks(Window& window) {
   while (true) {
     const std::string_view bytes = window.view();
@@ -56,7 +56,7 @@ Result<bool> SkipBlanks(Window& window) {
   }
 }
 
-// How long the line is that the view begins with, without its line end.
+// The length of the line at the beginning of the view, without its line end.
 Result<std::size_t> LineLength(const Window& window, RecordScan& scan) {
   while (true) {
     const std::string_view bytes = window.view();
@@ -115,7 +115,7 @@ class ArrayCutter {
     return static_cast<std::size_t>(window_.offset()) + at;
   }
 
-  // Goes on to what ends the element; false where the view ends before.
+  // Advances to the end of the element; false if the view ends before.
   bool PassContent(std::string_view bytes) {
     std::size_t at = scan_.at;
     bool found = false;
@@ -138,7 +138,7 @@ class ArrayCutter {
     return found;
   }
 
-  // What stands before what was found.
+  // Emits the element before the current position.
   Status Element() {
     const RecordScan::Record record = scan_.End(scan_.at);
     if (record.span.length == 0)
@@ -191,8 +191,8 @@ class CsvCutter {
   CsvCutter(Window& window, char delimiter)
       : window_(window), delimiter_(delimiter), scan_(window, RecordEnd::kCarriageReturn) {}
 
-  // The record that the view begins with; the object's last one need not have a line end. Nothing
-  // where the object ends here.
+  // The record at the beginning of the view; the last one need not have a line end. Nothing if the
+  // object ends here.
   Result<std::optional<RecordScan::Record>> Next() {
     scan_.Next(next_);
     next_ = 0;
@@ -215,14 +215,18 @@ class CsvCutter {
   }
 
  private:
-  enum class Place : std::uint8_t { kPlain, kQuoted, kQuote };  // the last: behind one in quotes
+  enum class Place : std::uint8_t {
+    kPlain,
+    kQuoted,
+    kQuote
+  };  // kQuote: after a quote inside quotes
 
-  // Goes on to the line end that ends the record; false where the view ends before.
+  // Advances to the line end that ends the record; false if the view ends before.
   bool PassFields(std::string_view bytes) {
     std::size_t& at = scan_.at;
     for (; at < bytes.size(); ++at) {
       if (place_ == Place::kQuoted) {
-        // Everything is data but a quote that is not doubled.
+        // All bytes are data except a quote that is not doubled.
         at = std::min(bytes.find('"', at), bytes.size());
         if (at == bytes.size()) return false;
         place_ = Place::kQuote;

@@ -1,12 +1,11 @@
-// Cuts the bytes of an object into records, without judging them. Counting and decoding both go
-// through here, so that they cannot disagree on what a record is.
+// Cuts the bytes of an object into records, without judging them. Counting and decoding both use
+// this code, so that they cannot disagree on what a record is.
 //
 //   JSON lines  every line that is not blank; "\r\n" and a byte-order mark at the start are fine.
 //   JSON        the elements of one array, or one object. Elements are found by brackets and
-//               quotes alone, so a broken element does not take its neighbours along.
+//               quotes alone, so a broken element does not affect its neighbours.
 //   CSV         the rows after the header (RFC 4180, any delimiter); a quoted field may hold line
-//   ends. A blank
-//               line is a record only where the header has one column.
+//               ends. A blank line is a record only if the header has one column.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +22,16 @@ namespace weirhouse::contract {
 
 inline constexpr std::int64_t kRecordsMax = 50'000'000;  // of one object
 
-// One record: where it lies, and its bytes, which are valid during the call; of one that is larger
-// than kRecordBytesMax the first of them.
+// A record's place and its bytes, which are valid during the call; for a record larger than
+// kRecordBytesMax only the first of them.
 using RecordVisitor = std::function<Status(RecordSpan, std::string_view)>;
 
 // Calls `visit` for each record in order; stops at the first failure of `visit`. For CSV the header
-// comes first, through `header`. A failure of the object itself (WH1310, WH1311) may come after
-// records were visited: the caller then drops what it has. Memory: kRecordBytesMax, twice.
+// comes first, through `header`. The object itself may fail (WH1310, WH1311) after records were
+// visited: the caller then drops its results. Memory: twice kRecordBytesMax.
 Status ForEachRecord(Window& window, const SourceFormat& format, const RecordVisitor& header,
                      const RecordVisitor& visit);
-// The same of bytes in memory.
+// The same for bytes in memory.
 Status ForEachRecord(std::string_view bytes, const SourceFormat& format,
                      const std::function<Status(RecordSpan)>& header,
                      const std::function<Status(RecordSpan)>& visit);
@@ -48,6 +47,6 @@ struct CsvSlice {
 bool SplitCsvRecord(std::string_view record, char delimiter, std::vector<CsvSlice>* fields);
 // The value of a slice, quotes undoubled (into `scratch` if needed).
 std::string_view CsvText(const CsvSlice& slice, std::string* scratch);
-// The column names; kInvalidInput WH1310 where there is no usable header.
+// The column names; kInvalidInput WH1310 if there is no usable header.
 Result<std::vector<std::string>> ParseCsvHeader(std::string_view record, char delimiter);
 }  // namespace weirhouse::contract

@@ -12,7 +12,7 @@ namespace {
 Status FromArrow(const arrow::Status& status) {
   if (status.ok()) return Status();
   if (status.IsOutOfMemory()) return OutOfMemory();
-  // The only other way here is a column of more than 2 GiB of text.
+  // Happens only for a column of more than 2 GiB of text.
   return Status(Code::kInvalidInput, "rows of one object do not fit")
       .WithError("WH1311")
       .WithHint("split the file: " + status.ToString());
@@ -163,7 +163,7 @@ Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_
   const bool full =
       columns_->record_ids.length() >= sink_.piece_rows || columns_->bytes >= sink_.piece_bytes;
   if (!full) return Status();
-  // In chunks in any case: what grows while it is collected is copied as it grows.
+  // Always in chunks: one growing array would be copied as it grows.
   WEIRHOUSE_TRY_STATUS(EndChunk());
   if (!sink_.take) return Status();
   return sink_.take(TakeFull());
@@ -193,7 +193,7 @@ Status RowCollector::EndChunk() {
   return Status();
 }
 
-// The chunks that are done, and leaves none.
+// Returns the finished chunks and keeps none.
 std::shared_ptr<arrow::Table> RowCollector::TakeFull() {
   arrow::ChunkedArrayVector columns;
   for (arrow::ArrayVector& chunks : columns_->full) {

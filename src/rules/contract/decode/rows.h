@@ -21,9 +21,9 @@ class RowCollector {
 
   // Appends one valid record. `unknown` is its JSON of unknown fields, empty for none.
   Status Append(const std::vector<Slot>& slots, std::int64_t record_id, std::string_view unknown);
-  // Those that went nowhere else.
+  // The rows that the sink did not take.
   Result<std::shared_ptr<arrow::Table>> Finish();
-  std::int64_t row_count() const;  // all rows, once Finish was called
+  std::int64_t row_count() const;  // all rows, after Finish
   bool OnlyNulls(std::size_t field) const;
 
  private:

@@ -26,7 +26,7 @@ Status Window::More() {
     counted_ -= begin_;
     begin_ = 0;
   }
-  // Little at first, because most objects are small.
+  // Starts with a small piece, because most objects are small.
   const std::size_t had = bytes_.size();
   const std::size_t room = std::exchange(next_piece_, std::min(2 * next_piece_, kPieceBytesMax));
   bytes_.resize(had + room);

@@ -1,4 +1,4 @@
-// The part of an object's bytes that is looked at just now.
+// The part of an object's bytes that is currently in memory.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@
 
 namespace weirhouse::contract {
 
-// kInvalidInput (WH1311): more than kStreamBytesMax.
+// The error of an object larger than kStreamBytesMax: kInvalidInput (WH1311).
 Status TooLarge();
 
-// Slides over a stream: what was consumed is forgotten, so that an object of any size takes the
-// memory of its longest record, and a piece. Threads: one.
+// Slides over a stream. Consumed bytes are dropped, so an object of any size needs memory for its
+// longest record and one piece. Threads: one.
 class Window {
  public:
   // `stream` must outlive it.
   explicit Window(ByteStream& stream) : stream_(&stream) {}
-  // All of `bytes` at once, where they lie.
+  // A window over all of `bytes`, without copying.
   explicit Window(std::string_view bytes) : whole_(bytes), ended_(true) {}
 
-  // What is not consumed yet. Valid until More().
+  // The bytes that are not consumed yet. Valid until More().
   std::string_view view() const {
     return (stream_ == nullptr ? whole_ : std::string_view(bytes_)).substr(begin_);
   }
@@ -30,7 +30,7 @@ class Window {
   bool ended() const { return ended_; }
   // Where the view begins in the object.
   std::int64_t offset() const { return dropped_ + static_cast<std::int64_t>(begin_); }
-  // Makes the view longer, or ended() true. kInvalidInput (WH1311) where the object is larger than
+  // Extends the view, or sets ended(). kInvalidInput (WH1311) if the object is larger than
   // kStreamBytesMax.
   Status More();
   void Consume(std::size_t bytes) { begin_ += bytes; }
@@ -41,13 +41,13 @@ class Window {
  private:
   void CountLinesUpTo(std::size_t end);
 
-  ByteStream* stream_ = nullptr;  // null: `whole_` is all there is
+  ByteStream* stream_ = nullptr;  // null: `whole_` holds all bytes
   std::string_view whole_;
   std::string bytes_;
   std::size_t next_piece_ = 64 << 10;
   std::size_t begin_ = 0;     // of the view
   std::int64_t dropped_ = 0;  // bytes of the object before bytes_
-  std::size_t counted_ = 0;   // up to there line ends are in line_
+  std::size_t counted_ = 0;   // line_ counts the line ends before this
   std::int64_t line_ = 1;
   bool ended_ = false;
 };

@@ -1,5 +1,5 @@
-// ODCS 3.1 YAML → Contract. First the shape (closed keys), then the meaning; every finding of the
-// file is collected, so that one run of `validate` shows them all.
+// ODCS 3.1 YAML → Contract. First checks the shape (closed keys), then the meaning; collects every
+// finding of the file, so that one run of `validate` shows them all.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,7 +57,7 @@ class OdcsParser {
     findings_->Add(map.span(), "WH1103", fmt::format("{} lacks the key \"{}\"", what, key));
     return nullptr;
   }
-  // The texts of a list of custom properties by name; reserved (wh…) names must be known.
+  // The values of a list of custom properties by name; reserved (wh…) names must be known.
   std::vector<std::pair<std::string, const YamlNode*>> CustomOf(
       const YamlNode& list, const std::vector<std::string>& known);
 
@@ -221,7 +221,7 @@ void OdcsParser::ReadType(const YamlNode& node, ContractField* field) {
   }
 }
 
-// A decimal is kept whole; what other types say is for other readers of the contract.
+// A decimal is kept exactly; physical types of other fields are for other readers of the contract.
 void OdcsParser::ReadPhysicalType(const YamlNode& node, ContractField* field) {
   const std::string text = TextOf(node, "physicalType", findings_);
   DecimalShape shape;
@@ -247,7 +247,7 @@ void OdcsParser::ReadPhysicalType(const YamlNode& node, ContractField* field) {
 }
 
 // The text of a number in a rule of `field`. A decimal's digits stay as written; they may be
-// quoted, as other tools must write them.
+// quoted, as some tools write them.
 std::string OdcsParser::BoundNumberOf(const YamlNode& node, std::string_view what,
                                       const ContractField& field) {
   if (!field.decimal) return NumberOf(node, what, findings_);
@@ -349,7 +349,7 @@ void OdcsParser::ReadTimeOption(const YamlNode::Entry& option, ContractField* fi
                    "times without a zone are read as UTC; write the offset into the values");
     return;
   }
-  // A format that says what is read anyway is welcome; another would change the reading.
+  // A format that states what is read anyway is accepted; another would change the reading.
   static const auto* formats = new std::vector<std::string>{
       "yyyy-MM-dd", "yyyy-MM-dd'T'HH:mm:ssXXX", "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-ddTHH:mm:ssZ",
       "yyyy-MM-dd HH:mm:ss"};
@@ -383,7 +383,7 @@ void OdcsParser::ReadDefault(const YamlNode& value, ContractField* field) {
     findings_->Add(value.span(), "WH1104", "whDefault must be a single value");
     return;
   }
-  // Texts stay texts: a string field with `value: 1` has the default "1".
+  // Texts stay text: a string field with `value: 1` has the default "1".
   switch (field->type) {
     case LogicalType::kInteger:
     case LogicalType::kNumber:
@@ -405,7 +405,7 @@ void OdcsParser::CheckField(const YamlNode& node, const ContractField& field) {
   SourceSpan span = node.span();
   std::string note;
   if (status.Is(kPatternRefused)) {
-    // Mark the part that RE2 refuses, where it can be found on the line.
+    // Marks the part that RE2 refuses, if it can be found on the line.
     const std::string part = RefusedPart(field.pattern);
     const YamlNode* options = node.Find("logicalTypeOptions");
     const YamlNode* pattern = options != nullptr ? options->Find("pattern") : nullptr;
@@ -431,7 +431,7 @@ std::vector<std::pair<std::string, const YamlNode*>> OdcsParser::CustomOf(
     const YamlNode* value = Need(item, "value", "a custom property");
     if (property == nullptr || value == nullptr) continue;
     const std::string name = TextOf(*property, "the name of a custom property", findings_);
-    if (!name.starts_with("wh")) continue;  // other tools' business
+    if (!name.starts_with("wh")) continue;  // for other tools
     const bool is_known = std::any_of(known.begin(), known.end(), [&name](const std::string& each) {
       return name == each || (each.ends_with('N') &&
                               name.starts_with(std::string_view(each).substr(0, each.size() - 1)));

@@ -15,8 +15,7 @@ const std::vector<std::string>& Operators() {
   return *operators;
 }
 
-// The metric of an entry that this version judges at ingestion, or "" after a finding (or for
-// text).
+// The metric of an entry that is judged at ingestion; "" after a finding (or for text).
 std::string MetricOf(const YamlNode& entry, Findings* findings) {
   if (!entry.is_map()) return "";  // already found by the shape
   const YamlNode* type = entry.Find("type");
@@ -47,7 +46,8 @@ std::string MetricOf(const YamlNode& entry, Findings* findings) {
   return TextOf(*metric, "the metric of a quality entry", findings);
 }
 
-// True for exactly one operator that is `mustBe: 0`, the only bound that one record can keep.
+// Whether the entry has exactly the operator `mustBe: 0`, the only bound that can be judged record
+// by record.
 bool HasZeroBound(const YamlNode& entry, std::string_view metric, Findings* findings) {
   std::vector<std::string> given;
   for (const YamlNode::Entry& each : entry.entries()) {
@@ -88,7 +88,7 @@ void RefuseMetric(const YamlNode& entry, const std::string& metric,
                 fmt::format("judged here: {}; use a gate for the others", Join(judged, ", ")));
 }
 
-// The map under `arguments`, with its keys checked; nullptr where there is none.
+// The map under `arguments`, with its keys checked; nullptr if there is none.
 const YamlNode* ArgumentsOf(const YamlNode& entry, const std::vector<std::string>& known,
                             Findings* findings) {
   const YamlNode* arguments = entry.Find("arguments");

@@ -1,4 +1,4 @@
-// Quality entries of a contract (ODCS 3.1 `quality`), as far as records are judged by them.
+// Reads quality entries of a contract (ODCS 3.1 `quality`) that can be judged record by record.
 #pragma once
 
 #include <vector>
@@ -9,9 +9,9 @@
 
 namespace weirhouse::contract {
 
-// Quality of one field: invalidValues (validValues or pattern), nullValues, duplicateValues, each
-// `mustBe: 0`. What cannot be judged record by record is refused with a pointer to gates, never
-// skipped in silence; `type: text` is documentation.
+// The quality of one field: invalidValues (validValues or pattern), nullValues, duplicateValues,
+// each with `mustBe: 0`. Entries that cannot be judged record by record are refused with a hint to
+// use a gate, never silently skipped; `type: text` is documentation.
 void ReadFieldQuality(const YamlNode& quality, ContractField* field, Findings* findings);
 // Quality of the schema object: duplicateValues over `arguments.properties`.
 void ReadObjectQuality(const YamlNode& quality, ContractParts* parts, Findings* findings);

@@ -13,10 +13,10 @@ namespace weirhouse::contract {
 namespace {
 constexpr std::string_view kFixKeys = "WH1102";
 
-// The keys of each level, from the JSON Schema of the standard. Behind a colon stands how a value
-// looks: nothing = a single value; "?" = anything; "name" = a map of that shape; "[name]" = a list
-// of such maps; "[=]" = a list of single values. A team may also be a list of members, as in
-// ODCS 3.0.
+// The keys of each level, from the standard's JSON Schema. A colon is followed by the form of the
+// value: nothing = a single value; "?" = anything; "name" = a map of that shape; "[name]" = a list
+// of such maps; "[=]" = a list of single values. A team may also be a list of members, as in ODCS
+// 3.0.
 struct ShapeText {
   std::string_view name;
   std::string_view keys;
@@ -89,7 +89,7 @@ const std::map<std::string, Shape, std::less<>>& Shapes() {
   return *shapes;
 }
 
-// Keys that ODCS 3.2 brings, and how 3.1 says the same.
+// Keys that are new in ODCS 3.2, and how 3.1 expresses the same.
 std::string_view NewerKeyHint(std::string_view key) {
   if (key == "enum") {
     return "in 3.1: quality: [{metric: invalidValues, arguments: {validValues: […]}, mustBe: 0}]";

@@ -1,4 +1,4 @@
-// The keys that ODCS 3.1.0 allows, level by level, and the findings made while reading a file.
+// The keys that ODCS 3.1.0 allows at each level, and readers that collect findings.
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 
 namespace weirhouse::contract {
 
-// The contract at `path` cannot be used: every finding; only if there is one.
+// The error for the contract at `path`, with every finding; OK if there are none.
 Status StatusOfContract(const Findings& findings, const std::string& path);
 
 // Checks the keys of `document` at every level (WH1102, WH1105 for keys of ODCS 3.2) and the kinds
 // of its values (WH1104).
 void CheckShape(const YamlNode& document, Findings* findings);
 
-// Reads that note a finding and answer a fallback.
+// Readers that add a finding and return a fallback if the value is wrong.
 std::string TextOf(const YamlNode& node, std::string_view what, Findings* findings);
 bool FlagOf(const YamlNode& node, std::string_view what, Findings* findings);
 std::int64_t WholeNumberOf(const YamlNode& node, std::string_view what, Findings* findings);

@@ -97,13 +97,13 @@ Status ReadOnline(const YamlNode& node, FeatureView* view) {
                                           : OnlineFill::kNone;
   }
   const YamlNode* ttl = node.Find("ttl");
-  // What the online store forgets must count for training too, or the two would differ: so a ttl
+  // What the online store drops must also not count in training, or the two would differ: so a ttl
   // given here is the view's.
   if (ttl != nullptr && !view->ttl_us) {
     WEIRHOUSE_TRY(view->ttl_us, ReadDuration(*ttl, "online ttl"));
   } else if (ttl != nullptr) {
     return ttl->Error("WH4002", "the ttl is given twice, for the view and for online")
-        .WithHint("keep one of them: it holds offline and online");
+        .WithHint("keep one of them: it applies offline and online");
   }
   return Status();
 }
@@ -210,7 +210,7 @@ Status CheckTimes(const YamlNode& node, const FeatureView& view) {
     return node
         .Error("WH4003", fmt::format("view \"{}\" has no event_time, and \"{}\" needs one",
                                      view.name, feature.name))
-        .WithHint("without event_time only \"latest\" can be had");
+        .WithHint("only \"latest\" works without event_time");
   }
   if (view.ttl_us) return node.Error("WH4003", "a ttl needs an event_time");
   if (view.known_time.kind == KnownTime::Kind::kDelay) {
@@ -383,7 +383,7 @@ Status CheckDistinct(const std::vector<FeatureView>& views) {
     return Status(Code::kInvalidInput, fmt::format("two feature views are \"{}\"", view.id()))
         .WithError("WH4004")
         .WithSpan(view.span)
-        .WithHint("a changed definition takes a new version");
+        .WithHint("a changed definition needs a new version");
   }
   return Status();
 }

@@ -1,7 +1,7 @@
-// Feature views and training sets as people define them in YAML.
+// Feature views and training sets as defined in YAML.
 //
-// A view is immutable: its digest is over everything that can change a value, and a change of
-// meaning takes a new `version`, which is served beside the old one.
+// A view is immutable: its digest covers everything that can change a value, and a change of
+// meaning needs a new `version`, which is served beside the old one.
 #pragma once
 
 #include <cstdint>
@@ -70,8 +70,8 @@ struct FeatureView {
   std::vector<TypedName> request;
   std::optional<std::string> event_time;  // absent: facts without time
   KnownTime known_time;
-  bool as_of_latest = false;           // known time is ignored
-  std::optional<std::int64_t> ttl_us;  // of what is not windowed; absent = unlimited
+  bool as_of_latest = false;           // known times are ignored
+  std::optional<std::int64_t> ttl_us;  // for values without a window; absent = unlimited
   std::vector<Window> windows;
   bool closed_end = false;  // windows are (t - w, t] instead of [t - w, t)
   std::vector<Feature> features;
@@ -81,30 +81,30 @@ struct FeatureView {
   Digest digest;  // of everything above that can change a value
 
   bool is_request() const { return !request.empty(); }
-  // True if the source keeps every version of its rows (it is a table's history). Otherwise a
-  // replaced or deleted source row takes its feature row with it: see rules/feature/rows/rows.h.
+  // True if the source keeps every version of its rows (it is a table's history). Otherwise
+  // replacing or deleting a source row removes its feature row: see rules/feature/rows/rows.h.
   bool source_keeps_history() const { return IsHistory(source); }
   std::string id() const;          // "carrier_delay@1"
   std::string table_name() const;  // "feature.carrier_delay_v1"
 };
 
-// One answer column of a view.
+// One output column of a view.
 struct OutputColumn {
   std::string name;         // "mean_24h"
   std::string qualified;    // "carrier_delay.mean_24h"
   std::size_t feature = 0;  // index into FeatureView::features
   std::optional<std::int64_t> window_us;
 };
-// In the order of the definition, windows within a feature in their order.
+// In the order of the definition; the windows of a feature in their order.
 std::vector<OutputColumn> OutputColumnsOf(const FeatureView& view);
 
-// Parses all documents of one file under features/. `path` is for messages only. All broken
-// documents are reported, one diagnostic each. Errors: WH2001–WH2004, WH4001–WH4004.
+// Parses all documents of one file under features/. `path` is used in messages only. Reports all
+// broken documents, one diagnostic each. Errors: WH2001–WH2004, WH4001–WH4004.
 Result<std::vector<FeatureView>> ParseFeatureViews(std::string_view yaml, const std::string& path);
-// Views of several files together: refuses two of equal id, and two of one name whose version is
-// equal (WH4004).
+// Checks views of several files together: refuses two with one id, and two of one name with equal
+// versions (WH4004).
 Status CheckDistinct(const std::vector<FeatureView>& views);
-// `name` with or without "@version" (the greatest version then). Error WH4009 with a suggestion.
+// `name` with "@version", or without (then the greatest version). Error WH4009 with a suggestion.
 Result<const FeatureView*> FindView(const std::vector<FeatureView>& views, std::string_view name);
 
 // ---- Training sets
@@ -137,12 +137,12 @@ struct TrainingSetDefinition {
 Result<std::vector<TrainingSetDefinition>> ParseTrainingSets(std::string_view yaml,
                                                              const std::string& path);
 
-// What a training set takes from which view: columns in the definition's order.
+// The columns that a training set takes from one view, in the definition's order.
 struct SelectedView {
   const FeatureView* view = nullptr;  // into the views given
   std::vector<std::size_t> columns;   // indexes into OutputColumnsOf(*view)
 };
-// Resolves selectors against `views`, which must outlive the answer. Error WH4009.
+// Resolves selectors against `views`, which must outlive the result. Error WH4009.
 Result<std::vector<SelectedView>> SelectFeatures(const TrainingSetDefinition& definition,
                                                  const std::vector<FeatureView>& views);
 }  // namespace weirhouse::feature

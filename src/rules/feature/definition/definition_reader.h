@@ -1,4 +1,4 @@
-// What the readers of views and of training sets share.
+// Shared by the readers of views and of training sets.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,6 @@ namespace weirhouse::feature {
 // first, at most 64 characters.
 Status CheckName(const YamlNode& node, std::string_view what, std::string_view name);
 Result<std::int64_t> ReadDuration(const YamlNode& node, const std::string& what);
-// One status out of several: the first as it is, and all of them as diagnostics.
+// One status out of several: the first one, with all of them as diagnostics.
 Status JoinFailures(std::vector<Status> failures);
 }  // namespace weirhouse::feature

@@ -234,9 +234,9 @@ Result<std::vector<SelectedView>> SelectFeatures(const TrainingSetDefinition& de
       if (selector.column != "*" && selector.column != columns[i].name) continue;
       found = true;
       if (!taken.insert(columns[i].qualified).second) {
-        return UnknownSelector(selector,
-                               fmt::format("feature \"{}\" is taken twice", columns[i].qualified),
-                               "take each once, and each view in one version only");
+        return UnknownSelector(
+            selector, fmt::format("feature \"{}\" is selected twice", columns[i].qualified),
+            "select each once, and each view in one version only");
       }
       selected.back().columns.push_back(i);
     }

@@ -1,4 +1,5 @@
-// What the online store answers: values with their status, time and age, and where they come from.
+// Answers of the online store: values with their status, time and age, and the commits they come
+// from.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ struct FeatureValue {
   ValueType type = ValueType::kDouble;
   Value value;  // NULL unless present
   FeatureStatus status = FeatureStatus::kNotFound;
-  std::optional<std::int64_t> event_time;  // of the row behind it; absent where there is none
+  std::optional<std::int64_t> event_time;  // of the row behind it; absent if there is none
 
   // t minus the event time, in microseconds.
   std::optional<std::int64_t> AgeAt(std::int64_t at) const {
@@ -32,9 +33,9 @@ struct FeatureAnswer {
   std::int64_t at = 0;
   std::vector<FeatureValue> values;
   std::vector<std::pair<std::string, int>> view_versions;  // ("carrier_delay", 1), …
-  CommitSeq seq;  // the oldest commit that a view stands at
+  CommitSeq seq;                                           // the oldest commit among its views
 
-  // Puts another view's answer behind this one.
+  // Appends another view's answer to this one.
   void Append(FeatureAnswer other);
   std::vector<Value> Vector() const;
   std::string Bits() const { return VectorBits(Vector()); }

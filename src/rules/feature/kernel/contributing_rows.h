@@ -1,5 +1,5 @@
-// The rows that an answer of the kernel stands on, by the kernel's own rule (visibility.h): what a
-// trace shows. Tested against the kernel itself.
+// The rows behind an answer of the kernel, by the kernel's own rule (visibility.h), for traces.
+// Tested against the kernel itself.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace weirhouse::feature {
 
-// Answers of a view that stand on the same rows: a window, or the one row that was chosen.
+// Outputs of a view that come from the same rows: a window, or the one row that was chosen.
 struct ContributingRows {
   std::optional<std::size_t> window;  // index into ViewPlan::windows_us; absent: not windowed
   bool chosen = false;                // one row was chosen: the newest that counts
@@ -22,9 +22,9 @@ struct ContributingRows {
   std::vector<std::size_t> outputs;  // indexes into ViewPlan::outputs
   std::vector<std::size_t> rows;     // indexes into FeatureRows, newest first
 };
-// Groups `outputs` (indexes into ViewPlan::outputs) of one entity at `label`; those of short
-// windows first, those that are not windowed last. Cost: rows of the entity up to the longest
-// window's start.
+// Groups `outputs` (indexes into ViewPlan::outputs) of one entity at `label`: short windows first,
+// outputs without a window last. Cost: reads the entity's rows back to the start of the longest
+// window.
 std::vector<ContributingRows> FindContributingRows(const ViewPlan& plan, const EntityRowsView& rows,
                                                    Label label,
                                                    const std::vector<std::size_t>& outputs);

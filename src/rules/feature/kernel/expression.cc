@@ -24,7 +24,7 @@ std::string TextOf(const json& node, const char* key) {
   return found != node.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-// The first thing in the tree that may not stand there, or empty.
+// The first part of the tree that is not allowed, or empty.
 std::string FindForbidden(const json& node, const std::set<std::string>& repeatable, int depth) {
   if (depth > 200) return "nesting deeper than 200";
   if (node.is_object()) {
@@ -37,7 +37,7 @@ std::string FindForbidden(const json& node, const std::set<std::string>& repeata
       const std::string name = LowerCase(TextOf(node, "function_name"));
       const auto children = node.find("children");
       const bool two = children != node.end() && children->size() == 2;
-      // Between two times that are given, age() asks no clock.
+      // age() of two given times does not read the clock.
       const bool good = name == "age" ? two : repeatable.contains(name);
       if (!good) return fmt::format("\"{}\"", name);
     }
@@ -73,7 +73,7 @@ bool IsLoneExpression(const json& tree) {
          (none("from_table") || TextOf(node["from_table"], "type") == "EMPTY");
 }
 
-// The type by which an expression's values are kept, and the scale of decimals.
+// The type in which an expression's values are kept, and the scale of decimals.
 struct ExpressionType {
   ValueType type = ValueType::kInt64;
   int scale = 0;
@@ -117,7 +117,7 @@ Status NeedColumns(const FeatureView& view, const arrow::Schema& source) {
     const auto type = ValueTypeOf(column);
     if (type == part.type) continue;
     if (type == ValueType::kInt64 && part.type == ValueType::kDouble) {
-      // A double tells all integers of 32 bits apart, and merges those of 64 from 2^53 on.
+      // A double represents all 32-bit integers exactly, but merges 64-bit ones from 2^53 on.
       if (column.id() != arrow::Type::INT64) continue;
       return Status(Code::kInvalidInput,
                     fmt::format("entity \"{}\" of view \"{}\" is a number, but in \"{}\" it is {}: "
@@ -125,7 +125,7 @@ Status NeedColumns(const FeatureView& view, const arrow::Schema& source) {
                                 part.name, view.id(), view.source, column.ToString()))
           .WithError("WH4015")
           .WithSpan(view.span)
-          .WithHint(fmt::format("say `entity: {{ {}: integer }}`", part.name));
+          .WithHint(fmt::format("write `entity: {{ {}: integer }}`", part.name));
     }
     return Status(Code::kInvalidInput,
                   fmt::format("entity \"{}\" of view \"{}\" is a {}, but in \"{}\" it is {}",
@@ -183,7 +183,7 @@ const Feature& FirstWith(const FeatureView& view, const std::string& sql) {
 
 Result<ExpressionChecker> ExpressionChecker::Make(platform::SqlSession& session) {
   ExpressionChecker checker(session);
-  // A name counts only if all its overloads do. Macros are fixed expressions, but for `ago`.
+  // A name is allowed only if all its overloads are. Macros are fixed expressions, except `ago`.
   WEIRHOUSE_TRY(
       const auto rows,
       session.Query("SELECT lower(function_name) AS name FROM duckdb_functions() GROUP BY "
@@ -193,7 +193,7 @@ Result<ExpressionChecker> ExpressionChecker::Make(platform::SqlSession& session)
                     "'pg_'))) ORDER BY name"));
   WEIRHOUSE_TRY(const auto names, ReadBytes(*rows->column(0), "function names"));
   checker.repeatable_.insert(names.begin(), names.end());
-  // DuckDB calls some of them consistent that ask the clock (age, current_localtime).
+  // DuckDB marks some functions as consistent that read the clock (age, current_localtime).
   std::erase_if(checker.repeatable_, [](const std::string& name) {
     const transform::FunctionRule rule = transform::RuleOfFunction(name);
     return rule.kind == transform::FunctionKind::kRefused &&

@@ -1,4 +1,4 @@
-// SQL expressions that people wrote into feature views: what may stand in them, and their types.
+// SQL expressions in feature views: what they may contain, and their types.
 #pragma once
 
 #include <memory>
@@ -18,12 +18,12 @@ class Schema;
 
 namespace weirhouse::feature {
 
-// SQL of a feature cannot be used, or was refused because of a value of its rows.
+// The reason if SQL of a feature cannot be used, or fails on a value of its rows.
 inline constexpr Reason kExpressionRefused{"WH4006"};
 
-// Judges expressions by DuckDB's own syntax tree and catalog of functions: one expression, over one
-// row, whose value depends on that row alone. Refused (WH4007): sub-queries, aggregates, windows,
-// the clock, random numbers, sequences. Threads: one.
+// Judges expressions by DuckDB's syntax tree and catalog of functions: one expression over one row,
+// whose value depends only on that row. Refuses (WH4007) sub-queries, aggregates, windows, the
+// clock, random numbers and sequences. Threads: one.
 class ExpressionChecker {
  public:
   static Result<ExpressionChecker> Make(platform::SqlSession& session);
@@ -43,6 +43,6 @@ Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
                           platform::SqlSession& session);
 Result<ViewPlan> BindRequestView(const FeatureView& view, platform::SqlSession& session);
 
-// The SQL type by which a value type is computed: "BIGINT", "DECIMAL(38,2)", …
+// The SQL type that values of a type are computed in: "BIGINT", "DECIMAL(38,2)", …
 std::string SqlTypeName(ValueType type, int scale = 0);
 }  // namespace weirhouse::feature

@@ -21,8 +21,8 @@ void AppendBigEndian(std::uint64_t bits, std::string* out) {
   }
 }
 
-// Each part is prefix-free, so that tuples cannot run together: 8 bytes, or a string with 0x00
-// written 00 ff and ended by 00 00.
+// Each part is prefix-free, so that tuples stay distinct: 8 bytes, or a string with 0x00 written as
+// 00 ff and ended by 00 00.
 void AppendPart(ValueType type, std::uint64_t bits, std::string_view text, std::string* out) {
   if (type == ValueType::kString) {
     for (const char c : text) {
@@ -40,13 +40,13 @@ void AppendPart(ValueType type, std::uint64_t bits, std::string_view text, std::
   AppendBigEndian(bits ^ kSignBit, out);
 }
 
-// Whether a double tells this integer from its neighbours.
+// Whether a double distinguishes this integer from its neighbours.
 bool IsExactDouble(std::int64_t value) {
   const auto number = static_cast<double>(value);
   return number < 0x1p63 && static_cast<std::int64_t>(number) == value;
 }
 
-// Keys of another type become a number only where that merges none.
+// Keys of another type become numbers only if that merges none.
 Status CheckExactKeys(const TypedName& part, const arrow::ChunkedArray& column) {
   if (part.type != ValueType::kDouble) return Status();
   if (column.type()->id() == arrow::Type::DECIMAL128) {
@@ -69,7 +69,7 @@ Status CheckExactKeys(const TypedName& part, const arrow::ChunkedArray& column) 
   return Status();
 }
 
-// What ordering needs of one row; 32 bytes, so that sorting stays in cache.
+// What sorting needs of one row; 32 bytes, so that it stays in cache.
 struct SortEntry {
   std::size_t group;
   std::int64_t event_time;
@@ -122,8 +122,8 @@ Digest DigestOfBytes(std::string_view bytes) {
   return digest;
 }
 
-// The collapse: within each table key a version is hidden from the known time of the next one in
-// (known time, digest). Few keys have several versions, so those are chained and the rest is free.
+// The collapse: within each table key the next version in (known time, digest) hides a version from
+// its known time on. Few keys have several versions, so only those are chained.
 std::vector<std::int64_t> HiddenTimes(const ReadRows& rows) {
   const std::size_t count = rows.row_key.size();
   std::vector<std::int64_t> hidden(count, kNever);

@@ -1,4 +1,4 @@
-// Rows of feature tables in memory, column by column, grouped by entity and in the full order.
+// Rows of feature tables in memory, by column, grouped by entity and in the full order.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,13 @@ class Table;
 
 namespace weirhouse::feature {
 
-// Known times stay below kNever; "as of latest" asks at kLatest.
+// Known times are less than kNever; "as of latest" asks at kLatest.
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 inline constexpr std::int64_t kLatest = kNever - 1;
-// The event time of facts without one, and of delete rows that tell none.
+// The event time of facts without one, and of delete rows without one.
 inline constexpr std::int64_t kTimeless = std::numeric_limits<std::int64_t>::min();
 
-// Strings one after the other.
+// Strings stored one after the other.
 class BytesColumn {
  public:
   std::string_view operator[](std::size_t i) const {
@@ -49,7 +49,7 @@ class BytesColumn {
   std::vector<std::size_t> ends_{0};
 };
 
-// Values of one row expression. NaN is kept in its one canonical form.
+// Values of one row expression. NaN has a single form.
 struct ValueColumn {
   ValueType type = ValueType::kInt64;
   int scale = 0;                    // of decimals
@@ -66,8 +66,8 @@ struct ValueColumn {
 // Columns for the row expressions of `plan`, without rows.
 std::vector<ValueColumn> EmptyValues(const ViewPlan& plan);
 
-// A row lives on the known axis from its known time until `hidden_at`, the known time of the next
-// version of its table key: the collapse, worked out once. `hidden_at` counts versions under other
+// A row is visible for known times from its own until `hidden_at`, the known time of the next
+// version of its table key: the collapse, computed once. `hidden_at` counts versions under other
 // entities too, so a correction may move a row from one entity to another.
 struct FeatureRows {
   std::vector<std::int64_t> event_time;
@@ -82,40 +82,40 @@ struct FeatureRows {
   void Clear();  // keeps `values` and their types
 };
 
-// A slice of FeatureRows that holds one entity, ascending in (event time, known time, table key,
-// digest); so a greater index is a greater row. Valid while the FeatureRows live. Empty for an
-// unknown or NULL entity.
+// The rows of one entity, a slice of FeatureRows ascending in (event time, known time, table key,
+// digest): a greater index is a greater row. Valid while the FeatureRows live. Empty for an unknown
+// or NULL entity.
 struct EntityRowsView {
   const FeatureRows* rows = nullptr;
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 
-// Bytes of an entity: equal tuples give equal bytes, ordered as the tuples are. Absent if any part
-// is NULL: such an entity matches nothing, not even itself. The values must have the view's types
-// (an integer may stand for a number); otherwise WH4013.
+// The bytes of an entity: equal tuples give equal bytes, ordered as the tuples are. Absent if any
+// part is NULL: such an entity matches nothing, not even itself. The values must have the view's
+// types (an integer may stand for a number); otherwise WH4013.
 Result<std::optional<std::string>> EncodeEntity(std::span<const TypedName> entity,
                                                 std::span<const Value> values);
 // The same for each row of a table that has the entity's columns.
 Result<std::vector<std::optional<std::string>>> EncodeEntities(std::span<const TypedName> entity,
                                                                const arrow::Table& rows);
 
-// A feature table's rows as they lie, `hidden_at` worked out among them.
+// A feature table's rows in stored order, with `hidden_at` computed.
 struct UnsortedRows {
   FeatureRows rows;
   std::vector<std::optional<std::string>> entities;  // per row; absent = NULL
 };
 Result<UnsortedRows> ReadUnsorted(const ViewPlan& plan, const arrow::Table& rows);
 
-// All rows of a view, ready to be asked for entities.
+// All rows of a view, indexed by entity.
 class LoadedView {
  public:
-  // `rows`: the feature table's columns in any order of rows. Cost: O(n log n), about 0.3 µs a row;
-  // memory about 120 bytes a row. Rows of a NULL entity are left out: they match nothing.
+  // `rows`: the feature table's columns, rows in any order. Cost: O(n log n), about 0.3 µs a row;
+  // memory about 120 bytes a row. Rows of a NULL entity are left out, because they match nothing.
   static Result<LoadedView> Load(const ViewPlan& plan, const arrow::Table& rows);
 
   EntityRowsView Of(std::string_view entity) const;
-  // The number of an entity, for grouping; absent if it has no rows.
+  // The group number of an entity; absent if it has no rows.
   std::optional<std::size_t> GroupOf(std::string_view entity) const;
   EntityRowsView Group(std::size_t group) const;
   std::size_t group_count() const { return starts_.empty() ? 0 : starts_.size() - 1; }

@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 using platform::JsonOfNumber;
 
-constexpr std::size_t kShownMax = 60;             // of a value that is refused
+constexpr std::size_t kShownMax = 60;             // shown of a refused value
 constexpr int kWholeDigitsMax = 40;               // more than any 64 bits have
 constexpr double kExactEnd = 9007199254740992.0;  // from 2^53 on a double names no single integer
 
@@ -30,7 +30,7 @@ Status WrongType(const std::string& field, ValueType type, std::string text) {
     text.resize(end);
     text += "…";
   }
-  return Status(Code::kInvalidInput, fmt::format("field \"{}\" wants a value of type {}, found {}",
+  return Status(Code::kInvalidInput, fmt::format("field \"{}\" needs a value of type {}, found {}",
                                                  field, TypeName(type), EscapeControl(text)))
       .WithError("WH4013")
       .WithHint(type == ValueType::kTimestamp ? "for example \"2013-12-30T20:15:00Z\"" : "");
@@ -40,7 +40,7 @@ Status WrongType(const std::string& field, ValueType type, const json& found) {
   return WrongType(field, type, found.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-// "NaN", "Infinity" and "-Infinity": what JSON has no number for.
+// "NaN", "Infinity" and "-Infinity", for which JSON has no number.
 std::optional<double> NotFinite(std::string_view text) {
   if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
   if (text == "Infinity") return std::numeric_limits<double>::infinity();
@@ -48,7 +48,7 @@ std::optional<double> NotFinite(std::string_view text) {
   return std::nullopt;
 }
 
-// 1400.0 is the integer 1400; beyond 2^53 a double names no single integer.
+// 1400.0 is the integer 1400; beyond 2^53 a double does not identify an integer.
 std::optional<std::int64_t> WholeNumber(const json& value) {
   if (value.is_number_unsigned()) {
     const auto number = value.get<std::uint64_t>();
@@ -130,7 +130,7 @@ std::optional<double> Number(const std::string& text, FieldRole role) {
   if (!decimal) return std::nullopt;
   const double number = std::strtod(text.c_str(), nullptr);
   if (std::isinf(number)) return std::nullopt;
-  // With a power of ten, a number is meant as the nearest double; without, all its digits are.
+  // A number with an exponent means the nearest double; without one all its digits count.
   const bool plain = text.find_first_of("eE") == std::string::npos;
   if (role == FieldRole::kKey && plain && std::abs(number) >= kExactEnd) {
     const auto digits = WholeDigits(*decimal);
@@ -217,7 +217,7 @@ Result<Value> ValueOfField(const json& fields, const std::map<std::string, std::
                            const TypedName& name, FieldRole role) {
   const auto text = texts.find(name.name);
   if (text == texts.end()) return ValueOfJson(fields.at(name.name), name.type, name.name, role);
-  const bool number = fields.contains(name.name);  // of JSON, as it is spelt
+  const bool number = fields.contains(name.name);  // a JSON number, as written
   const bool whole = text->second.find_first_of(".eE") == std::string::npos;
   if (number && name.type == ValueType::kString && !whole)
     return WrongType(name.name, name.type, text->second);

@@ -17,8 +17,8 @@ double SecondsBetween(std::int64_t at, std::int64_t event_time) {
   return RoundedQuotient(static_cast<WideInt>(at) - event_time, 1'000'000);
 }
 
-// Follows one entity through time. Rows enter when their event time passes the end of the windows
-// and they are known; they leave at the start of each window, or when a version hides them.
+// Moves one entity through time. Rows enter when the end of the windows passes their event time and
+// they are known; they leave at the start of each window, or when a version hides them.
 class Sweep {
  public:
   Sweep(const ViewPlan& plan, const EntityRowsView& rows)
@@ -28,7 +28,7 @@ class Sweep {
     Begin(begin_);
   }
 
-  // Starts at the first row that any window at `at` can hold, instead of the entity's first.
+  // Starts at the first row that any window at `at` can contain, not at the entity's first.
   void SeekTo(std::int64_t at) {
     const std::int64_t low = LowOf(at, plan_.window_us_max());
     const auto first = rows_.event_time.begin();
@@ -45,7 +45,7 @@ class Sweep {
   using Due = std::pair<std::int64_t, std::size_t>;  // (known time, row), the earliest on top
   using DueQueue = std::priority_queue<Due, std::vector<Due>, std::greater<>>;
 
-  // An index one past the row meant; `begin_` stands for none.
+  // One past the index of a row; `begin_` means none.
   using RowEnd = std::size_t;
 
   void Begin(std::size_t row) {
@@ -65,7 +65,7 @@ class Sweep {
   void MoveStarts();
   RowEnd ChosenAtT() const;
   bool DeleteHidOne();
-  FeatureStatus WhyNone(std::int64_t high);
+  FeatureStatus ExplainAbsence(std::int64_t high);
   void EmitUnwindowed(const PlannedOutput& output, Cell* cell);
   Status EmitWindowed(const PlannedOutput& output, Cell* cell);
   void TakeValue(const PlannedOutput& output, std::size_t row, Cell* cell) const;
@@ -76,8 +76,8 @@ class Sweep {
   std::size_t end_;
   std::int64_t at_ = kTimeless;
   std::int64_t known_ = kTimeless;
-  std::size_t entered_ = 0;          // rows before it have passed the end of the windows
-  RowEnd newest_end_ = 0;            // no survivor that entered lies at or beyond it
+  std::size_t entered_ = 0;          // the end of the windows has passed the rows before it
+  RowEnd newest_end_ = 0;            // every survivor that entered lies before it
   std::vector<std::size_t> lefts_;   // per window: its first row
   std::vector<WindowState> states_;  // per slot
   DueQueue unknown_;                 // entered, not yet known
@@ -140,11 +140,12 @@ void Sweep::Advance(Label label) {
   const std::int64_t high = HighOf(at_);
   for (; entered_ < end_ && rows_.event_time[entered_] <= high; ++entered_) Enter(entered_);
   MoveStarts();
-  // A row beyond newest_end_ would have raised it when it was put; those below are asked again.
+  // A row at or beyond newest_end_ would have raised it when it entered; those below are checked
+  // again.
   while (newest_end_ > begin_ && !Survives(newest_end_ - 1)) --newest_end_;
 }
 
-// Rows between the end of the windows and t: only those exactly at t, so a short look ahead.
+// Rows between the end of the windows and t have event time t exactly, so few rows follow.
 Sweep::RowEnd Sweep::ChosenAtT() const {
   RowEnd chosen = newest_end_;
   for (std::size_t row = entered_; row < end_ && rows_.event_time[row] <= at_; ++row) {
@@ -153,7 +154,7 @@ Sweep::RowEnd Sweep::ChosenAtT() const {
   return chosen;
 }
 
-// True if a delete stands at k and hid a row: it is not the first version of its key.
+// Whether a delete is visible at k and hid a row: it is not the first version of its key.
 bool Sweep::DeleteHidOne() {
   if (!deletes_) {
     deletes_.emplace();
@@ -173,9 +174,9 @@ bool Sweep::DeleteHidOne() {
   return false;
 }
 
-FeatureStatus Sweep::WhyNone(std::int64_t high) {
+FeatureStatus Sweep::ExplainAbsence(std::int64_t high) {
   if (DeleteHidOne()) return FeatureStatus::kNotFound;
-  // From the newest: where there is a later row, the first look nearly always finds it.
+  // From the newest row: if there is a later row, the first check nearly always finds it.
   for (std::size_t row = end_; row-- > begin_;) {
     if (rows_.deleted[row] != 0) continue;
     const bool unknown = rows_.known_time[row] > known_;
@@ -210,7 +211,7 @@ void Sweep::EmitUnwindowed(const PlannedOutput& output, Cell* cell) {
   const bool latest = output.aggregate == Aggregate::kLatest;
   const RowEnd chosen = latest ? ChosenAtT() : newest_end_;
   if (chosen == begin_) {
-    cell->status = WhyNone(latest ? at_ : HighOf(at_));
+    cell->status = ExplainAbsence(latest ? at_ : HighOf(at_));
     return;
   }
   const std::size_t row = chosen - 1;
@@ -241,7 +242,7 @@ Status Sweep::EmitWindowed(const PlannedOutput& output, Cell* cell) {
     return Status();
   }
   if (!has_value) {
-    cell->status = newest_end_ > begin_ ? FeatureStatus::kNull : WhyNone(HighOf(at_));
+    cell->status = newest_end_ > begin_ ? FeatureStatus::kNull : ExplainAbsence(HighOf(at_));
   }
   return Status();
 }
@@ -279,7 +280,7 @@ Value Cell::ToValue() const {
       return Value(std::bit_cast<double>(bits));
     case ValueType::kString:
       return Value(std::string(text));
-    case ValueType::kDecimal:  // never of an answer
+    case ValueType::kDecimal:  // answers never have this type
     case ValueType::kTimestamp:
       break;
   }

@@ -1,5 +1,5 @@
-// A view made ready to compute: row expressions told apart, types known, what each answer column
-// needs laid out. Built once per view; immutable.
+// A view prepared for computing: distinct row expressions, types, and what each output column
+// needs. Built once for each view; immutable.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +17,17 @@ class Schema;
 
 namespace weirhouse::feature {
 
-// One distinct SQL expression over a source row, and the column of the feature table that holds it.
+// A distinct SQL expression over a source row, and the column of the feature table that stores it.
 struct RowExpression {
-  // "v1_mean": its number, and the first feature that uses it; of decimals "d1_mean", which tables
-  // written when decimals were made doubles do not have.
+  // "v1_mean": its number, and the first feature that uses it. For decimals "d1_mean", a column
+  // that tables lack which were written when decimals still became doubles.
   std::string column;
   std::string sql;
 };
-// In the order of the definition. Features with equal text share one.
+// In the order of the definition. Features with equal text share one expression.
 std::vector<RowExpression> RowExpressionsOf(const FeatureView& view);
 
-// What a window keeps while it slides; answers that need the same share it.
+// What a window keeps while it slides; outputs with the same needs share it.
 struct Slot {
   enum class Kind : std::uint8_t { kRows, kNotNull, kIntegers, kNumbers, kDecimals, kOrdered };
   Kind kind = Kind::kRows;
@@ -54,13 +54,13 @@ struct ViewPlan {
   std::vector<Slot> slots;               // by window
 
   std::int64_t window_us_max() const { return windows_us.empty() ? 0 : windows_us.back(); }
-  // How far back a value may come from: the longest window or the ttl. Absent: without bound.
+  // How far back a value may come from: the longest window or the ttl. Absent: no limit.
   std::optional<std::int64_t> look_back_us() const;
 };
 
 // `value_types` are those of RowExpressionsOf(view), in order; for a request view those of its
-// features. `scales`: of decimals, beside them; may be empty if there are none. Answers made of
-// decimals are numbers. Error WH4005 where an aggregate cannot take its type.
+// features. `scales`: of decimals, in the same order; may be empty if there are none. Outputs made
+// from decimals are numbers. Error WH4005 if an aggregate cannot take its type.
 Result<ViewPlan> PlanView(const FeatureView& view, std::vector<ValueType> value_types,
                           std::vector<int> scales = {});
 // Takes the types from the view's feature table (or any table with its columns).

@@ -80,7 +80,7 @@ Result<std::shared_ptr<arrow::Table>> RequestEvaluator::Evaluate(
     const ValueType type = plan_.outputs[i].type;
     WEIRHOUSE_TRY(const RawColumn raw, ReadColumn(*(*rows)->column(static_cast<int>(i) + 1), type,
                                                   plan_.outputs[i].column.qualified));
-    // Back into the order of the requests, whatever order DuckDB chose.
+    // Restores the order of the requests, whatever order DuckDB chose.
     std::vector<std::uint64_t> bits(raw.bits.size());
     std::vector<std::string> texts(raw.texts.size());
     std::vector<std::uint8_t> valid(count);

@@ -1,4 +1,4 @@
-// Views of the request: features computed by DuckDB from what the caller sends along.
+// Request views: features that DuckDB computes from what the caller sends.
 #pragma once
 
 #include <map>
@@ -18,19 +18,19 @@ class Table;
 
 namespace weirhouse::feature {
 
-// Computes one request view; the same SQL for one request and for a column of a million. Takes a
-// plan from BindRequestView, whose expressions have been judged. Threads: one, with its session.
+// Computes one request view, with the same SQL for one request and for a million. The plan comes
+// from BindRequestView, which has judged its expressions. Threads: one, with its session.
 class RequestEvaluator {
  public:
   RequestEvaluator(const ViewPlan& plan, platform::SqlSession& session);
 
-  // Output columns of the view, one row per row of `requests`, in its order. `requests` has the
-  // request's columns, among others. Errors: WH4013 (a column is missing or of the wrong type),
-  // WH4006 (DuckDB fails on a value).
+  // Returns the view's output columns, one row for each row of `requests`, in the same order.
+  // `requests` has the request's columns, among others. Errors: WH4013 (a column is missing or has
+  // the wrong type), WH4006 (DuckDB fails on a value).
   Result<std::shared_ptr<arrow::Table>> Evaluate(const arrow::Table& requests) const;
 
-  // One request; what is absent from `values` is NULL, unless nothing of the view is there at all,
-  // which is WH4013. `at` only marks the answer.
+  // One request. Fields absent from `values` are NULL, but at least one field of the view must be
+  // present (WH4013). `at` is only copied to the answer.
   Result<FeatureAnswer> EvaluateOne(const std::map<std::string, Value>& values,
                                     std::int64_t at) const;
 

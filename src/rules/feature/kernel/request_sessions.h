@@ -1,4 +1,4 @@
-// Sessions of the SQL engine for views of the request, kept from one caller to the next.
+// Sessions of the SQL engine for request views, kept for the next caller.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@
 
 namespace weirhouse::feature {
 
-// Sessions that compute views of the request: each belongs to one caller at a time, and is kept for
-// the next one. Threads: any.
+// A session computes request views for one caller at a time, and is kept for the next. Threads:
+// any.
 class RequestSessions {
  public:
   explicit RequestSessions(platform::SqlEngine& engine);
   ~RequestSessions();
-  // One request of one view; `plan` must outlive this.
+  // Evaluates one request of one view; `plan` must outlive this object.
   Result<FeatureAnswer> Evaluate(const ViewPlan& plan, const std::map<std::string, Value>& values,
                                  std::int64_t at);
 

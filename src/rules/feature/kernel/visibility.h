@@ -1,6 +1,6 @@
 // Which rows a question can see: the part of the kernel's semantics (kernel.h: known, collapse,
-// range) that does not depend on how rows are gone through. Private to this folder; the sweep and
-// the look-up of contributing rows stand on it.
+// range) that does not depend on how rows are traversed. Used by the sweep and by the look-up of
+// contributing rows.
 #pragma once
 
 #include <algorithm>
@@ -12,13 +12,13 @@
 
 namespace weirhouse::feature {
 
-// a - b for b > 0; far below the least time: no time at all.
+// a - b for b > 0; kTimeless if that is below the least time.
 inline std::int64_t MinusTime(std::int64_t a, std::int64_t b) {
   std::int64_t difference = 0;
   return __builtin_sub_overflow(a, b, &difference) ? kTimeless : difference;
 }
 
-// k of a question that is told `known`.
+// The k of a question that is given `known`.
 inline std::int64_t KnownAt(const FeatureView& view, std::int64_t known) {
   return view.as_of_latest ? kLatest : std::min(known, kLatest);
 }

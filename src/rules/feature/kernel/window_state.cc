@@ -48,7 +48,7 @@ void WindowState::Change(const FeatureRows& rows, std::size_t expression, std::s
 void WindowState::ChangeOrdered(const ValueColumn& column, std::size_t row, int by) {
   if (column.type == ValueType::kString) {
     const std::string_view text = column.texts[row];
-    // The map keeps the view it saw first, which lives as long as all the others.
+    // The map keeps the first view, which lives as long as all others.
     ChangeCount(&texts_, text, by);
   } else if (column.type == ValueType::kDecimal) {
     scale_ = column.scale;

@@ -1,4 +1,4 @@
-// What one window keeps for one slot: add a row, take a row back, finish.
+// What one window keeps for one slot: rows are added and removed, then the result is computed.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class WindowState {
   void Remove(const FeatureRows& rows, std::size_t expression, std::size_t row) {
     Change(rows, expression, row, -1);
   }
-  // Fills status, bits and text of `cell`, whose type is set. False: there is no value (NULL).
+  // Sets status, bits and text of `cell`, whose type is set. False: there is no value (NULL).
   Result<bool> Finish(const PlannedOutput& output, Cell* cell) const;
 
  private:
@@ -34,11 +34,11 @@ class WindowState {
   Result<bool> FinishSum(const PlannedOutput& output, Cell* cell) const;
 
   Slot::Kind kind_;
-  std::int64_t count_ = 0;  // rows; of an expression: those that are not NULL
+  std::int64_t count_ = 0;  // rows; for an expression those that are not NULL
   WideInt integers_ = 0;
   ExactSum numbers_;
   DecimalSum decimals_;
-  int scale_ = 0;                                   // of decimals, as the rows tell
+  int scale_ = 0;                                   // of decimals, taken from the rows
   std::map<std::int64_t, std::int64_t> ordered_;    // sortable form -> how many
   std::map<WideInt, std::int64_t> wide_;            // decimals
   std::map<std::string_view, std::int64_t> texts_;  // views into the rows

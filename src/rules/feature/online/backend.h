@@ -1,23 +1,26 @@
-// What the online store needs of the service that keeps its rows: RocksDB here, a memory of maps in
-// tests; one suite for all (backend_conformance.h).
+// The service that stores the online store's rows: RocksDB in the product, maps in memory for
+// tests; one suite tests all drivers (backend_conformance.h).
 //
-// What is kept, by view and generation: rows by entity, newest first; of each table key the list of
-// its versions; gaps (an entity whose older row left). And one marker for each view. Values are
-// bytes of online_layout.h, which no driver looks into.
+// It stores, by view and generation: rows by entity, newest first; the list of versions of each
+// table key; gaps (entities whose older row left). And one marker for each view. Values are bytes
+// in the form of online_layout.h, which drivers do not interpret.
 //
-// What is asked of a driver, and how one over Redis would give it:
-//   - A Write is all or nothing, and seen whole: MULTI/EXEC, or one script.
+// Requirements for a driver, and how one over Redis could meet them:
+//   - A Write is all or nothing, and seen as a whole: MULTI/EXEC, or one script.
 //   - Rows of one entity in order: a sorted set for each entity with all scores 0, whose members
-//     begin with the inverted times, asked by ZRANGEBYLEX; values in a hash beside it. A set of the
+//     begin with the inverted times, read by ZRANGEBYLEX; values in a hash beside it. A set of the
 //     entities of a generation gives EachRow.
-//   - A moment: what is read through one OnlineMoment is of one state, across views. Redis has no
-//     snapshots, so a driver need not keep the state: a read that comes after a Write may answer
-//     kConflict, and who asks takes another look (OnlineStore::AtOneMoment). A counter that each
-//     Write raises, and each reading script answers with, is enough for that.
-//   - DropGeneration of what a marker no longer names may go on after the Write (UNLINK by the set
-//     of entities): nobody can see it.
-//   - `sync`: WAIT and an append-only file with `always`; without it the last Writes may be lost,
-//     never one before another, which the markers then tell.
+//   - A moment: all reads through one OnlineMoment are of one state, across views. Redis has no
+//     snapshots, so a driver need not keep the state: a read after a Write may answer kConflict,
+//     and
+//     the caller looks again (OnlineStore::AtOneMoment). A counter that each Write increments, and
+//     that each reading script returns, is enough for that.
+//   - DropGeneration of a generation that no marker names may continue after the Write (UNLINK by
+//   the
+//     set of entities), because no one can read it.
+//   - `sync`: WAIT and an append-only file with `always`. Without it the last Writes may be lost,
+//   but
+//     never an earlier one without the later ones; the markers then tell.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +36,13 @@
 
 namespace weirhouse::feature {
 
-// Where one generation of a view lies.
+// The place of one generation of a view.
 struct ViewPlace {
   std::string view_id;
   std::uint32_t generation = 0;
 };
 
-// Names one version of one row. Views of bytes; in a visit they live for the call only.
+// Identifies one version of one row. Views of bytes; in a visit they are valid during the call.
 struct OnlineRowKey {
   std::string_view entity;
   std::int64_t event_time = 0;
@@ -60,7 +63,8 @@ class OnlineWrites {
   virtual void PutGap(const ViewPlace& place, std::string_view entity) = 0;
   virtual void PutMarker(const std::string& view_id, std::string_view value) = 0;
   virtual void DeleteMarker(const std::string& view_id) = 0;
-  // Rows, version lists and gaps of one generation; of all generations. The marker stays.
+  // Removes rows, version lists and gaps of one generation; DropView those of all. The marker
+  // stays.
   virtual void DropGeneration(const ViewPlace& place) = 0;
   virtual void DropView(const std::string& view_id) = 0;
   virtual std::int64_t count() const = 0;
@@ -69,32 +73,33 @@ class OnlineWrites {
 // Visits rows until it returns false.
 using VisitOnlineRow = std::function<bool(const OnlineRowKey& key, std::string_view value)>;
 
-// One state of the backend, which it must not outlive. All reads that answer are of that state; a
-// driver that cannot keep it answers kConflict once the state has gone. Threads: any.
+// One state of the backend; must not outlive the backend. All reads that succeed are of that state;
+// a driver that cannot keep it answers kConflict once the state is gone. Threads: any.
 class OnlineMoment {
  public:
   virtual ~OnlineMoment() = default;
   virtual Result<std::optional<std::string>> Marker(const std::string& view_id) const = 0;
   virtual Result<bool> HasGap(const ViewPlace& place, std::string_view entity) const = 0;
   // The rows of one entity with an event time up to `at` / after it. Newest first: by event time,
-  // then by known time, both descending; among equals in any order.
+  // then by known time, both descending; equal ones in any order.
   virtual Status RowsUpTo(const ViewPlace& place, std::string_view entity, std::int64_t at,
                           const VisitOnlineRow& visit) const = 0;
   virtual Status RowsAfter(const ViewPlace& place, std::string_view entity, std::int64_t at,
                            const VisitOnlineRow& visit) const = 0;
 };
 
-// Threads: reads from any; one writer at a time. Errors: kUnavailable, the service cannot be had;
-// kCorruption (WH4014), what it holds cannot be read: the store is a cache and is built anew.
+// Threads: reads from any; one writer at a time. Errors: kUnavailable, the service cannot be
+// reached; kCorruption (WH4014), its contents cannot be read: the store is a cache and is rebuilt.
 class OnlineBackend {
  public:
   virtual ~OnlineBackend() = default;
 
   virtual std::unique_ptr<OnlineWrites> NewWrites() = 0;
-  // All or nothing. `sync`: durable when it returns. What was made by NewWrites of this backend.
+  // All or nothing. `sync`: durable when it returns. `writes` must come from NewWrites of this
+  // backend.
   virtual Status Write(OnlineWrites& writes, bool sync) = 0;
 
-  // All that follow read what was written last.
+  // All functions below read the last written state.
   virtual Result<std::map<std::string, std::string>> Markers() = 0;  // by view id
   // One answer for each key, in order.
   virtual Result<std::vector<std::optional<std::string>>> Versions(
@@ -102,13 +107,13 @@ class OnlineBackend {
   virtual Result<std::optional<std::string>> Row(const ViewPlace& place,
                                                  const OnlineRowKey& key) = 0;
   // The rows of a generation: those of one entity together and newest first, entities in any order.
-  // Rows may be written or deleted meanwhile: those of entities that were visited.
+  // Rows of visited entities may be written or deleted meanwhile.
   virtual Status EachRow(const ViewPlace& place, const VisitOnlineRow& visit) = 0;
   virtual Status EachVersions(
       const ViewPlace& place,
       const std::function<bool(std::string_view row_key, std::string_view value)>& visit) = 0;
-  // All of one generation in another one, which nobody reads yet, in place of what is there. Not
-  // one write: what is cut short is dropped by the next.
+  // Replaces generation `to`, which no one reads yet, by a copy of `from`. Not a single write: the
+  // next Copy drops what an interrupted one left.
   virtual Status Copy(const ViewPlace& from, const ViewPlace& to) = 0;
 
   virtual std::unique_ptr<OnlineMoment> Look() = 0;

@@ -109,7 +109,7 @@ class KvBackend final : public OnlineBackend {
   }
   Status Write(OnlineWrites& writes, bool sync) override {
     platform::KvBatch& batch = static_cast<KvWrites&>(writes).batch();
-    if (earlier_layout_.exchange(false)) {  // its keys are none of today's
+    if (earlier_layout_.exchange(false)) {  // none of its keys has today's form
       for (const auto& [first, end] : kEarlierLayout) batch.DeleteRange(first, end);
     }
     return store_.Write(batch, sync);
@@ -186,7 +186,7 @@ class KvBackend final : public OnlineBackend {
 
  private:
   platform::KvStore& store_;
-  std::atomic<bool> earlier_layout_{false};  // it left something behind
+  std::atomic<bool> earlier_layout_{false};  // keys of an earlier layout may exist
 };
 }  // namespace
 

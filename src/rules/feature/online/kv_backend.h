@@ -8,7 +8,7 @@
 
 namespace weirhouse::feature {
 
-// `store` must outlive it. Its moments are snapshots and never answer kConflict. Cost: a row read
-// about a microsecond, a Write 15 us for each row.
+// `store` must outlive it. Its moments are snapshots and never answer kConflict. Cost: about a
+// microsecond to read a row, 15 µs to write one.
 std::unique_ptr<OnlineBackend> MakeKvBackend(platform::KvStore& store);
 }  // namespace weirhouse::feature

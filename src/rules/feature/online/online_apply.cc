@@ -15,7 +15,7 @@
 
 namespace weirhouse::feature {
 namespace {
-// The rows of one table key in a batch, and what the store knew of it.
+// The rows of one table key in a batch, and what the store knows about it.
 struct KeyGroup {
   std::string row_key;
   std::vector<std::size_t> rows;
@@ -44,7 +44,7 @@ std::int64_t HiddenAt(const std::vector<StoredVersion>& versions, std::size_t in
   return index + 1 < versions.size() ? versions[index + 1].known_time : kNever;
 }
 
-// Where `version` stands among those that ascend. A key may have very many.
+// The index of `version` among ascending versions. A key may have very many.
 std::optional<std::size_t> FindVersion(const std::vector<StoredVersion>& versions,
                                        const StoredVersion& version) {
   const auto [begin, end] = std::equal_range(versions.begin(), versions.end(), version);
@@ -96,7 +96,7 @@ class Writer {
             read_.rows.known_time[row], read_.rows.digest[row]};
   }
 
-  // A version under a NULL entity is listed, since it hides others, but has no row to be found.
+  // A version under a NULL entity is listed, because it hides others, but has no row.
   void PutRow(const StoredVersion& version, const KeyGroup& group, std::size_t row,
               std::int64_t hidden_at) {
     ++report_.rows;
@@ -105,8 +105,8 @@ class Writer {
     writes_.PutRow(place_, version.KeyFor(group.row_key), EncodeRow(read_.rows, row, hidden_at));
   }
 
-  // `version`, which stood, stands no more. If others of its entity may have been left out that are
-  // as old, one of them stands in its place now, and is not here.
+  // A visible `version` is no longer visible. If rows of its entity that are as old were left out,
+  // one of them is visible now, and is not stored.
   void NoteGone(const StoredVersion& version) {
     if (!evicted_before_ || version.event_time >= *evicted_before_ || version.entity.empty())
       return;
@@ -166,7 +166,7 @@ class Writer {
       if (place + 1 < all.size()) ++report_.stale;
       PutRow(version, group, row, HiddenAt(all, place));
     }
-    // A stored version that is now hidden earlier is written again with the new time.
+    // A stored version that is now hidden earlier is rewritten with the new time.
     for (std::size_t i = 0; i < known.size(); ++i) {
       const std::int64_t hidden_at = HiddenAt(all, place_of(known[i]));
       if (hidden_at == HiddenAt(known, i) || known[i].entity.empty()) continue;
@@ -193,7 +193,7 @@ class Writer {
 };
 
 // ---- Changes of many rows
-// Keys that go and have no row in `rows`.
+// Drops keys that leave and have no row in `rows`.
 Status DropKeysOf(const ViewPlan& plan, const arrow::Table& rows,
                   std::unordered_set<std::string>& keys) {
   if (keys.empty()) return Status();
@@ -256,8 +256,8 @@ std::optional<SnapshotId> OnlineStore::SnapshotOf(const ViewPlan& plan) const {
   return SnapshotId(marker.snapshot);
 }
 
-// Many rows are written beside what is served, a part at a time, so that nobody sees some of them;
-// `place` is then where they are.
+// Many rows are written beside the served ones, a part at a time, so that no one sees only some of
+// them; `place` becomes their place.
 Status OnlineStore::ApplyMany(const OnlineChange& change,
                               std::optional<std::int64_t> evicted_before, std::int64_t now,
                               ViewPlace& place, ApplyReport& report) {
@@ -298,7 +298,7 @@ Result<ApplyReport> OnlineStore::Apply(std::span<const OnlineChange> changes, Co
       writes->DropGeneration({view_id, marker.generation});
       marker = {0, change.anew->evicted_before, change.anew->number, 0};
     } else if (marker.generation == 0) {
-      WEIRHOUSE_TRY_STATUS(DropView(view_id));  // what a rebuild left that was cut short
+      WEIRHOUSE_TRY_STATUS(DropView(view_id));  // removes what an interrupted rebuild left
       marker.generation = 1;
     }
     ViewPlace place{view_id, marker.generation};

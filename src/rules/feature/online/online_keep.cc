@@ -11,8 +11,8 @@
 
 namespace weirhouse::feature {
 namespace {
-// Rows with an older event time than this cannot be seen by any question that is still answered.
-// Absent: the view looks back without bound.
+// Rows with an older event time cannot be seen by any question that is still answered. Absent: the
+// view looks back without limit.
 std::optional<std::int64_t> KeptFrom(const ViewPlan& plan, std::int64_t now,
                                      std::int64_t lateness_us) {
   const std::optional<std::int64_t> back = plan.look_back_us();
@@ -24,13 +24,13 @@ std::optional<std::int64_t> KeptFrom(const ViewPlan& plan, std::int64_t now,
   return from;
 }
 
-// Which rows of a view stay when those with an event time before `from` may go. A question that is
-// still answered asks at (t, k = t) with t after `from`. So of the older rows it can see, or tell
-// from an unknown entity:
-//   - what became known, or was hidden, since then: it stood, or did not, at some t
-//   - of what stands all the time, each entity's newest: `expired` and `null` are told by it
-//   - of the deletes that stand all the time, each entity's newest, and the row that it hid: with
-//     them an entity is `not_found` although it has rows that are not known yet
+// Decides which rows of a view are kept when rows with an event time before `from` may go. A
+// question that is still answered asks at (t, k = t) with t after `from`. So of the older rows it
+// can see, or needs to tell the entity from an unknown one:
+//   - rows that became known, or were hidden, since then: they were visible, or not, at some t
+//   - of the rows visible all the time, each entity's newest: it decides `expired` and `null`
+//   - of the deletes visible all the time, each entity's newest, and the row that it hid: with them
+//     an entity is `not_found` although it has rows that are not known yet
 class Keeper {
  public:
   Keeper(const ViewPlan& plan, const UnsortedRows& read, std::optional<std::int64_t> from)
@@ -75,7 +75,7 @@ class Keeper {
       std::size_t i) const {
     return {rows_.event_time[i], rows_.known_time[i], rows_.row_key[i], rows_.digest[i].view()};
   }
-  // One older row of the same key and entity beside each delete, where there is one.
+  // Keeps one older row of the same key and entity for each delete, if there is one.
   void KeepWhatTheyHid(const std::vector<std::size_t>& deletes, std::vector<std::size_t>& kept) {
     if (deletes.empty()) return;
     std::unordered_map<std::string_view, std::size_t> delete_of;
@@ -96,7 +96,7 @@ class Keeper {
   bool by_known_ = true;
 };
 
-// Writes in parts of bounded size: what is not read yet, or is said to be gone.
+// Writes in parts of bounded size: only what no one reads yet, or what is marked as gone.
 class PartWriter {
  public:
   explicit PartWriter(OnlineBackend& backend) : backend_(backend), writes_(backend.NewWrites()) {}
@@ -114,8 +114,8 @@ class PartWriter {
   std::unique_ptr<OnlineWrites> writes_;
 };
 
-// Keys of rows that stay, known by a number each: of two that share one, the second stays with the
-// first.
+// Keys of rows that stay, each identified by a number. If two share a number, the second stays with
+// the first.
 class KeptKeys {
  public:
   void Add(std::string_view row_key) { numbers_.push_back(NumberOf(row_key)); }
@@ -132,7 +132,7 @@ class KeptKeys {
 };
 
 // Drops the version lists of keys that have no row any more and whose versions all became known
-// before `from`: nothing that may still arrive can be hidden by them.
+// before `from`: they cannot hide anything that may still arrive.
 Status DropLists(OnlineBackend& backend, const ViewPlace& place, const KeptKeys& kept_keys,
                  std::int64_t from, PartWriter& eraser) {
   Status problem;
@@ -163,11 +163,11 @@ StoredVersion VersionOf(const UnsortedRows& read, std::size_t row) {
 
 using VersionLists = std::unordered_map<std::string_view, std::vector<StoredVersion>>;
 
-// The rows `kept`, and in `lists` their keys.
+// Writes the rows `kept`, and adds their keys to `lists`.
 Status WriteRows(const UnsortedRows& read, const std::vector<std::size_t>& kept,
                  const ViewPlace& place, std::int64_t now, PartWriter& writer, VersionLists& lists,
                  ApplyReport& report) {
-  // Byte-equal repeats have one key; of them the one that stands longest is the row.
+  // Byte-equal repeats have one key; the one that is visible longest is written.
   std::unordered_map<std::string, std::size_t> puts;
   for (const std::size_t row : kept) {
     const std::string_view row_key = read.rows.row_key[row];
@@ -188,8 +188,9 @@ Status WriteRows(const UnsortedRows& read, const std::vector<std::size_t>& kept,
   return Status();
 }
 
-// A list names all versions of its key, also those that are not kept: they hide others. Whatever
-// arrives within the lateness can only be hidden by what became known after `from`.
+// A list names all versions of its key, also those that are not kept, because they hide others.
+// Rows that arrive within the lateness can only be hidden by versions that became known after
+// `from`.
 Status WriteLists(const UnsortedRows& read, std::optional<std::int64_t> from,
                   const ViewPlace& place, PartWriter& writer, VersionLists& lists) {
   for (std::size_t row = 0; row < read.rows.size(); ++row) {
@@ -221,7 +222,7 @@ Result<OnlineGeneration> OnlineStore::Prepare(const ViewPlan& plan,
   const std::optional<std::int64_t> from = KeptFrom(plan, now, lateness_us);
   const ViewPlace place{view_id, MarkerOf(view_id).generation + 1};
   PartWriter writer(*backend_);
-  writer.writes().DropGeneration(place);  // what one that was cut short left
+  writer.writes().DropGeneration(place);  // removes what an interrupted one left
   WEIRHOUSE_TRY_STATUS(writer.Flush());
   std::vector<std::size_t> kept = Keeper(plan, read, from).Kept();
   std::sort(kept.begin(), kept.end());
@@ -252,7 +253,7 @@ Result<ApplyReport> OnlineStore::Rebuild(const ViewPlan& plan,
 }
 
 namespace {
-// One entity's stored rows, and which of them stay: Keeper's rule, over what is in the store.
+// One entity's stored rows, and which of them stay: Keeper's rule, applied to the store.
 class StoredEntity {
  public:
   StoredEntity(std::int64_t from, bool by_known) : from_(from), by_known_(by_known) {}
@@ -266,7 +267,7 @@ class StoredEntity {
     rows_.push_back({std::string(key.row_key), std::string(key.digest), key.event_time,
                      key.known_time, hidden_at, deleted, false});
   }
-  // Removes what no question sees any more; returns how many rows that were.
+  // Removes rows that no question can see any more; returns how many.
   std::int64_t Settle(const ViewPlace& place, OnlineWrites& writes, KeptKeys& kept_keys) {
     MarkStaying();
     std::int64_t dropped = 0;
@@ -355,7 +356,7 @@ Result<std::int64_t> OnlineStore::Evict(const ViewPlan& plan, std::int64_t now,
   OnlineMarker marker = MarkerOf(view_id);
   if (marker.generation == 0) return std::int64_t{0};
   const ViewPlace place{view_id, marker.generation};
-  // First it is said that they may be gone: then they go a part at a time.
+  // First the marker says that they may be gone: then they are removed a part at a time.
   marker.evicted_before = std::max(marker.evicted_before.value_or(kTimeless), *from);
   PartWriter eraser(*backend_);
   eraser.writes().PutMarker(view_id, EncodeMarker(marker));

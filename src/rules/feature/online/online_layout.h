@@ -9,14 +9,13 @@
 //   version  'K' | u16 view id size | view id | u32 generation | row key
 //   gap      'G' | u16 view id size | view id | u32 generation | entity
 //   marker   'S' | u16 view id size | view id
-// A view's rows and version lists lie under the generation that its marker names. What replaces all
-// of them is written under the next one and becomes theirs with the marker.
-// A gap stands where the older row that was kept of an entity left or was hidden: what stood behind
-// it was not kept.
+// Rows and version lists of a view belong to the generation that its marker names. A full
+// replacement is written as the next generation, which becomes the view's with the marker.
+// A gap marks an entity whose kept older row left or was hidden: the row before it was not kept.
 // Keys that begin with 'R', 'V' or 'M' are of an earlier layout without generations: removed.
 //
-// Only so that a key names one version exactly does the digest stand in it: applying again is
-// harmless, and two versions known at the same instant do not overwrite each other.
+// The digest is part of the key so that a key names exactly one version: applying again changes
+// nothing, and two versions known at the same instant do not overwrite each other.
 //
 // Value of a row
 //   0   u8   format, 1
@@ -49,7 +48,7 @@
 
 namespace weirhouse::feature {
 
-// One version of a table key, as the version list knows it.
+// One version of a table key, as in the version list.
 struct StoredVersion {
   std::string entity;
   std::int64_t event_time = 0;
@@ -64,7 +63,7 @@ struct StoredVersion {
   }
   friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
 
-  // The row of it, whose table key is `row_key`; both must outlive what is returned.
+  // The key of its row, whose table key is `row_key`; both must outlive the result.
   OnlineRowKey KeyFor(std::string_view row_key) const {
     return {entity, event_time, known_time, row_key, digest.view()};
   }
@@ -74,12 +73,12 @@ inline constexpr char kRowKind = 'F';
 inline constexpr char kVersionKind = 'K';
 inline constexpr char kGapKind = 'G';
 inline constexpr char kMarkerKind = 'S';
-// Of all generations of a view; of a marker: its key.
+// The prefix of all generations of a view; for a marker its key.
 std::string ViewPrefix(char kind, const std::string& view_id);
 
 std::string PlacePrefix(char kind, const ViewPlace& place);
 std::string EntityPrefix(const ViewPlace& place, std::string_view entity);
-// Appended to an entity's prefix: the place where rows at `event_time` begin.
+// Appended to an entity's prefix: where rows at `event_time` begin.
 void AppendNewestFirst(std::int64_t time, std::string* key);
 std::string RowKeyOf(const ViewPlace& place, const OnlineRowKey& key);
 std::string VersionListKey(const ViewPlace& place, std::string_view row_key);

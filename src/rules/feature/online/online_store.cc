@@ -19,7 +19,7 @@ struct ScannedRow {
   std::string value;
 };
 
-// The rows of one entity that a question at (t, k) needs, gathered newest first.
+// The rows of one entity that a question at (t, k) needs, collected newest first.
 class EntityScan {
  public:
   EntityScan(const ViewPlan& plan, std::int64_t at, std::int64_t known)
@@ -27,7 +27,7 @@ class EntityScan {
     if (__builtin_sub_overflow(at, plan.window_us_max(), &low_)) low_ = kTimeless;
   }
 
-  // Takes rows at or before t until all windows are covered and a survivor before t is found, so
+  // Takes rows at or before t until all windows are covered and a visible row before t is found, so
   // that the kernel can tell an empty window from an unknown entity.
   bool TakeOlder(const OnlineRowKey& key, std::string_view value) {
     if (key.event_time < low_ && survivor_ && key.event_time < *survivor_) return false;
@@ -38,9 +38,9 @@ class EntityScan {
     return true;
   }
   bool needs_newer() const { return problem_.ok() && !survivor_; }
-  // The event time of the newest row before t that stands.
+  // The event time of the newest visible row before t.
   std::optional<std::int64_t> survivor() const { return survivor_; }
-  // Takes all rows after t: nothing stands before, and why not may lie here (a later row, or one
+  // Takes all rows after t: no row before is visible, and these may tell why (a later row, or one
   // that a delete hid).
   bool TakeNewer(const OnlineRowKey& key, std::string_view value) {
     Keep(key, value);
@@ -48,8 +48,8 @@ class EntityScan {
   }
   const Status& problem() const { return problem_; }
 
-  // Rows ascending in the full order. Reversed first, they nearly are: the scan gives event and
-  // known time descending and, among equals, keys ascending.
+  // Rows ascending in the full order. They are reversed first, which nearly sorts them: the scan
+  // gives event and known times descending and, for equal ones, keys ascending.
   std::vector<ScannedRow>& Ordered() {
     std::reverse(rows_.begin(), rows_.end());
     const bool forgets_ties = Planted("tie_order");
@@ -139,9 +139,10 @@ Status OnlineState::ReadEntity(const ViewPlan& plan, const OnlineMarker& marker,
     if (gap) {
       return Status(
                  Code::kInvalidInput,
-                 fmt::format("the online store does not keep what an answer of view \"{}\" about "
-                             "this entity rests on",
-                             plan.view.id()))
+                 fmt::format(
+                     "the online store no longer has the rows of view \"{}\" that an answer about "
+                     "this entity needs",
+                     plan.view.id()))
           .WithError(kNotKeptOnline)
           .WithHint("ask the offline tables: a point-in-time join has no such limit");
     }
@@ -200,7 +201,7 @@ OnlineState OnlineStore::Look() const {
     const std::lock_guard lock(mutex_);
     distrusted = distrusted_;
   }
-  // Taken after that: a view is trusted again only after its new rows were written.
+  // Taken after the list: a view is trusted again only after its new rows were written.
   return {backend_->Look(), std::move(distrusted)};
 }
 

@@ -78,7 +78,7 @@ Result<SkewReport> MeasureSkew(const std::vector<ViewPlan>& plans,
     const auto count = std::count_if(samples.begin(), samples.end(), mine);
     seen += static_cast<std::size_t>(count);
     if (count == 0 || plan.view.is_request()) continue;
-    // One view at a time: only its rows are in memory.
+    // One view at a time, so that only its rows are in memory.
     WEIRHOUSE_TRY(const auto table, provider(plan.view));
     WEIRHOUSE_TRY(const LoadedView view, LoadedView::Load(plan, *table));
     for (const SkewSample& sample : samples) {
@@ -88,7 +88,7 @@ Result<SkewReport> MeasureSkew(const std::vector<ViewPlan>& plans,
     }
   }
   if (seen == samples.size()) return report;
-  return Status(Code::kNotFound, "a sample names a feature view that is not there")
+  return Status(Code::kNotFound, "a sample names a feature view that does not exist")
       .WithError("WH4009");
 }
 }  // namespace weirhouse::feature

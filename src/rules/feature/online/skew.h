@@ -1,4 +1,4 @@
-// Does the online store answer what the tables say? Counts values whose bits differ.
+// Counts values whose bits differ between the online store and the feature tables.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace weirhouse::feature {
 
-// One question to ask both, or one answer that was logged when it was served.
+// A question for both sides, or an answer that was logged when it was served.
 struct SkewSample {
   std::string view_id;        // "carrier_delay@1"
   std::vector<Value> entity;  // by the view's entity columns
@@ -29,7 +29,7 @@ struct SkewDifference {
   std::int64_t at = 0;
   Value online;
   Value offline;
-  // Of equal values under another status: both of them. Else empty.
+  // The two statuses, if equal values have different ones; else empty.
   std::string online_status = {};
   std::string offline_status = {};
 };
@@ -38,12 +38,12 @@ struct SkewReport {
   std::int64_t samples = 0;
   std::int64_t values = 0;
   std::int64_t differing = 0;         // values whose bits differ
-  std::int64_t status_differing = 0;  // of those asked online: equal values under another status
+  std::int64_t status_differing = 0;  // equal values with another status, among those asked online
   std::vector<SkewDifference> first;  // up to 20
 };
 
-// Replays `samples` offline: the same kernel over the rows that `provider` yields (of the commit at
-// which the answers were given) must give the same bits. `online` may be null if all were logged.
+// Computes `samples` offline: the kernel over the rows that `provider` returns (as of the commit of
+// the answers) must give the same bits. `online` may be null if all samples were logged.
 Result<SkewReport> MeasureSkew(const std::vector<ViewPlan>& plans,
                                const std::vector<SkewSample>& samples, const OnlineStore* online,
                                const FeatureProvider& provider);

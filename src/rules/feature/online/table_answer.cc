@@ -11,8 +11,8 @@
 
 namespace weirhouse::feature {
 namespace {
-// The rows of one entity, and all versions of their keys: a version under another entity hides one
-// under this.
+// The rows of one entity, with all versions of their keys: a version under another entity can hide
+// one under this entity.
 Result<std::shared_ptr<arrow::Table>> RowsAround(const ViewPlan& plan, const arrow::Table& rows,
                                                  const std::optional<std::string>& entity) {
   WEIRHOUSE_TRY(const auto entities, EncodeEntities(plan.view.entity, rows));

@@ -1,5 +1,5 @@
-// What the online store would answer if it kept everything: one entity, straight from the rows of a
-// feature table.
+// Answers one entity directly from the rows of a feature table: what the online store would answer
+// if it kept everything.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ class Table;
 
 namespace weirhouse::feature {
 
-// `rows`: the feature table's, whole, as of the commit `seq`. NULL keys and unknown ones answer
-// not_found. Errors as OnlineState::Get. Cost: reads the entity and key of every row.
+// `rows`: the whole feature table as of the commit `seq`. NULL and unknown keys give not_found.
+// Errors as OnlineState::Get. Cost: reads the entity and key of every row.
 Result<FeatureAnswer> AnswerFromTable(const ViewPlan& plan, const arrow::Table& rows,
                                       std::span<const Value> entity, std::int64_t at,
                                       std::int64_t known, CommitSeq seq);

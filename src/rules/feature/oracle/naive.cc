@@ -31,7 +31,7 @@ struct NaiveRow {
 };
 
 std::int64_t After(std::int64_t at, std::int64_t back) {
-  // Times of real data are far from the ends of 64 bits; the guard is for fuzzed ones.
+  // Real times are far from the ends of 64 bits; the guard is for fuzzed ones.
   return at < kTimeless + back ? kTimeless : at - back;
 }
 }  // namespace
@@ -278,7 +278,7 @@ Result<std::vector<NaiveAnswer>> NaiveInterpreter::Answer(const std::optional<st
       place->second = row;
     }
   }
-  // What survives for this entity, in the full order; and what is told if nothing is left.
+  // Visible rows of this entity, in the full order; and the status if there are none.
   std::vector<std::size_t> survivors;
   bool delete_hid_one = false;
   for (const auto& [key, row] : stands) {

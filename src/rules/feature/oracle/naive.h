@@ -1,8 +1,8 @@
 // The oracle: the definition of point-in-time, interpreted literally, a few lines a step.
 //
-// It shares no code with the kernel but reading of columns and entity bytes: its own collapse, its
-// own windows, sums as rationals of unlimited size. Slow on purpose. Used by tests, by the check of
-// each training set, and wherever the kernel is to be doubted.
+// Shares no code with the kernel except reading columns and encoding entities: it has its own
+// collapse, its own windows, and sums as rationals of unlimited size. Slow on purpose. Used by
+// tests, and to check each training set.
 #pragma once
 
 #include <cstdint>
@@ -38,10 +38,10 @@ class NaiveInterpreter {
 
   enum class Scope : std::uint8_t {
     kWhole,  // reads all versions of all rows of the entity
-    kNear,   // only table keys with a version in [t - look back, t]: values agree, statuses of what
-             // is absent may not
+    kNear,   // only table keys with a version in [t - look back, t]: values agree, but statuses of
+             // absent values may differ
   };
-  // One answer per output. `entity` as from EncodeEntity; absent = a NULL key.
+  // One answer for each output. `entity` as from EncodeEntity; absent = a NULL key.
   Result<std::vector<NaiveAnswer>> Answer(const std::optional<std::string>& entity, std::int64_t at,
                                           std::int64_t known, Scope scope = Scope::kWhole) const;
 
@@ -51,7 +51,7 @@ class NaiveInterpreter {
   std::unique_ptr<State> state_;
 };
 
-// The exact sum of `values` (count > 0) divided by `count`, rounded once; NaN and infinities as in
-// exact_sum.h. By integers of unlimited size.
+// The exact sum of `values` divided by `count` > 0, rounded once; NaN and infinities as in
+// exact_sum.h. Computed with integers of unlimited size.
 double NaiveMean(std::span<const double> values, std::int64_t count);
 }  // namespace weirhouse::feature

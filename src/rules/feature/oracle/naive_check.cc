@@ -28,7 +28,7 @@ std::vector<std::int64_t> ChooseRows(std::int64_t rows, std::int64_t sample, Ran
 
 Status CheckView(const SelectedView& selected, const LabelFrame& sample, const arrow::Table& built,
                  const FeatureProvider& provider, NaiveReport* report) {
-  WEIRHOUSE_TRY(const auto entities, EntitiesOfLabels(*selected.view, *sample.rows));
+  WEIRHOUSE_TRY(const auto entities, EncodeLabelEntities(*selected.view, *sample.rows));
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> table, provider(*selected.view));
   WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *table->schema()));
   WEIRHOUSE_TRY(const NaiveInterpreter naive, NaiveInterpreter::Make(plan, std::move(table)));

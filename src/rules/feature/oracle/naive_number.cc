@@ -10,7 +10,7 @@ constexpr int kPoint = 1200;  // bits below one
 }  // namespace
 
 void NaiveSum::AddShifted(Digits* digits, std::uint64_t value, int shift) {
-  // One bit at a time would do; one digit at a time is kinder to the tests' patience.
+  // One bit at a time would do; one digit at a time makes the tests faster.
   for (int bit = 0; bit < 64; ++bit) {
     if (((value >> bit) & 1) == 0) continue;
     auto place = static_cast<std::size_t>((shift + bit) / 32);
@@ -89,7 +89,7 @@ double NaiveSum::RoundBits(const std::vector<bool>& quotient, int top, bool rest
 double NaiveSum::DividedBy(std::uint64_t divisor) const {
   bool negative = false;
   const Digits dividend = Magnitude(&negative);
-  // Long division bit by bit, going on below 2^-1200 for as long as any quotient bit may matter.
+  // Long division bit by bit, continued below 2^-1200 as long as a quotient bit may matter.
   std::vector<bool> quotient;  // highest bit first; bit i weighs 2^(top - i)
   const int top = static_cast<int>(dividend.size()) * 32 - 1 - kPoint;
   std::uint64_t rest = 0;

@@ -1,5 +1,5 @@
-// Rational sums of unlimited size, the slow way: schoolbook arithmetic for the oracle. Shares
-// nothing with exact_sum.h.
+// Rational sums of unlimited size by schoolbook arithmetic, for the oracle. Shares nothing with
+// exact_sum.h.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class NaiveSum {
   void AddDouble(double value);  // finite
   // sum / divisor (> 0) as the nearest double, ties to even.
   double DividedBy(std::uint64_t divisor) const;
-  // A decimal's digits, taken as a whole number: `high` * 2^64 + `low`, or that below zero.
+  // Adds a decimal's digits as a whole number: `high` * 2^64 + `low`, negated if `negative`.
   void AddWide(bool negative, std::uint64_t high, std::uint64_t low);
   // sum / (divisor * 10^tens) as the nearest double, ties to even.
   double DividedBy(std::uint64_t divisor, int tens) const;
@@ -28,10 +28,11 @@ class NaiveSum {
   static bool Less(const Digits& a, const Digits& b);
   static Digits Minus(Digits a, const Digits& b);  // a >= b
   Digits Magnitude(bool* negative) const;
-  // One more bit of a quotient: takes the next bit of the dividend into `rest`.
+  // One step of a division: shifts the next bit of the dividend into `rest` and returns a quotient
+  // bit.
   static bool DivideBit(Digits* rest, bool bit, const Digits& divisor);
-  // The quotient whose bits are `quotient`, the highest of which weighs 2^top; `rest`: there is
-  // one.
+  // Rounds the quotient with the bits `quotient`, whose highest bit has weight 2^top; `rest` tells
+  // whether there is a remainder.
   static double RoundBits(const std::vector<bool>& quotient, int top, bool rest, bool negative);
 
   Digits positive_;

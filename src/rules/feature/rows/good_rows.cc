@@ -1,5 +1,5 @@
-// Feature rows of what feature rows can be made of: a row on which an expression fails, or that
-// tells no time, is left out and told; the others do not pay for it.
+// Makes feature rows of the rows that allow it: a row on which an expression fails, or that has no
+// time, is left out and reported, and the others are not affected.
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ using RowsPtr = std::shared_ptr<arrow::Table>;
 
 constexpr std::string_view kTriedTable = "wh_feature_tried";
 constexpr std::string_view kEngineSays = "SQL was refused: ";
-constexpr std::size_t kToldInFull = 100;  // rows of which the engine's own words are told
+constexpr std::size_t kToldInFull = 100;  // rows that are reported with the engine's own message
 
 Result<RowsPtr> Kept(const RowsPtr& rows, const std::vector<bool>& keep) {
   if (std::find(keep.begin(), keep.end(), false) == keep.end()) return rows;
@@ -48,7 +48,7 @@ std::int64_t RecordOf(const arrow::Table& source, std::int64_t row) {
   return static_cast<const arrow::Int64Scalar&>(**value).value;
 }
 
-// Where the feature that computes an expression stands.
+// The place of the feature that computes an expression.
 std::string PlaceOf(const FeatureView& view, const std::string& sql) {
   SourceSpan span = view.span;
   for (const Feature& feature : view.features) {
@@ -59,13 +59,14 @@ std::string PlaceOf(const FeatureView& view, const std::string& sql) {
   return fmt::format("{}:{}:{}", span.path, span.line, span.column);
 }
 
-// Of one expression, rows on which one part of it may fail.
+// For one expression: the rows on which one part of it may fail.
 struct Part {
   transform::Suspects suspects;
   std::vector<std::string> columns;  // that the part names
 };
 
-// A row counts as bad if an expression fails on it alone, whatever stands beside it. Threads: one.
+// A row counts as bad if an expression fails on it alone, whatever other rows there are. Threads:
+// one.
 class Sorter {
  public:
   Sorter(const ViewPlan& plan, RowsPtr source, const std::vector<std::string>& keys,
@@ -88,8 +89,8 @@ class Sorter {
 
  private:
   struct Bad {
-    std::size_t expression = 0;  // as many as there are: it is not known which
-    std::string words;           // the engine's; empty: it was not asked
+    std::size_t expression = 0;  // the number of expressions: unknown which
+    std::string words;           // the engine's message; empty: not fetched
     std::vector<std::string> columns;
   };
 
@@ -117,8 +118,8 @@ class Sorter {
         SqlTypeName(plan_.value_types[expression], plan_.scales[expression]), kTriedTable);
   }
 
-  // Adds the rows on which one expression fails. Which of its parts does is asked of the SQL
-  // engine; whether that matters only the expression itself tells.
+  // Adds the rows on which one expression fails. The SQL engine tells which of its parts fails;
+  // only the expression itself tells whether that matters.
   Status Ask(std::size_t expression) {
     const auto registers = [&](const RowsPtr& rows) {
       return session_.Register(std::string(kTriedTable), rows);
@@ -152,7 +153,7 @@ class Sorter {
     return Status();
   }
 
-  // Where not every function may be tried, the view itself is asked.
+  // If not every function may be tried, the view itself is run.
   Result<RowsPtr> BuildOneByOne() {
     const transform::RowQuery query{[&](const RowsPtr& rows) { return Build(rows); }, Fails};
     const std::vector<std::int64_t> rows = GoodRowNumbers();
@@ -162,7 +163,7 @@ class Sorter {
       bad_.emplace(rows[one.suspect], Bad{plan_.expressions.size(), WordsOf(one.why), {}});
     const auto built = BuildGood();
     if (built.ok() || !Fails(built.status())) return built;
-    // Together they fail, apart they do not.
+    // They fail together, but not alone.
     std::vector<FeatureRun> runs;
     for (RowsPtr& run : passed) runs.push_back({std::move(run), CommitSeq(0)});
     WEIRHOUSE_TRY(const RowsPtr merged, MergeRuns(plan_, runs));
@@ -208,7 +209,7 @@ class Sorter {
   std::map<std::int64_t, Bad> bad_;  // by row of the source
 };
 
-// Without rows whose time, in a column that the view names, is null.
+// Leaves out rows with a null time in a column that the view names.
 Result<RowsPtr> WithTimes(const ViewPlan& plan, const RowsPtr& source,
                           const std::vector<std::string>& key_columns,
                           std::vector<LeftOutRow>& left_out) {
@@ -216,7 +217,7 @@ Result<RowsPtr> WithTimes(const ViewPlan& plan, const RowsPtr& source,
   if (plan.view.event_time) columns.push_back(*plan.view.event_time);
   if (plan.view.known_time.kind == KnownTime::Kind::kColumn)
     columns.push_back(plan.view.known_time.column);
-  // A table of other engines says in `_op` which rows are deletes: these tell no time.
+  // In a table of other engines `_op` marks deletes, which need no time.
   if (source->GetColumnByName("_op") != nullptr) return source;
   std::vector<bool> keep(static_cast<std::size_t>(source->num_rows()), true);
   for (const std::string& name : columns) {

@@ -93,7 +93,7 @@ Result<std::vector<bool>> ReadDeletes(const arrow::Table& source) {
   return deletes;
 }
 
-// Event time, NULL where the view has none; a put must tell it.
+// Event times, NULL if the view has none; a put must have one.
 Result<IntColumn> EventTimes(const ViewPlan& plan, const arrow::Table& source,
                              const std::vector<bool>& deletes) {
   const FeatureView& view = plan.view;
@@ -162,7 +162,7 @@ Result<std::vector<Digest>> RowDigestsOf(const arrow::Table& source,
 }
 
 // The row expressions over `source`, one column each, in the order of its rows. Rows carry their
-// ordinal through SQL, so nothing rests on the order in which DuckDB returns them.
+// ordinal through SQL, so the order in which DuckDB returns them does not matter.
 Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
     const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
     platform::SqlSession& session) {

@@ -1,9 +1,9 @@
-// From rows of a source table to rows of a feature table.
+// Turns rows of a source table into rows of a feature table.
 //
 // Columns of feature.<view>_v<n>, in order:
 //   <entity columns>          as declared
-//   event_time   timestamptz  NULL in views without one, and in deletes that tell none
-//   known_time   timestamptz  from which moment the row counts
+//   event_time   timestamptz  NULL in views without one, and in deletes without one
+//   known_time   timestamptz  from when the row counts
 //   row_key      binary       iceberg::EncodeKeys of the source's key: versions share it
 //   row_digest   binary       32 bytes over the source's declared columns (of a delete: its key)
 //   op           int          0 put, 1 delete (a source row whose hidden `_op` is 1)
@@ -13,10 +13,10 @@
 // Rows are sorted by (entity, event_time, known_time, row_key, row_digest), NULLs first.
 //
 // Which rows replace which: a source that keeps history (FeatureView::source_keeps_history) only
-// adds rows; its feature table is append-only, and versions of one key are collapsed when read. Any
-// other source is an upsert: when a source row is replaced or deleted, its feature row must go too.
-// Its feature table then has row_key as its key: look the new rows' row_key values, and those of
-// keys that left the source, up in a iceberg::KeyIndex on {"row_key"}, delete what stands there,
+// gains rows; its feature table is append-only, and versions of one key are collapsed when read.
+// Any other source is an upsert: when a source row is replaced or deleted, its feature row must be
+// removed. Its feature table then has row_key as its key: look up the row_key values of new rows,
+// and of keys that left the source, in an iceberg::KeyIndex on {"row_key"}, delete the rows found,
 // and append (see ReplacedRowKeys).
 #pragma once
 
@@ -40,8 +40,9 @@ namespace weirhouse::feature {
 
 inline constexpr int kRunsBeforeMerge = 16;
 
-// Property of a feature table: the snapshot of its source whose rows it holds. Set by each commit
-// that writes the table, so that a view which the feature consumer's offset went past is noticed.
+// Property of a feature table: the snapshot of its source that its rows come from. Each commit that
+// writes the table sets it, so that a view is noticed which the feature consumer's offset has
+// passed.
 inline constexpr char kSourceSnapshotProperty[] = "weirhouse.source-snapshot";
 
 // The Arrow schema of a view's feature table; give it to iceberg::Schema::FromArrow.
@@ -51,8 +52,8 @@ std::vector<std::string> FeatureSortColumns(const ViewPlan& plan);
 // Columns best written as deltas.
 std::vector<std::string> FeatureDeltaColumns();
 
-// Evaluates row expressions over `source` and returns sorted feature rows (without `_commit_seq`:
-// it is the file's). `source` has the declared columns and, where the source has them, `_record`,
+// Evaluates row expressions over `source` and returns sorted feature rows (without `_commit_seq`,
+// which is the file's). `source` has the declared columns and, if the source has them, `_record`,
 // `_ingested_at`, `_op`; `key_columns` are the source table's key. Equal rows give equal bytes.
 // Errors: WH4006, WH4015 (a column is missing, or a row has no event or known time).
 Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
@@ -60,29 +61,29 @@ Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
                                                        const std::vector<std::string>& key_columns,
                                                        platform::SqlSession& session);
 
-// A row of the source that no feature row can be made of.
+// A source row that no feature row can be made of.
 struct LeftOutRow {
-  std::int64_t record = -1;                                                  // -1: of no one record
+  std::int64_t record = -1;  // -1: it comes from no single record
   contract::ViolationKind kind = contract::ViolationKind::kFeatureSqlFails;  // or kMissingTime
   std::string place;       // "features/f.yaml:3:5", or the column that is null
-  std::string expression;  // that fails, as written
-  std::string found;       // what the engine said of it
-  std::string row_key;     // its key, as iceberg::EncodeKeys gives it
+  std::string expression;  // the expression that fails, as written
+  std::string found;       // the engine's message
+  std::string row_key;     // its key, encoded by iceberg::EncodeKeys
 };
-// The same over the rows of which feature rows can be made; the others are added to `left_out`.
-// Whether a row is one of them depends on it and on the view alone. Cost: as BuildFeatureRows where
-// it succeeds; else two runs more, a query for each part of an expression that fails and up to 100
-// over one row for each such part; about 2 log2(rows between them) for each that fails in a way
-// which only a run tells (a function that may not be tried).
+// The same for the rows that feature rows can be made of; adds the others to `left_out`. Whether a
+// row is one of them depends only on the row and the view. Cost: as BuildFeatureRows if that
+// succeeds. Otherwise two more runs, a query for each part of a failing expression and up to 100
+// queries over one row for each such part; about 2 log2(rows between them) for each row that fails
+// in a way which only a run shows (a function that may not be tried).
 Result<std::shared_ptr<arrow::Table>> BuildGoodFeatureRows(
     const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
     const std::vector<std::string>& key_columns, platform::SqlSession& session,
     std::vector<LeftOutRow>& left_out);
 
-// The row_key values of `feature_rows`: what these rows replace if the source is an upsert.
+// The row_key values of `feature_rows`: the rows that they replace if the source is an upsert.
 Result<std::vector<std::string>> ReplacedRowKeys(const arrow::Table& feature_rows);
 
-// One sorted run of a feature table: the rows one commit added.
+// One sorted run of a feature table: the rows that one commit added.
 struct FeatureRun {
   std::shared_ptr<arrow::Table> rows;
   CommitSeq commit_seq;

@@ -79,8 +79,8 @@ Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame) {
   return order;
 }
 
-Result<std::vector<std::optional<std::string>>> EntitiesOfLabels(const FeatureView& view,
-                                                                 const arrow::Table& spine) {
+Result<std::vector<std::optional<std::string>>> EncodeLabelEntities(const FeatureView& view,
+                                                                    const arrow::Table& spine) {
   for (const TypedName& part : view.entity) {
     if (spine.GetColumnByName(part.name) == nullptr) {
       return BadSpine(fmt::format("the spine has no column \"{}\", the entity of view \"{}\"",

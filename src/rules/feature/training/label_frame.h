@@ -19,14 +19,14 @@ namespace weirhouse::feature {
 
 struct LabelFrame {
   std::shared_ptr<arrow::Table> rows;
-  std::vector<Label> labels;  // one per row: its time and what was known
+  std::vector<Label> labels;  // for each row its time and what was known
 };
 // Finds the time and known columns. Errors WH4008.
 Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
                               std::shared_ptr<arrow::Table> spine);
-// Positions of the rows by time, then by all columns; equal rows keep no order, being equal.
+// Positions of the rows by time, then by all columns; the order of equal rows does not matter.
 Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame);
 // The view's entity of each label row; absent = NULL. Error WH4008.
-Result<std::vector<std::optional<std::string>>> EntitiesOfLabels(const FeatureView& view,
-                                                                 const arrow::Table& spine);
+Result<std::vector<std::optional<std::string>>> EncodeLabelEntities(const FeatureView& view,
+                                                                    const arrow::Table& spine);
 }  // namespace weirhouse::feature

@@ -21,7 +21,7 @@ namespace weirhouse::feature {
 namespace {
 constexpr int kThreadsMax = 64;
 
-// One feature column while it is filled, by several threads at different rows.
+// One feature column while several threads fill it, at different rows.
 struct Output {
   ValueType type = ValueType::kDouble;
   std::vector<std::uint64_t> bits;
@@ -49,8 +49,8 @@ struct LabelGroup {
   std::vector<std::size_t> members;
 };
 
-// Groups labels by entity; those without rows (unknown or NULL) are one group of no rows. The
-// largest come first, so that threads end together.
+// Groups labels by entity; labels of unknown or NULL entities are one group without rows. The
+// largest groups come first, so that threads end at about the same time.
 std::vector<LabelGroup> GroupLabels(const LoadedView& view,
                                     const std::vector<std::optional<std::string>>& entities,
                                     const std::vector<Label>& labels) {
@@ -87,7 +87,7 @@ Status AnswerGroup(const ViewPlan& plan, const LabelGroup& group, const std::vec
   });
 }
 
-// Threads take groups off one list; each label row is written by exactly one of them.
+// Threads take groups from one list; exactly one of them writes each label row.
 Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
                     const std::vector<Label>& labels, const std::vector<std::size_t>& columns,
                     int threads, std::vector<Output>& outputs) {
@@ -123,7 +123,7 @@ struct Built {
 Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
                     const FeatureProvider& provider, const TrainingSetOptions& options,
                     Built* built) {
-  WEIRHOUSE_TRY(const auto entities, EntitiesOfLabels(*selected.view, *frame.rows));
+  WEIRHOUSE_TRY(const auto entities, EncodeLabelEntities(*selected.view, *frame.rows));
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> table, provider(*selected.view));
   WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *table->schema()));
   WEIRHOUSE_TRY(const LoadedView view, LoadedView::Load(plan, *table));
@@ -170,7 +170,7 @@ Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
 }
 
 // `order` lists rows canonically; the first share of them trains. Rows of one time stay together,
-// in the part that holds the first of them: what is known of one would else be tested on another.
+// in the part of the first of them, so that training does not see what is tested.
 std::shared_ptr<arrow::Array> SplitColumn(const std::vector<Split>& splits,
                                           const std::vector<Label>& labels,
                                           const std::vector<std::int64_t>& order) {
@@ -230,7 +230,7 @@ Status CheckSpine(const TrainingSetDefinition& definition,
     WEIRHOUSE_TRY_STATUS(ReadLabels(definition, *empty).status());
     for (const SelectedView& one : selected) {
       if (!one.view->is_request()) {
-        WEIRHOUSE_TRY_STATUS(EntitiesOfLabels(*one.view, **empty).status());
+        WEIRHOUSE_TRY_STATUS(EncodeLabelEntities(*one.view, **empty).status());
         continue;
       }
       WEIRHOUSE_TRY(const ViewPlan plan, BindRequestView(*one.view, session));

@@ -27,12 +27,12 @@ struct IntColumn {
   std::vector<std::int64_t> values;  // 0 where NULL
   std::vector<std::uint8_t> valid;
 };
-// Integers of any width, booleans, and times in microseconds UTC: zone-less times are refused,
-// finer and coarser units are converted where that is exact (WH4015 otherwise, naming `what`).
+// Integers of any width, booleans, and times in microseconds UTC. Refuses times without zone;
+// converts other units if that is exact (else WH4015 naming `what`).
 Result<IntColumn> ReadIntegers(const arrow::ChunkedArray& column, std::string_view what);
 
-// The values of one column as `type`: its bits, see ValueColumn; of strings and decimals the bytes.
-// A number may come from a column of decimals, each rounded once.
+// The values of one column as `type`: bits as in ValueColumn; bytes for strings and decimals. A
+// number may come from a column of decimals, each rounded once.
 struct RawColumn {
   std::vector<std::uint64_t> bits;
   std::vector<std::string_view> texts;  // into the column

@@ -12,7 +12,7 @@ namespace {
 __extension__ typedef unsigned __int128 WideUnsigned;
 
 constexpr int kMantissaBits = 53;
-// Low limbs added before a division: 128 fraction bits leave at least 65 after dividing by 63.
+// Limbs below the point for a division: 128 fraction bits leave at least 65 after dividing by 63.
 constexpr int kFractionLimbs = 4;
 }  // namespace
 

@@ -1,5 +1,5 @@
-// The values features are made of: five types, their statuses, and the bits by which they are
-// logged and compared.
+// The values of features: five types, their statuses, and the bits in which they are logged and
+// compared.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,9 @@ class DataType;
 
 namespace weirhouse::feature {
 
-// kDecimal is held in feature rows only, so that sums and means are of what was written: an answer
-// made of decimals is a number, rounded once. Entities, requests and answers are of the first five.
+// kDecimal exists in feature rows only, so that sums and means are computed from the digits
+// written: an answer made from decimals is a number, rounded once. Entities, requests and answers
+// use the first five.
 enum class ValueType : std::uint8_t { kBool, kInt64, kDouble, kString, kTimestamp, kDecimal };
 std::string_view TypeName(ValueType type);  // "boolean", "integer", "number", "string", "timestamp"
 // The reverse, with the usual other spellings ("long", "double" …); absent if unknown.
@@ -30,8 +31,8 @@ std::optional<ValueType> ParseTypeName(std::string_view name);
 
 // `scale`: of a decimal, whose precision is 38.
 std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type, int scale = 0);
-// The type by which values of an Arrow type are kept: any integer is an integer, any float a
-// number. Absent for what features cannot hold (decimals, zone-less times, nested types).
+// The type in which values of an Arrow type are kept: any integer is an integer, any float a
+// number. Absent for types that features cannot hold (decimals, times without zone, nested types).
 std::optional<ValueType> ValueTypeOf(const arrow::DataType& type);
 
 // Microseconds since 1970-01-01 UTC, as a value. Told from an integer by its type.
@@ -43,21 +44,21 @@ struct Timestamp {
 using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, Timestamp>;
 inline bool IsNull(const Value& value) { return std::holds_alternative<std::monostate>(value); }
 
-// How a value came to be (or not to be). Only kPresent carries a value.
+// How a value was found, or why there is none. Only kPresent has a value.
 enum class FeatureStatus : std::uint8_t { kPresent, kNull, kExpired, kNotFound, kNotYetKnown };
 std::string_view StatusName(FeatureStatus status);  // "present", "null", "expired", "not_found", …
 
-// Equal to the bit: 0.0 differs from -0.0, a NaN equals itself.
+// Bitwise equality: 0.0 differs from -0.0, a NaN equals itself.
 bool SameBits(const Value& a, const Value& b);
-// The exact bits of a vector as hexadecimal digits. Per value one tag byte (0 null, 1 boolean,
+// The exact bits of a vector as hexadecimal digits. For each value one tag byte (0 null, 1 boolean,
 // 2 integer, 3 number, 4 string, 5 timestamp), then 1 byte, 8 bytes big-endian, or for strings a
 // 4-byte big-endian length and the bytes. Decimal digits would round; these do not.
 std::string VectorBits(std::span<const Value> values);
-// What VectorBits wrote; kInvalidInput otherwise.
+// Parses the result of VectorBits; kInvalidInput for anything else.
 Result<std::vector<Value>> ParseVectorBits(std::string_view hex);
 // SHA-256 of those bits.
 Digest VectorDigest(std::span<const Value> values);
-// A decimal as it is written, from its 16 bytes (feature_rows.h): "2.9750".
+// A decimal's digits as text, from its 16 bytes (feature_rows.h): "2.9750".
 std::string DecimalText(std::string_view bytes, int scale);
 // For people: "13.5", "null", "2013-12-30T20:15:00Z"; numbers in the shortest exact form.
 std::string ToText(const Value& value);

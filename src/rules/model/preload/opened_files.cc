@@ -1,16 +1,20 @@
-// Loaded into the processes of a training command (LD_PRELOAD): tells which files they open and
-// where they connect to, so that what a model was made of can be named. It changes nothing of what
-// they do.
+// Loaded into the processes of a training command (LD_PRELOAD): reports which files they open and
+// which hosts they connect to, so that a model's inputs can be named. It does not change what the
+// processes do.
 //
-// One line per event is appended to the file that WEIRHOUSE_OPENED names; a line is one write:
-//   S              a process began to tell
-//   G PATH         the next file was opened by this path; told where it is absolute and not the
-//   real one R PATH         a file was opened to be read (its real path, as the kernel has it) W
-//   PATH         a file was made, or emptied, to be written: what it holds comes from the command
-//   M PATH         the file at … was renamed; the next line says to what. Both in one write
+// Appends one line per event to the file that WEIRHOUSE_OPENED names; a line is one write:
+//   S              a process began to report
+//   G PATH         the next file was opened by this path; reported if it is absolute and not the
+//   real
+//                  one
+//   R PATH         a file was opened to be read (its real path, according to the kernel)
+//   W PATH         a file was made, or emptied, to be written: its contents come from the command
+//   M PATH         the file at PATH was renamed; the next line, T, has the new path. Both in one
+//   write
 //   N HOST         a host was looked up, or connected to (with ":port")
-//   !              more events than are told
-// Each distinct event is told once per process. Plain C library calls alone: this must load into
+//   !              more events than are reported
+// Each distinct event is reported once per process. Calls only plain C library functions: it must
+// load into any program, so it neither allocates nor throws.
 // any program, so it neither allocates nor throws.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -37,14 +41,14 @@
 namespace {
 constexpr std::size_t kSeenSlots = 1 << 16;  // distinct events of a process that are remembered
 constexpr int kProbesMax = 32;
-constexpr int kEventsMax = 200'000;  // told by one process, about 20 MB
+constexpr int kEventsMax = 200'000;  // reported by one process, about 20 MB
 constexpr std::size_t kLineBytes = 2 * PATH_MAX + 16;
 
 std::atomic<std::uint64_t> seen[kSeenSlots];
 std::atomic<int> events{0};
-std::atomic<int> target{-2};  // descriptor of the file told to; -1 = nobody asks
+std::atomic<int> target{-2};  // descriptor of the report file; -1 = no report
 
-// The function of this name behind ours.
+// The function of this name that ours replaces.
 template <typename Function>
 Function* Behind(const char* name) {
   void* found = dlsym(RTLD_NEXT, name);
@@ -62,7 +66,7 @@ int Target() {
     const long low =
         syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CLOEXEC | O_CREAT, 0644);
     if (low >= 0) {
-      // Out of the way of programs that hand out or close low numbers.
+      // A high number, out of the way of programs that use or close low numbers.
       const long high = syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, 800);
       if (high >= 0) syscall(SYS_close, low);
       fd = static_cast<int>(high >= 0 ? high : low);
@@ -76,7 +80,7 @@ int Target() {
   return fd;
 }
 
-// Another program may have closed our descriptor and got its number for a file of its own.
+// Another program may have closed our descriptor and reused its number.
 bool IsOurs(int fd) {
   const char* path = getenv("WEIRHOUSE_OPENED");
   struct stat open_file;
@@ -97,7 +101,7 @@ bool IsNew(const char* line, std::size_t size) {
     if (held == 0 && slot.compare_exchange_strong(held, hash)) return true;
     if (held == hash) return false;
   }
-  return true;  // too many to remember: told again
+  return true;  // too many to remember: reported again
 }
 
 void Write(const char* line, std::size_t size) {
@@ -129,7 +133,7 @@ bool RealPath(int fd, char (&path)[PATH_MAX]) {
   return true;
 }
 
-// What was there before a file was opened: a call that may make it tells its own from others'.
+// Whether the file existed before it was opened: tells files of the command from others.
 bool Existed(int folder, const char* path, int flags) {
   if ((flags & O_CREAT) == 0) return true;
   struct stat before;
@@ -189,8 +193,8 @@ void TellAddress(const struct sockaddr* address, socklen_t size) {
 
 void TellRenamed(int from_folder, const char* from, int to_folder, const char* to) {
   (void)from_folder;
-  // After the call only the new name can be resolved; the old one is told as it was given, made
-  // absolute against the working directory.
+  // After the call only the new name can be resolved; the old one is reported as given, made
+  // absolute by the working directory.
   char old_path[PATH_MAX];
   char new_path[PATH_MAX];
   if (from[0] == '/') {
@@ -264,7 +268,7 @@ WEIRHOUSE_OPENAT(openat64)
 WEIRHOUSE_FOPEN(fopen)
 WEIRHOUSE_FOPEN(fopen64)
 
-// What _FORTIFY_SOURCE makes of calls without a mode.
+// The functions that _FORTIFY_SOURCE calls for opens without a mode.
 int __open_2(const char* path, int flags) { return open(path, flags); }
 int __open64_2(const char* path, int flags) { return open64(path, flags); }
 int __openat_2(int folder, const char* path, int flags) { return openat(folder, path, flags); }

@@ -36,14 +36,14 @@ bool Reads(const Json& node, std::string_view function) {
          });
 }
 
-// Base tables alone: every column is canonical, and none is nested.
+// Only base tables: every column is canonical, and none is nested.
 bool IsOfBaseTables(const Json& from) {
   const std::string type = TextOf(from, "type");
   if (type == "JOIN") return IsOfBaseTables(from["left"]) && IsOfBaseTables(from["right"]);
   return type == "EMPTY" || (type == "BASE_TABLE" && !TextOf(from, "schema_name").empty());
 }
 
-// Functions that put values together without computing any.
+// Functions that combine values without computing any.
 bool IsConstructor(const Json& node) {
   static constexpr std::string_view kNames[] = {"struct_pack", "row", "list_value", "list_pack",
                                                 "array_value"};
@@ -51,7 +51,7 @@ bool IsConstructor(const Json& node) {
                    LowerCase(TextOf(node, "function_name"))) != std::end(kNames);
 }
 
-// Everything of the text of a tree that stands for `place` becomes `by`.
+// Replaces every occurrence of `place` in a tree by `by`.
 void Substitute(Json& node, const Json& place, const Json& by) {
   if (node.is_object() && TextOf(node, "class") == "SUBQUERY") return;
   if (node.is_object() && node.contains("class") && SameExpression(node, place)) {
@@ -64,7 +64,7 @@ void Substitute(Json& node, const Json& place, const Json& by) {
   for (Json& child : node) Substitute(child, place, by);
 }
 
-// A canonical form of an expression, per type.
+// The canonical form of an expression, by type.
 class Forms {
  public:
   explicit Forms(platform::SqlSession& session) : session_(session) {}
@@ -72,7 +72,7 @@ class Forms {
   Result<Json> Of(const Json& expression, const arrow::DataType& type) {
     const std::string name = type.id() == arrow::Type::FLOAT ? "FLOAT" : "DOUBLE";
     const std::string sum = fmt::format("x + CAST(0 AS {})", name);
-    // unnest stands in no CASE.
+    // unnest is not allowed in a CASE.
     return Filled(Reads(expression, "unnest")
                       ? fmt::format("SELECT {}", sum)
                       : fmt::format("SELECT CASE WHEN isnan(x) THEN CAST('nan' AS {}) ELSE {} END",
@@ -85,7 +85,7 @@ class Forms {
     subquery["subquery"]["node"]["from_table"] = from;
     return subquery;
   }
-  // True for what Of gave.
+  // Whether the expression was made by Of.
   Result<bool> Made(const Json& expression) {
     if (TextOf(expression, "class") != "CASE" || !IsSet(expression, "else_expr")) return false;
     const Json& sum = expression["else_expr"];
@@ -135,10 +135,10 @@ class Canonicalizer {
   }
 
  private:
-  // What an expression at `place` chooses one of, or lists.
+  // A place that chooses one of equal values of an expression, or lists them.
   struct Choice {
     Json* place;
-    Json* function;  // the call that it is an argument of; null: of the query
+    Json* function;  // the call that it is an argument of; null: the query itself
     Json expression;
     std::string word;
   };
@@ -184,7 +184,7 @@ Status Canonicalizer::Ctes(Json& node, Json& ctes) {
   for (Json& entry : node["cte_map"]["map"]) {
     Json& query = entry["value"]["query"]["node"];
     Json inner = ctes;
-    if (TextOf(query, "type") == "RECURSIVE_CTE_NODE") {  // it reads itself: what it begins with
+    if (TextOf(query, "type") == "RECURSIVE_CTE_NODE") {  // it reads itself: its first part
       Json self = entry;
       self["value"]["query"]["node"] = query["left"];
       inner.push_back(std::move(self));
@@ -209,7 +209,7 @@ Status Canonicalizer::Select(Json& node, const Json& ctes, bool is_result) {
   const bool chooses = std::any_of(modifiers.begin(), modifiers.end(), [](const Json& modifier) {
     return TextOf(modifier, "type") != "ORDER_MODIFIER";
   });
-  // The result itself is made canonical where it is read.
+  // The result itself is made canonical when it is read.
   return is_result && !chooses ? Status::Ok() : Items(node, ctes);
 }
 
@@ -224,7 +224,7 @@ Status Canonicalizer::Subqueries(Json& node, const Json& ctes) {
 }
 
 Status Canonicalizer::Groups(Json& node, const Json& ctes) {
-  Json plain = node;  // each expression counts, whatever sets it is in
+  Json plain = node;  // each expression counts, in whatever sets it is
   plain["group_sets"] = Json::array();
   Json groups = GroupExpressions(plain).value_or(Json::array());
   for (Json& group : groups) {
@@ -246,7 +246,7 @@ Status Canonicalizer::Groups(Json& node, const Json& ctes) {
   return Status::Ok();
 }
 
-// What a call puts together is chosen part by part.
+// A value that a call combines is chosen part by part.
 void Canonicalizer::AddChoice(Json& place, Json* function, const std::string& word,
                               std::vector<Choice>& choices) {
   if (ReadsNothing(place)) return;
@@ -257,7 +257,7 @@ void Canonicalizer::AddChoice(Json& place, Json* function, const std::string& wo
   choices.push_back({&place, function, place, word});
 }
 
-// Innermost first, so that no place moves before its turn.
+// Innermost first, so that no place moves before it is handled.
 void Canonicalizer::Collect(Json& node, std::vector<Choice>& choices) {
   if (!node.is_structured()) return;
   if (node.is_object() && TextOf(node, "class") == "SUBQUERY") return;
@@ -341,8 +341,7 @@ Status Canonicalizer::Items(Json& node, const Json& ctes) {
   return Status::Ok();
 }
 
-// FLOAT or DOUBLE if a place that chooses `expression` is to be given its canonical form; null
-// where that is no question.
+// FLOAT or DOUBLE if a place that chooses `expression` must get its canonical form; null if not.
 Result<Type> Canonicalizer::FloatToSettle(const Json& expression, const std::string& word,
                                           const Json& node, const Json& ctes) {
   const bool is_column = TextOf(expression, "class") == "COLUMN_REF";
@@ -355,12 +354,12 @@ Result<Type> Canonicalizer::FloatToSettle(const Json& expression, const std::str
   findings_.push_back(
       Finding("WH2106", source_.SpanOfToken(OffsetOf(expression, source_)),
               fmt::format("{} of a {} is not deterministic", word, (*type)->ToString()),
-              "0.0 and -0.0 are equal, and which one stands in it depends on the rows' order",
+              "0.0 and -0.0 are equal, and which one it gives depends on the rows' order",
               "choose by its parts, or by its text: CAST(… AS VARCHAR)"));
   return Type();
 }
 
-// The type that `expression` has in the query `node`; nothing where it cannot be asked for.
+// The type of `expression` in the query `node`; nothing if it cannot be found.
 Result<std::optional<Type>> Canonicalizer::TypeOf(const Json& expression, const Json& node,
                                                   const Json& ctes) {
   Json alone = node;
@@ -378,7 +377,7 @@ Result<std::optional<Type>> Canonicalizer::TypeOf(const Json& expression, const 
     WEIRHOUSE_TRY(schema, Describe(alone, ctes));
   }
   for (auto outer = outer_.rbegin(); schema == nullptr && outer != outer_.rend(); ++outer) {
-    // It reads columns of a query around its own.
+    // It reads columns of an outer query.
     WEIRHOUSE_TRY(const Json inner,
                   forms_.SubqueryOf(ungrouped["select_list"][0], ungrouped["from_table"]));
     ungrouped["select_list"] = Json::array({inner});
@@ -389,7 +388,7 @@ Result<std::optional<Type>> Canonicalizer::TypeOf(const Json& expression, const 
   return std::optional(schema->field(0)->type());
 }
 
-// nullptr where the engine does not take it.
+// nullptr if the engine refuses the query.
 Result<std::shared_ptr<arrow::Schema>> Canonicalizer::Describe(Json node, const Json& ctes) {
   node["cte_map"] = {{"map", ctes}};
   BindRunTimeInTree(node);

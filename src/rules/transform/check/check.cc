@@ -27,7 +27,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Registers empty tables and takes them away again.
+// Registers empty tables and removes them at the end.
 class ScratchTables {
  public:
   explicit ScratchTables(platform::SqlSession& session) : session_(session) {}
@@ -51,7 +51,7 @@ class ScratchTables {
   std::vector<std::string> names_;
 };
 
-// The first line of an engine's message: the others quote SQL that nobody wrote.
+// The first line of an engine's message: the others quote rewritten SQL.
 std::string FirstLine(std::string_view message) {
   return std::string(Trim(message.substr(0, message.find('\n'))));
 }
@@ -84,7 +84,7 @@ Status ParseTree(platform::SqlSession& session, Query& query) {
       at = std::min(static_cast<std::size_t>(status.span()->column - 1), end);
     }
     const auto& tokens = query.source.tokens();
-    if (at == end) at = tokens.back().end();  // after the last word rather than after its remarks
+    if (at == end) at = tokens.back().end();  // after the last word, before its comments
     return StatusOfFindings(
         {Finding("WH2102", query.source.SpanOfToken(at), FirstLine(status.message()))},
         query.source.path());
@@ -128,7 +128,7 @@ bool HoldsInterval(const arrow::DataType& type) {
                      [](const auto& field) { return HoldsInterval(*field->type()); });
 }
 
-// The query that returns what a probe asks about.
+// The query whose result a probe asks about.
 Json QueryOfProbe(const TypeProbe& probe) {
   Json node = probe.query;
   if (node.is_null()) {
@@ -149,8 +149,8 @@ Json QueryOfProbe(const TypeProbe& probe) {
   return node;
 }
 
-// A sum is exact over integers and decimals only, and 30 days equal a month, yet differ as values:
-// asks the engine for the types.
+// Asks the engine for types: a sum is exact only over integers and decimals, and intervals may be
+// equal (30 days, 1 month) but differ as values.
 Status CheckTypes(platform::SqlSession& session, Query& query) {
   for (TypeProbe& probe : query.resolution.probes) {
     Json tree = query.tree;
@@ -166,11 +166,11 @@ Status CheckTypes(platform::SqlSession& session, Query& query) {
     };
     if (!probe.is_sum) {
       if (!holds(HoldsInterval).value_or(false)) continue;
-      query.findings.push_back(
-          Finding("WH2106", probe.span,
-                  fmt::format("{} of an interval is not deterministic", probe.function),
-                  "30 days and 1 month are equal, and which one stands depends on the rows' order",
-                  "take its seconds: epoch(…), or its text: CAST(… AS VARCHAR)"));
+      query.findings.push_back(Finding(
+          "WH2106", probe.span,
+          fmt::format("{} of an interval is not deterministic", probe.function),
+          "30 days and 1 month are equal, and which one it gives depends on the rows' order",
+          "take its seconds: epoch(…), or its text: CAST(… AS VARCHAR)"));
       continue;
     }
     std::string note = "the type of its argument is not certain here";
@@ -192,8 +192,8 @@ Status RegisterInputs(ScratchTables& scratch, const Query& query, const SchemaCa
   return Status::Ok();
 }
 
-// The SQL of the (changed) tree, and what it returns. What the engine still refuses is a matter of
-// types (WH2113); its place is asked of the text as it was written.
+// The SQL of the (changed) tree, and its result. Errors that the engine still reports are about
+// types (WH2113); their place is found in the original text.
 struct Executable {
   std::string sql;
   std::shared_ptr<arrow::Schema> output;
@@ -230,7 +230,7 @@ std::vector<ColumnEdge> LineageOf(const Resolution& resolution, const arrow::Sch
   for (int i = 0; i < output.num_fields(); ++i) {
     const std::string& name = output.field(i)->name();
     for (std::size_t j = 0; j < resolution.output.size(); ++j) {
-      // Where a star hides what stands where, every column may come from every column.
+      // With a star, any column may come from any column.
       if (exact && j != static_cast<std::size_t>(i)) continue;
       for (const Origin& origin : resolution.output[j].direct) {
         edges.insert({name, origin.table, origin.column, ColumnEdge::Kind::kDirect});
@@ -263,7 +263,7 @@ void NeedColumn(std::vector<TableReference>& references, const std::string& tabl
   }
 }
 
-// Carries `_record` and `_ingested_at` of the driver along, or nulls where there is no one driver.
+// Adds `_record` and `_ingested_at` of the driver, or nulls if there is no single driver.
 void InjectHidden(Query& query, const SchemaCatalog& schemas, CheckedTransform& checked) {
   if (!checked.row_wise) return;
   const Driver driver = DriverOf(query.node());
@@ -274,7 +274,7 @@ void InjectHidden(Query& query, const SchemaCatalog& schemas, CheckedTransform& 
   }
 }
 
-// The engine's own names of the types: Arrow's do not tell TIME WITH TIME ZONE from TIME.
+// The engine's own names of the types: Arrow's do not distinguish TIME WITH TIME ZONE from TIME.
 Status NameTypes(platform::SqlSession& session, Executable& executable) {
   WEIRHOUSE_TRY(const auto rows,
                 session.Query("SELECT column_type FROM (DESCRIBE " + executable.sql + ")"));
@@ -309,8 +309,8 @@ bool HasRecords(const SchemaCatalog& schemas, const std::string& table) {
   return entry->schema->GetFieldIndex(std::string(iceberg::kRecordColumn)) >= 0;
 }
 
-// Names, rules and sums: all that is reported together before the engine is asked for types.
-// What fails whatever the rows are is the fault of the SQL, and of no record.
+// Names, rules and sums: reported together before the engine is asked for types. An expression that
+// fails on any row is the SQL's fault, not a record's.
 Status CheckConstants(platform::SqlSession& session, Query& query) {
   WEIRHOUSE_TRY(const auto failing, FindFailingConstant(session, query.tree));
   if (!failing) return Status::Ok();
@@ -390,7 +390,7 @@ Result<CheckedTransform> CheckTransformTree(platform::SqlSession& session,
   if (definition.mode == Mode::kIncremental) query.Add(std::move(not_row_wise));
   if (!query.findings.empty()) return StatusOfFindings(query.findings, definition.path);
 
-  if (!checked.row_wise) {  // several rows may become one
+  if (!checked.row_wise) {  // several rows may become one row
     WEIRHOUSE_TRY(auto findings, CanonicalExpressions(session, query.tree, source));
     if (!findings.empty()) return StatusOfFindings(std::move(findings), definition.path);
   }

@@ -340,7 +340,7 @@ TEST(Check, ChecksTheHeaderAgainstTheOutput) {
       "WH2109 1:67+4 event column \"dest\" is not a timestamp but string | cast it to TIMESTAMPTZ\n"
       "WH2109 2:18+13 partition month(origin) needs a date or a timestamp\n"
       "WH2109 3:1+6 column 7 of the output has no plain name: (air_time + 1) | name it: … AS name\n"
-      "WH2109 3:38+2 output column \"_x\" begins with an underscore | such names are kept for "
+      "WH2109 3:38+2 output column \"_x\" begins with an underscore | such names are reserved for "
       "hidden "
       "columns\n"
       "WH2109 3:42+4 output column \"dest\" is given twice | rename one: … AS name\n"
@@ -489,7 +489,7 @@ TEST(CheckExternal, TakesTheColumnsOfTheContract) {
 TEST(CheckExternal, RefusesHeadersThatTheContractDoesNotBear) {
   EXPECT_EQ(
       Findings(External("key city; event id; known know; partition month(fare)")),
-      "WH2109 1:35+4 key column \"city\" may be null | say `required: true` in the contract: a "
+      "WH2109 1:35+4 key column \"city\" may be null | write `required: true` in the contract: a "
       "row without a key cannot be followed\n"
       "WH2109 1:47+2 event column \"id\" is not a timestamp but int64 | cast it to "
       "TIMESTAMPTZ\n"

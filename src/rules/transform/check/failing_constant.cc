@@ -23,7 +23,7 @@ constexpr std::string_view kSaidByEngine = "SQL was refused: ";
 
 std::string ClassOf(const Json& node) { return node.is_object() ? TextOf(node, "class") : ""; }
 
-// Whether `node` by itself depends on rows, or on the run.
+// Whether `node` by itself depends on rows or on the run.
 bool IsOfRows(const Json& node) {
   const std::string kind = ClassOf(node);
   if (kind == "FUNCTION") {
@@ -44,7 +44,7 @@ bool HoldsRows(const Json& node) {
   return std::any_of(node.begin(), node.end(), [](const Json& child) { return HoldsRows(child); });
 }
 
-// Parts of `node` that are always reached.
+// Parts of `node` that are always evaluated.
 std::vector<const Json*> PartsOf(const Json& node) {
   std::vector<const Json*> parts;
   if (ClassOf(node) == "LAMBDA" || TextOf(node, "type") == "OPERATOR_TRY") return parts;
@@ -64,7 +64,7 @@ std::vector<const Json*> PartsOf(const Json& node) {
   return parts;
 }
 
-// Constants that are computed, the outermost, in the order of the tree.
+// Adds computed constants, the outermost ones, in the order of the tree.
 void AddConstants(const Json& node, std::vector<const Json*>& constants) {
   if (constants.size() >= kConstantsMax) return;
   if (node.is_array()) {
@@ -102,7 +102,8 @@ class Trial {
     return text;
   }
 
-  // Whether one of `texts` fails; absent where that cannot be asked, as where it is no value.
+  // Whether one of `texts` fails; absent if that cannot be asked, for example because it is not a
+  // value.
   Result<std::optional<bool>> Fails(const std::vector<std::string>& texts) const {
     std::vector<std::string> questions;
     for (const std::string& text : texts)

@@ -1,5 +1,5 @@
-// Constants of a query that fail by themselves, such as CAST('x' AS INTEGER): the fault of the SQL,
-// and of no row.
+// Constants of a query that fail in any case, such as CAST('x' AS INTEGER): the SQL is at fault,
+// not a row.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace weirhouse::transform {
 struct FailingConstant {
   std::string sql;           // as the SQL engine writes it
   std::int64_t offset = -1;  // where it begins in the query; -1: unknown
-  std::string found;         // what the SQL engine said
+  std::string found;         // the SQL engine's message
 };
-// The first expression of `tree` (SqlSession::ParseToJson) that names no column, is always reached
-// and fails; of several, one within the other, the innermost. What a CASE or COALESCE reaches only
-// for some rows may fail: it may be meant to. Cost: one query; one more for each constant where
-// that fails. Throws nlohmann::json::exception where `tree` is none.
+// The first expression of `tree` (SqlSession::ParseToJson) that names no column, is always
+// evaluated and fails; the innermost of nested ones. An expression that a CASE or COALESCE
+// evaluates only for some rows may fail on purpose. Cost: one query; one more for each constant if
+// it fails. Throws nlohmann::json::exception if `tree` is not such a tree.
 Result<std::optional<FailingConstant>> FindFailingConstant(platform::SqlSession& session,
                                                            const nlohmann::json& tree);
 }  // namespace weirhouse::transform

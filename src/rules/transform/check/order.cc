@@ -1,4 +1,4 @@
-// Which transform runs before which.
+// The order in which transforms run.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,9 +13,11 @@
 namespace weirhouse::transform {
 namespace {
 
-using Readers = std::vector<std::vector<std::size_t>>;  // per definition: those it reads
+using Readers =
+    std::vector<std::vector<std::size_t>>;  // for each definition the definitions it reads
 
-// The names of a cycle among the definitions left over, beginning and ending with the same one.
+// The error for a cycle among the remaining definitions; its names begin and end with the same
+// table.
 Status CycleError(std::span<const TransformDefinition> definitions, const Readers& reads,
                   const std::vector<bool>& placed) {
   std::size_t at = 0;
@@ -23,12 +25,12 @@ Status CycleError(std::span<const TransformDefinition> definitions, const Reader
   std::vector<std::size_t> path;
   while (std::find(path.begin(), path.end(), at) == path.end()) {
     path.push_back(at);
-    // One that is not placed always reads another that is not placed.
+    // A definition that is not placed always reads another that is not placed.
     at = *std::find_if(reads[at].begin(), reads[at].end(),
                        [&](std::size_t other) { return !placed[other]; });
   }
   path.erase(path.begin(), std::find(path.begin(), path.end(), at));
-  // Told from its first table by name, so that the message does not depend on the file order.
+  // Begins with the first table by name, so that the message does not depend on the file order.
   const auto first = std::min_element(path.begin(), path.end(), [&](std::size_t a, std::size_t b) {
     return definitions[a].name() < definitions[b].name();
   });

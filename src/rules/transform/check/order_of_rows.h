@@ -8,10 +8,10 @@
 
 namespace weirhouse::transform {
 
-// An expression that is the same for every row: it orders nothing.
+// Whether an expression is the same for every row, so that it orders nothing.
 bool ReadsNothing(const nlohmann::json& expression);
 
-// What the frame of a window counts in.
+// The unit of a window's frame.
 enum class FrameUnit : std::uint8_t {
   kWhole,  // the whole partition
   kPeers,  // RANGE or GROUPS: rows of equal order come and go together
@@ -19,26 +19,26 @@ enum class FrameUnit : std::uint8_t {
 };
 FrameUnit FrameOf(const nlohmann::json& window);
 
-// Window functions without a frame, whose result depends on where each single row stands.
+// Window functions without a frame, whose result depends on the position of each row.
 bool TakesEachRow(std::string_view function);  // row_number ntile lag lead
-// Window functions that take one row out of the frame.
+// Window functions that return one row of the frame.
 bool TakesOneOfFrame(std::string_view function);  // first_value last_value nth_value
 
-// Functions that return one of several equals, or list them. `function` in lower case.
+// Functions that return one of several equal values, or list them. `function` in lower case.
 bool ChoosesOneOfEquals(std::string_view function);
 
-// Two expressions that read the same, wherever they stand and whatever they are called.
+// Whether two expressions are written the same, ignoring place and alias.
 bool SameExpression(const nlohmann::json& a, const nlohmann::json& b);
 
-// Outside subqueries.
+// Whether `node` has one outside its subqueries.
 bool HasAggregate(const nlohmann::json& node);
 bool HasWindow(const nlohmann::json& node);
 
-// What tells the groups of a query with GROUP BY apart, places (GROUP BY 1) and ALL resolved;
-// std::nullopt for several grouping sets.
+// The expressions that distinguish the groups of a query with GROUP BY, with places (GROUP BY 1)
+// and ALL resolved; std::nullopt for several grouping sets.
 std::optional<nlohmann::json> GroupExpressions(const nlohmann::json& query);
 bool IsGrouped(const nlohmann::json& query);
 
-// A collation by which texts are equal only if their bytes are.
+// Whether texts are equal under the collation only if their bytes are.
 bool IsBinaryCollation(std::string_view name);
 }  // namespace weirhouse::transform

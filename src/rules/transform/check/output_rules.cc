@@ -22,7 +22,7 @@ bool IsPlainName(std::string_view name) {
   });
 }
 
-// Types that Arrow hands over as others: a stored value would be cut or be another one.
+// Types that Arrow represents as others: a stored value would be cut or changed.
 struct UnfitType {
   std::string_view type;  // how the engine's name of it begins
   std::string_view hint;
@@ -55,7 +55,7 @@ class OutputCheck {
               CheckedTransform& checked, std::string absent)
       : definition_(definition), source_(source), checked_(checked), absent_(std::move(absent)) {}
 
-  // `types`: as the engine names them; empty where the columns are a contract's.
+  // `types`: the engine's names; empty if the columns are a contract's.
   void Columns(const arrow::Schema& described, int count, std::span<const std::string> types = {}) {
     std::set<std::string> seen;
     for (int i = 0; i < count; ++i) {
@@ -66,7 +66,7 @@ class OutputCheck {
             "name it: … AS name");
       } else if (iceberg::IsHidden(name)) {
         Add(Place(name), fmt::format("output column \"{}\" begins with an underscore", name),
-            "such names are kept for hidden columns");
+            "such names are reserved for hidden columns");
       } else if (!seen.insert(LowerCase(name)).second) {
         Add(Place(name), fmt::format("output column \"{}\" is given twice", name),
             "rename one: … AS name");
@@ -111,7 +111,7 @@ class OutputCheck {
             "cast it to an integer, a decimal or text: floats make poor keys");
       } else if (field != nullptr && definition_.is_external() && field->nullable()) {
         Add(name.span, fmt::format("key column \"{}\" may be null", name.name),
-            "say `required: true` in the contract: a row without a key cannot be followed");
+            "write `required: true` in the contract: a row without a key cannot be followed");
       }
     }
   }
@@ -136,7 +136,7 @@ class OutputCheck {
         Finding("WH2109", std::move(span), std::move(message), {}, std::move(hint)));
   }
 
-  // The last word `name` in the SQL that is not in parentheses, else its first word.
+  // The last word `name` outside parentheses in the SQL, else its first.
   SourceSpan Place(const std::string& name) const {
     if (source_.tokens().empty()) return definition_.table.span;
     for (auto token = source_.tokens().rbegin(); token != source_.tokens().rend(); ++token) {
@@ -193,7 +193,7 @@ class OutputCheck {
   const TransformDefinition& definition_;
   const SqlText& source_;
   CheckedTransform& checked_;
-  std::string absent_;  // why a column that the header names is not there
+  std::string absent_;  // why a column that the header names is missing
   arrow::FieldVector fields_;
   std::vector<Diagnostic> findings_;
 };

@@ -16,9 +16,9 @@ class Schema;
 namespace weirhouse::transform {
 
 // Checks that every column has a storable name and type and that the header names columns of the
-// output (WH2109). Sets checked.output and checked.declared. `described` is what the SQL engine
-// says the query returns, the hidden columns of a row-wise query included, `types` its own names of
-// those types.
+// output (WH2109). Sets checked.output and checked.declared. `described` is the query's schema
+// according to the SQL engine, with the hidden columns of a row-wise query; `types` are the
+// engine's names of those types.
 std::vector<Diagnostic> CheckOutput(const TransformDefinition& definition, const SqlText& source,
                                     const arrow::Schema& described,
                                     std::span<const std::string> types, CheckedTransform& checked);

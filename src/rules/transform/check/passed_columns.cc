@@ -29,7 +29,7 @@ std::string LastName(const Json& item) {
   return names.empty() ? std::string() : LowerCase(names.back().get<std::string>());
 }
 
-// `id` or `t.id`, and not a member of a structure or a name that the select list gives.
+// Whether the item is `id` or `t.id`, and not a member of a structure or a name of the select list.
 bool IsColumnOf(const Json& item, const std::string& alias, const std::set<std::string>& aliases) {
   const Json& names = ListOf(item, "column_names");
   if (names.size() == 2) return LowerCase(names[0].get<std::string>()) == LowerCase(alias);

@@ -1,4 +1,4 @@
-// Which output columns are a column of the driver as it is.
+// Finds output columns that are a column of the driver unchanged.
 #pragma once
 
 #include <map>
@@ -10,8 +10,8 @@
 
 namespace weirhouse::transform {
 
-// Output column → column of `driver`, where the select list of `node` names it plainly (`t.id`,
-// `t.id AS key`, or by a star) and it can be of that one table only. What is not sure is left out.
+// Output column → column of `driver`, if the select list of `node` names it plainly (`t.id`, `t.id
+// AS key`, or by a star) and it can only come from that table. Uncertain ones are left out.
 std::map<std::string, std::string> PassedColumns(const nlohmann::json& node,
                                                  const Resolution& resolution,
                                                  const Driver& driver);

@@ -1,4 +1,4 @@
-// Names in a syntax tree → what they stand for.
+// Resolves the names in a syntax tree.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -21,20 +21,20 @@ struct Origin {
 };
 using Origins = std::set<Origin>;
 
-// A column of a query or of a table, and what it is made of.
+// A column of a query or of a table, and the columns it is made of.
 struct ResolvedColumn {
   std::string name;
   Origins direct;
   Origins indirect;
 };
 
-// Expressions whose types decide: whether a sum is exact, or whether equals may differ.
+// Expressions whose types matter: whether a sum is exact, or whether equal values may differ.
 struct TypeProbe {
   nlohmann::json expressions;
-  nlohmann::json query;  // instead of them, where its whole result is asked for
+  nlohmann::json query;  // used instead of `expressions` if the whole result matters
   nlohmann::json from;   // the FROM of its query
-  nlohmann::json ctes;   // all that are in scope, as a cte_map's list
-  std::string function;  // or the word that makes one row of equals
+  nlohmann::json ctes;   // all in scope, as a cte_map's list
+  std::string function;  // or the keyword that makes one row of equal ones
   bool is_sum = true;
   SourceSpan span;
 };
@@ -54,8 +54,8 @@ struct ResolveRules {
   bool hidden_columns = false;  // `_record` may be read
 };
 
-// Resolves the query `node` (the "node" of a statement). `tree` is changed in one way: stars get
-// the hidden columns of their tables excluded (unless rules.hidden_columns).
+// Resolves the query `node` (the "node" of a statement). Changes `tree` in one way: stars exclude
+// the hidden columns of their tables (unless rules.hidden_columns).
 Resolution ResolveQuery(nlohmann::json& node, const SqlText& source, const SchemaCatalog& schemas,
                         const ResolveRules& rules);
 
@@ -64,7 +64,7 @@ Resolution ResolveQuery(nlohmann::json& node, const SqlText& source, const Schem
 std::string TextOf(const nlohmann::json& node, const char* key);
 // A list member, or an empty list.
 const nlohmann::json& ListOf(const nlohmann::json& node, const char* key);
-// query_location, or the end of the text where there is none.
+// query_location, or the end of the text if there is none.
 std::size_t OffsetOf(const nlohmann::json& node, const SqlText& source);
 inline bool IsSet(const nlohmann::json& node, const char* key) {
   return node.contains(key) && !node.at(key).is_null();

@@ -1,4 +1,4 @@
-// Expressions: which columns they read, and whether those exist.
+// Expressions: the columns that they read, and whether those exist.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace weirhouse::transform {
 namespace {
 
-// Functions whose `x -> …` is a lambda; elsewhere `->` reads JSON.
+// Functions whose `x -> …` is a lambda; for others `->` reads JSON.
 bool TakesLambda(std::string_view function) {
   for (std::string_view part : {"transform", "filter", "apply", "reduce", "select"}) {
     if (function.find(part) != std::string_view::npos) return true;
@@ -51,7 +51,7 @@ void Resolver::Walk(nlohmann::json& node, const Scope& scope, Uses& uses, bool i
   if (kind == "CONSTANT") return;
   if (kind == "SUBQUERY") return WalkSubquery(node, scope, uses, indirect);
   if (kind == "FUNCTION" || kind == "WINDOW") return WalkFunction(node, scope, uses, indirect);
-  if (kind == "LAMBDA") {  // outside a function that takes one it is the JSON arrow
+  if (kind == "LAMBDA") {  // outside such a function it is the JSON arrow
     WalkMember(node, "lhs", scope, uses, indirect);
     return WalkMember(node, "expr", scope, uses, indirect);
   }
@@ -61,7 +61,7 @@ void Resolver::Walk(nlohmann::json& node, const Scope& scope, Uses& uses, bool i
   }
 }
 
-// COLUMNS(…), ORDER BY ALL. As any star, without the hidden columns.
+// COLUMNS(…), ORDER BY ALL: like any star, without the hidden columns.
 void Resolver::WalkColumns(nlohmann::json& node, const Scope& scope, Uses& uses, bool indirect) {
   std::set<std::string> hidden;
   for (const ScopeTable& table : scope.tables) {
@@ -205,13 +205,13 @@ void Resolver::UseColumn(const ScopeTable& table, const ResolvedColumn& column, 
         Finding("WH2106", source_.SpanAt(offset, 1),
                 fmt::format("\"{}\" may not be read by a transform", name),
                 "names a raw record, in the order of arrival",
-                "it is carried along by itself; order by a column of the data"));
+                "it is carried along automatically; order by a column of the data"));
   } else if (name == iceberg::kIngestedAtColumn) {
-    result_.findings.push_back(
-        Finding("WH2106", source_.SpanAt(offset, 1),
-                fmt::format("\"{}\" may not be read by a transform", name),
-                "is when the record arrived, not what it says",
-                "take a time from the data; a feature view without known_time goes by arrival"));
+    result_.findings.push_back(Finding(
+        "WH2106", source_.SpanAt(offset, 1),
+        fmt::format("\"{}\" may not be read by a transform", name),
+        "is when the record arrived, not what it says",
+        "use a time of the data; a feature view without known_time uses the time of arrival"));
   }
 }
 
@@ -237,7 +237,7 @@ void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t of
                            const Scope& scope) {
   const std::string first = LowerCase(names[0]);
   if (names.size() == 1 && IsValueFunction(first)) {
-    // Also where a relation's columns are not known: DuckDB would call the function.
+    // Also if a relation's columns are unknown: DuckDB would call the function.
     if (!rules_.deterministic) return;
     const FunctionRule rule = RuleOfFunction(first);
     result_.findings.push_back(Finding("WH2106", NameSpan(offset, 0),
@@ -249,7 +249,7 @@ void Resolver::UnknownName(const std::vector<std::string>& names, std::size_t of
   std::vector<std::string> aliases;
   for (const Scope* at = &scope; at != nullptr; at = at->outer) {
     for (const ScopeTable& table : at->tables) {
-      if (!table.relation.known) return;  // it may be there
+      if (!table.relation.known) return;  // the column may exist
       tables.push_back(&table);
       if (!table.alias.empty()) aliases.push_back(table.alias);
     }

@@ -1,5 +1,5 @@
-// Ties: where SQL takes rows in an order, the order is made total, so that the result depends on
-// the rows alone. What is appended stands in lineage, and is read, as if it had been written.
+// Ties: where SQL takes rows in an order, the order is made total, so that the result depends only
+// on the rows. Appended columns appear in lineage, and count as read, as if they had been written.
 //
 //   LIMIT, OFFSET, DISTINCT ON           ORDER BY x        → x, then every column of the result
 //   list, string_agg, … (x ORDER BY o)   inside            → o, then the arguments
@@ -7,9 +7,9 @@
 //   row_number, ntile, lag, lead         OVER (ORDER BY o) → o, then every column of the rows
 //   any aggregate over a ROWS frame      the same
 //
-// Rows that are equal in all that is appended are the same row to the query, so it does not matter
-// which comes first. Nothing is appended where equals give equal results: rank and its kin, RANGE
-// and GROUPS frames, whole partitions.
+// Rows that are equal in everything appended are the same row to the query, so their order does not
+// matter. Nothing is appended where equal rows give equal results: rank and related functions,
+// RANGE and GROUPS frames, whole partitions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ void AppendArguments(const Json& node, Json& orders) {
   }
 }
 
-// True if the orders and partitions name each column of `key` of the one table of a query.
+// Whether orders and partitions name each column of `key` of the query's only table.
 bool OrdersByKey(const Json& node, const std::vector<std::string>& key) {
   std::vector<std::string> named;
   const auto add = [&](const Json& expression) {
@@ -66,7 +66,7 @@ void Resolver::CannotOrder(const Json& node, const std::string& note, const std:
       fmt::format("\"{}\" is not deterministic", TextOf(node, "function_name")), note, hint));
 }
 
-// The columns of the rows of a query's FROM; std::nullopt (and a finding) if one cannot be named.
+// The columns of the rows in a query's FROM; std::nullopt (and a finding) if one cannot be named.
 std::optional<Json> Resolver::ColumnsOfRows(const Json& node, const Scope& scope) {
   const bool unknown_fields =
       std::any_of(source_.tokens().begin(), source_.tokens().end(),
@@ -171,7 +171,7 @@ void Resolver::SettleFunction(Json& node, const Scope& scope) {
   if (by_rows && !orders.empty()) OrderRows(node, orders, scope);
 }
 
-// Functions that return one of several equals, or list them.
+// Functions that return one of several equal values, or list them.
 void Resolver::ProbeFunction(const Json& node, const Scope& scope) {
   const std::string name = LowerCase(TextOf(node, "function_name"));
   if (!ChoosesOneOfEquals(name)) return;

@@ -13,7 +13,7 @@
 
 namespace weirhouse::transform {
 
-// What a query or a table in FROM yields.
+// The columns and rows of a query or of a table in FROM.
 struct Relation {
   std::vector<ResolvedColumn> columns;
   Origins rows;       // what decides which rows there are
@@ -76,7 +76,7 @@ class Resolver {
   void FromJoin(nlohmann::json& table, Scope& scope, Origins& rows);
   void MergeUsing(const nlohmann::json& join, Scope& scope, std::size_t right, Origins& rows);
   void UnknownTable(const nlohmann::json& table, const std::string& name);
-  // Every column of the table must be there when the query runs.
+  // Marks every column of the table as needed when the query runs.
   void UseAll(const ScopeTable& table);
 
   // Expressions (resolve_expression.cc).
@@ -99,15 +99,16 @@ class Resolver {
                      const std::vector<const ScopeTable*>& tables);
   void UnknownName(const std::vector<std::string>& names, std::size_t offset, const Scope& scope);
   void AddProbe(const nlohmann::json& node, const Scope& scope);
-  // Asks for the types of what is made one of several equals: intervals may be equal and differ.
+  // Adds probes for values that become one of several equals: equal intervals may differ.
   void ProbeEquals(const nlohmann::json& place, std::string word, nlohmann::json expressions,
                    const Scope& scope);
   void ProbeResult(const nlohmann::json& node, std::string word, const Scope& scope);
   static nlohmann::json CtesInScope(const Scope& scope);
 
-  // Orders made total (resolve_order.cc). In a window or an ordered aggregate, before it is walked.
+  // Makes orders total (resolve_order.cc). In a window or an ordered aggregate, before it is
+  // walked.
   void SettleFunction(nlohmann::json& node, const Scope& scope);
-  // Under LIMIT and DISTINCT ON, once it is known what the query returns.
+  // For LIMIT and DISTINCT ON, after the query's columns are known.
   void SettleResult(nlohmann::json& node, const Relation& output, const Scope& scope);
   void ProbeFunction(const nlohmann::json& node, const Scope& scope);
   void OrderRows(const nlohmann::json& node, nlohmann::json& orders, const Scope& scope);

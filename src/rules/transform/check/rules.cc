@@ -28,7 +28,7 @@ SourceSpan WordAfter(const SqlText& source, std::size_t offset, std::string_view
   return source.SpanOfToken(offset);
 }
 
-// The offset of the first place that the syntax tree below `node` names; the text's end if none.
+// The first offset in the text that the syntax tree below `node` names; the text's end if none.
 std::size_t FirstOffset(const Json& node, const SqlText& source) {
   std::size_t first = source.text().size();
   if (node.is_object()) first = OffsetOf(node, source);
@@ -87,8 +87,9 @@ class RuleWalk {
     if (type == "JOIN") JudgeJoin(node);
   }
 
-  // A text under such a collation equals others: which of them stands for all is not certain. A
-  // comparison gives a boolean and an order is made total: there it may stand.
+  // Under such a collation different texts are equal, and which of them represents all is not
+  // certain. That does not matter for a comparison, which gives a boolean, and for an order, which
+  // is made total.
   void JudgeCollation(const Json& node, const Json& parent) {
     const std::string name = TextOf(node, "collation");
     if (IsBinaryCollation(name)) return;
@@ -101,7 +102,7 @@ class RuleWalk {
     Uncertain(
         WordAfter(source_, FirstOffset(node, source_), "collate"),
         fmt::format("a text of collation {} is not deterministic", name),
-        "texts that differ are equal by it, and which one stands for all is not certain",
+        "texts that differ are equal under it, and which one it gives is not certain",
         "compare lower(x) or strip_accents(x); COLLATE may stand in a comparison or an order");
   }
 
@@ -109,23 +110,24 @@ class RuleWalk {
     const Json& keys = ListOf(node, "key_targets");
     if (keys.empty()) return;
     Uncertain(WordAfter(source_, BackTo(FirstOffset(keys, source_), "using"), "using"),
-              "USING KEY is not deterministic", "of several rows of a key the last to come stands",
+              "USING KEY is not deterministic",
+              "of several rows with one key the last to come is kept",
               "recurse without it, and choose by max or row_number() outside");
   }
 
-  // An order that a function is given: by what the rows differ in.
+  // The order of a function's arguments: by values in which the rows differ.
   void JudgeOrders(const Json& orders) {
     for (const Json& order : orders) {
       const Json& expression = order["expression"];
       if (!ReadsNothing(expression)) continue;
       Uncertain(source_.SpanOfToken(FirstOffset(expression, source_)),
                 "an order by a constant is not deterministic",
-                "is the same for every row: a number is no column's place here",
+                "is the same for every row: a number does not name a column here",
                 "name the column to order by");
     }
   }
 
-  // max(x, n), min(x, n): n is taken from whichever row comes first.
+  // max(x, n), min(x, n): n comes from the first row.
   void JudgeCount(const Json& node, SourceSpan span) {
     const Json& arguments = ListOf(node, "children");
     const std::string name = LowerCase(TextOf(node, "function_name"));
@@ -153,7 +155,7 @@ class RuleWalk {
     }
   }
 
-  // list(DISTINCT x ORDER BY x) reads list_sort(list(DISTINCT x)) in the syntax tree.
+  // list(DISTINCT x ORDER BY x) is list_sort(list(DISTINCT x)) in the syntax tree.
   static bool IsSorted(const Json& parent) {
     const std::string name = LowerCase(TextOf(parent, "function_name"));
     return name == "list_sort" || name == "array_sort" || name == "list_reverse_sort" ||
@@ -288,7 +290,7 @@ class RuleWalk {
   RuleFindings result_;
 };
 
-// Collects what keeps a query from being row-wise.
+// Collects what prevents a query from being row-wise.
 class RowWiseWalk {
  public:
   explicit RowWiseWalk(const SqlText& source) : source_(source) {}
@@ -385,7 +387,7 @@ class RowWiseWalk {
     }
   }
 
-  // The parenthesis that opens at top level around `offset`, which the syntax tree does not place.
+  // The parenthesis that opens at top level around `offset`; the syntax tree does not record it.
   std::size_t OpeningOf(std::size_t offset) const {
     for (std::size_t i = source_.TokenAt(offset); i-- > 0;) {
       const Token& token = source_.tokens()[i];

@@ -1,5 +1,5 @@
-// What a syntax tree may hold: one plain SELECT, nothing that depends on time, chance or row order,
-// and, for an incremental transform, only what can be said of one driving row.
+// What a syntax tree may contain: one plain SELECT, nothing that depends on time, chance or row
+// order, and, for an incremental transform, only what is computed from one driving row.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,7 +11,7 @@
 
 namespace weirhouse::transform {
 
-// One SELECT and nothing else, judged by the tokens before DuckDB sees the text (WH2107).
+// Checks by tokens, before DuckDB sees the text, that it is exactly one SELECT (WH2107).
 std::vector<Diagnostic> StatementFindings(const SqlText& source);
 
 // A function that is not on the list: WH2105 or WH2106, depending on whether DuckDB knows it.
@@ -23,10 +23,11 @@ struct RuleFindings {
   std::vector<Diagnostic> findings;
   std::vector<UnlistedFunction> unlisted;
 };
-// WH2106 (if `deterministic`) and WH2107, anywhere in the query `node`.
+// Findings WH2106 (if `deterministic`) and WH2107, anywhere in the query `node`.
 RuleFindings CheckRules(const nlohmann::json& node, const SqlText& source, bool deterministic);
 
-// Why the query is not row-wise over one driver, each with its place (WH2108); empty if it is.
+// Why the query is not row-wise over one driver, each reason with its place (WH2108); empty if it
+// is.
 std::vector<Diagnostic> RowWiseFindings(const nlohmann::json& node, const SqlText& source);
 
 // What drives a row-wise query: the first table of its FROM.

@@ -27,18 +27,18 @@ constexpr char kRow[] = "wh_row";
 constexpr std::size_t kExpressionsMax = 500;
 constexpr std::size_t kExpressionBytesMax = 120;
 
-// An expression that is tried, and what must hold for it to be reached.
+// An expression to try, and the condition under which it is evaluated.
 struct Tried {
   std::string sql;
   std::string guard;   // a condition; empty: always
-  bool whole = false;  // part of no other one
+  bool whole = false;  // not part of another one
   std::int64_t offset = -1;
-  bool filters = false;  // stands in a WHERE of several conditions
+  bool filters = false;  // part of a WHERE with several conditions
   std::vector<std::string> columns{};
 };
 
-// Whether `condition` lets a row through; false where it fails. In a CASE its parts guard one
-// another, as they do in WHERE: as a value all of them would be computed.
+// Whether `condition` lets a row through; false if it fails. In a CASE its parts guard one another,
+// as they do in WHERE; as a value all of them would be computed.
 std::string LetsThrough(const std::string& condition) {
   return fmt::format("coalesce(TRY(CASE WHEN ({}) THEN true ELSE false END), false)", condition);
 }
@@ -90,13 +90,13 @@ void AddColumns(const Json& node, std::vector<std::string>& columns) {
   for (const Json& child : node) AddColumns(child, columns);
 }
 
-// Takes a query apart into expressions, innermost first. Threads: one.
+// Takes a query apart into expressions, the innermost first. Threads: one.
 class Expressions {
  public:
   Expressions(platform::SqlSession& session, const Json& tree) : session_(session), tree_(tree) {}
 
-  // Adds what of `node` stands outside aggregates, its parts before itself. `whole`: it is part of
-  // no other expression that is tried.
+  // Adds the expressions of `node` outside aggregates, parts before the whole. `whole`: it is not
+  // part of another expression that is tried.
   Status Add(const Json& node, const std::string& guard, bool whole = true) {
     if (node.is_array()) {
       for (const Json& child : node) WEIRHOUSE_TRY_STATUS(Add(child, guard, whole));
@@ -186,7 +186,7 @@ class Expressions {
   std::vector<Tried> tried_;
 };
 
-// The name under which the one SELECT reads `driver`; absent if it does not read it just once.
+// The name under which the SELECT reads `driver`; absent if it does not read it exactly once.
 std::optional<std::string> AliasOfItem(const Json& from, const std::string& driver) {
   if (!from.is_object()) return std::nullopt;
   const std::string type = TextOf(from, "type");
@@ -219,13 +219,13 @@ Result<std::shared_ptr<arrow::Table>> Numbered(const std::shared_ptr<arrow::Tabl
   return *numbered;
 }
 
-// A query for each expression, whose rows are the numbers of those on which it fails. Everything
-// stands in WHERE: what two expressions of a SELECT list share is computed outside of both TRYs.
+// A query for each expression, which returns the numbers of the rows on which it fails. Everything
+// is in WHERE, because what two expressions of a SELECT list share is computed outside both TRYs.
 struct Question {
   std::string select;              // "SELECT r.wh_row FROM … WHERE "
   std::vector<Tried> tried;        // parts before their whole
-  std::vector<std::string> where;  // beside it: that it is reached
-  std::string condition_fails;     // that WHERE fails, its parts in the order of the text
+  std::vector<std::string> where;  // for each of them: the condition under which it is evaluated
+  std::string condition_fails;     // whether WHERE fails, with its parts in the order of the text
 };
 
 std::string SqlOf(const Question& question, std::size_t i) {
@@ -255,7 +255,7 @@ Result<std::string> FromOf(platform::SqlSession& session, Json tree) {
   return at == std::string::npos ? std::string() : sql.substr(at);
 }
 
-// No expressions where it cannot be asked.
+// No expressions if the query cannot be examined.
 Result<Question> Ask(platform::SqlSession& session, const std::string& query,
                      const std::string& driver) {
   WEIRHOUSE_TRY(const std::string parsed, session.ParseToJson(query));
@@ -274,7 +274,8 @@ Result<Question> Ask(platform::SqlSession& session, const std::string& query,
     WEIRHOUSE_TRY(const std::string text, wheres.TextOfNode(where));
     kept = LetsThrough(text);
     question.tried = wheres.tried();
-    // A condition alone is computed for each row, as an item is; of several, in any order.
+    // A single condition is computed for each row, as an item is; several are computed in any
+    // order.
     const bool several = Holds(where, "CONJUNCTION") || Holds(where, "BETWEEN");
     for (Tried& part : question.tried) part.filters = several;
     question.where.assign(question.tried.size(),
@@ -292,8 +293,8 @@ Result<Question> Ask(platform::SqlSession& session, const std::string& query,
   return question;
 }
 
-// The numbers that a query gives; none where it cannot be run: not every function may be tried, and
-// a join's condition may fail itself.
+// The row numbers that a query returns; none if it cannot run: not every function may be tried, and
+// a join's condition may itself fail.
 Result<std::vector<std::int64_t>> RowsOf(platform::SqlSession& session, const std::string& sql) {
   std::vector<std::int64_t> numbers;
   const auto answer = session.Query(sql);
@@ -353,7 +354,7 @@ Result<std::map<std::int64_t, FailingExpression>> FindFailingExpressions(
     if (!question.tried[whole].whole) continue;
     WEIRHOUSE_TRY(const auto rows, RowsOf(session, BindRunTime(SqlOf(question, whole), run_time)));
     std::set<std::int64_t> open(rows.begin(), rows.end());
-    // Of its parts the first that fails.
+    // The first of its parts that fails.
     for (std::size_t part = begin; part <= whole && !open.empty(); ++part) {
       WEIRHOUSE_TRY(const auto fails,
                     RowsOf(session, BindRunTime(SqlOf(question, part), run_time)));

@@ -18,10 +18,10 @@ namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
 bool FailedOnValue(const Status& status) { return status.Is(kFailedOnValue); }
-constexpr std::size_t kToldInFull = 100;  // rows of which the engine's own words are asked
+constexpr std::size_t kToldInFull = 100;  // rows for which the engine's own message is fetched
 constexpr std::string_view kEngineSays = ": SQL was refused: ";
 
-// Whether no other rows than the driver's are read: else it cannot be told whose fault an error is.
+// Whether the query reads only the driver's rows: otherwise an error cannot be attributed to a row.
 bool ReadsAlone(const CheckedTransform& checked, const std::string& driver) {
   return std::all_of(checked.references.begin(), checked.references.end(),
                      [&](const TableReference& reference) {
@@ -29,7 +29,7 @@ bool ReadsAlone(const CheckedTransform& checked, const std::string& driver) {
                      });
 }
 
-// Rows of the input on which the SQL may fail, and where.
+// Rows of the input on which the SQL may fail, with the places of the failure.
 struct Places {
   Suspects suspects;
   std::vector<FailingPlace> places;  // one for each suspect; empty: unknown
@@ -61,12 +61,12 @@ class Search {
     }
     if (!rows.ok()) {
       if (!rows.status().Is(kFailedOnValue)) return rows.status();
-      // It fails where no expression was found to.
+      // It fails where no failing expression was found.
       std::vector<RowsPtr> parts;
       WEIRHOUSE_TRY_STATUS(Judge({{GoodRowNumbers(), false}, {}}, &parts));
       if (!bad_.empty()) rows = RunOverGood();
       if (!rows.ok() && rows.status().Is(kFailedOnValue) && checked_.row_wise) {
-        // Together they fail, apart they do not: conditions are taken in another order then.
+        // They fail together but not alone: then conditions run in another order.
         auto joined = arrow::ConcatenateTables(parts);
         if (joined.ok()) rows = *joined;
       }
@@ -80,7 +80,7 @@ class Search {
  private:
   struct Bad {
     FailingPlace place;
-    std::string words;  // the engine's; empty: not known yet
+    std::string words;  // the engine's message; empty: not known yet
   };
 
   Result<RowsPtr> RunOver(const RowsPtr& rows) {
@@ -88,9 +88,9 @@ class Search {
     return RunTransform(session_, checked_, run_time_);
   }
 
-  // What fails where it is tried need not be reached: the engine may do without a cast in a
-  // comparison, and takes the parts of a condition in an order of its own. So the SQL itself is
-  // asked, of each place apart; of those that others guard only if it goes on to fail.
+  // An expression that fails when it is tried may not be evaluated by the query: the engine may
+  // avoid a cast in a comparison, and chooses the order of conditions. So the SQL itself is run,
+  // for each place apart; for places that others guard only if it still fails.
   Status TakeReal(const std::map<std::int64_t, FailingPlace>& failing, bool guarded) {
     std::map<std::string, Places> found;  // by place and expression
     for (const auto& [row, place] : failing) {
@@ -105,8 +105,8 @@ class Search {
     return Status();
   }
 
-  // Adds those that the SQL fails on alone. `passed` gets what it gives of the others; null: that
-  // is not asked for.
+  // Adds the rows that the SQL fails on alone. `passed` gets the results for the others; null if
+  // they are not needed.
   Status Judge(const Places& places, std::vector<RowsPtr>* passed) {
     const RowQuery query{[&](const RowsPtr& rows) { return RunOver(rows); }, FailedOnValue};
     WEIRHOUSE_TRY(const std::vector<BadRow> found,

@@ -8,9 +8,9 @@
 namespace weirhouse::transform {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
-constexpr std::size_t kAlikeAsked = 100;  // of rows that are alike, before the others are believed
+constexpr std::size_t kAlikeAsked = 100;  // rows that are tried of those that are alike
 
-// `count` of the rows `chosen` from the one at `begin` on.
+// `count` of the rows in `chosen`, from index `begin` on.
 Result<RowsPtr> RowsAmong(const RowsPtr& input, const std::vector<std::int64_t>& chosen,
                           std::size_t begin, std::size_t count) {
   if (count == 0) return input->Slice(0, 0);

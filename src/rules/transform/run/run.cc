@@ -36,7 +36,7 @@ Status DoesNotFit(const std::string& column, const arrow::Status& why,
       .WithHint("cast it in the SQL, or leave such rows out with WHERE");
 }
 
-// The engine hands HUGEINT over as decimal(38, 0), also where it has 39 digits.
+// The engine returns HUGEINT as decimal(38, 0), even if it has 39 digits.
 Status FitsItsDigits(const arrow::ChunkedArray& column, const std::string& name,
                      const CheckedTransform& checked) {
   constexpr std::int32_t kDigits = 38;
@@ -86,11 +86,11 @@ std::string SeedNames(const CheckedTransform& checked) {
   return Join(seeds, ", ");
 }
 
-// Rows of an aggregate, or over another engine's tables, come from no one record. While a query
-// runs over them each has a number below 0 instead, so that those that it multiplies are found.
+// Rows of an aggregate, or over tables of other engines, come from no single record. While a query
+// runs over them each gets a negative number instead, so that rows which it multiplies are found.
 constexpr std::int64_t kFirstNumber = std::numeric_limits<std::int64_t>::min();
 
-// `_record` with each value that `replace` names, given its row, put in place of its own.
+// Replaces each value of `_record` that `replace` names by the value for its row.
 template <typename Replace>
 Result<std::shared_ptr<arrow::Table>> WithRecords(const std::shared_ptr<arrow::Table>& rows,
                                                   int index, const Replace& replace) {
@@ -130,7 +130,7 @@ Result<std::shared_ptr<arrow::Table>> WithoutNumbers(const std::shared_ptr<arrow
   });
 }
 
-// "a row of processed.t1, which gives k=a,": what a row without a record is known by.
+// "a row of processed.t1, which gives k=a,": how a row without a record is described.
 std::string RowOfDriver(const arrow::Table& rows, std::int64_t row,
                         const CheckedTransform& checked) {
   std::vector<std::string> values;
@@ -141,8 +141,8 @@ std::string RowOfDriver(const arrow::Table& rows, std::int64_t row,
   return fmt::format("a row of {}, which gives {},", *checked.driver, Join(values, ", "));
 }
 
-// Sorted by `_record`; two rows of one record are an error, and so are two of one row that came
-// from an aggregate, or from a table of another engine, and has none.
+// Sorts by `_record`. Two rows of one record are an error, and so are two rows made of one row
+// without a record, from an aggregate or a table of another engine.
 Result<std::shared_ptr<arrow::Table>> InRecordOrder(std::shared_ptr<arrow::Table> rows,
                                                     const CheckedTransform& checked) {
   const auto column = rows->GetColumnByName(std::string(iceberg::kRecordColumn));

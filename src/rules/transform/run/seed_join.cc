@@ -17,7 +17,7 @@ struct Name {
   std::string column;
 };
 
-// All columns that an expression names; false where one of them stands without its table.
+// Adds all columns that an expression names; false if one of them has no table.
 bool AddNames(const Json& node, std::vector<Name>& names) {
   if (!node.is_structured()) return true;
   if (node.is_object() && TextOf(node, "class") == "COLUMN_REF") {
@@ -31,7 +31,7 @@ bool AddNames(const Json& node, std::vector<Name>& names) {
                      [&](const Json& child) { return AddNames(child, names); });
 }
 
-// One JOIN of the chain, and what is compared with what.
+// One JOIN of the chain, and the columns it compares.
 struct Link {
   const Json* table = nullptr;
   std::string alias;
@@ -54,7 +54,7 @@ void AddEqualities(const Json& condition, const std::string& driver, Link& link)
     return;
   }
   if (names[0].table != link.alias) std::swap(names[0], names[1]);
-  // What another seed leads to may be nothing.
+  // A join through another seed may find nothing.
   if (names[0].table != link.alias || names[1].table != driver) {
     link.plain = false;
     return;
@@ -67,8 +67,8 @@ std::string AliasOf(const Json& table) {
   return LowerCase(alias.empty() ? TextOf(table, "table_name") : alias);
 }
 
-// The joins of `from`, the first one last, for as long as it lives; nothing where it is no chain of
-// tables.
+// The joins of `from`, the first one last, valid while `from` lives; nothing if it is not a chain
+// of tables.
 std::vector<Link> LinksOf(const Json& from) {
   std::vector<Link> links;
   const Json* first = &from;
@@ -82,7 +82,7 @@ std::vector<Link> LinksOf(const Json& from) {
     for (const Json& name : ListOf(*table, "using_columns"))
       link.shared.push_back(LowerCase(name.get<std::string>()));
     if (IsSet(*table, "condition")) AddEqualities(table->at("condition"), AliasOf(*first), link);
-    // Whose a column of USING is, is sure where one table stands on the left.
+    // The table of a USING column is certain if there is one table on the left.
     const bool one_left = link.shared.empty() || &table->at("left") == first;
     link.plain = link.plain && one_left && (link.equal.empty() != link.shared.empty());
     links.push_back(std::move(link));
@@ -90,7 +90,7 @@ std::vector<Link> LinksOf(const Json& from) {
   return links;
 }
 
-// Whether `names`, or the columns `shared` of any table, tell of what `link` compares.
+// Whether `names`, or the columns `shared` of any table, include columns that `link` compares.
 bool Touches(const Link& link, const std::vector<Name>& names,
              const std::vector<std::string>& shared) {
   const auto compares = [&](const std::string& column) {

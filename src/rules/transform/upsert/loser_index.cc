@@ -60,7 +60,7 @@ Status LoserIndex::Read(platform::ObjectStore& store, const iceberg::TablePtr& l
   return Status::Ok();
 }
 
-// Of a record the row of the latest run counts, in whatever order files are read, and read again.
+// The row of the latest run counts for a record, in whatever order files are read, even repeatedly.
 Status LoserIndex::Note(const std::vector<StoredLoser>& log) {
   std::map<RecordId, const StoredLoser*> latest;
   for (const StoredLoser& loser : log) {

@@ -1,8 +1,8 @@
-// What system.losers said last of each record of one table, found by record: so that a batch which
-// decides some records anew need not read the whole log.
+// The last entry of system.losers for each record of one table, found by record, so that a batch
+// which decides some records again need not read the whole log.
 //
-// A cache like VersionIndex: it names the snapshot of system.losers that it stands at, catches up
-// where rows were only added since, and is rebuilt otherwise.
+// A cache like VersionIndex: it stores the snapshot of system.losers that it has reached, catches
+// up if rows were only added since, and is rebuilt otherwise.
 //
 // Keys in the store, all beginning with "losers/" TABLE 0x00 (ids are 8 bytes, little-endian):
 //   's'          → snapshot id
@@ -23,16 +23,16 @@
 
 namespace weirhouse::transform {
 
-// Holds no state of its own, so it is made where it is asked. Threads: one writer.
+// Has no state in memory, so it is made where it is needed. Threads: one writer.
 class LoserIndex {
  public:
   LoserIndex(platform::KvStore& store, std::string_view table_name);
 
-  // Brings the index to the main snapshot of `losers`, the table system.losers (null: there is
-  // none). Cost: the files that came since, one in memory at a time.
+  // Updates the index to the main snapshot of `losers`, the table system.losers (null: there is
+  // none). Cost: reads the files added since, one at a time.
   Status Refresh(platform::ObjectStore& store, const iceberg::TablePtr& losers);
-  // Those of `records` that have lost and were not told otherwise since; without versions, and with
-  // the winner of then. Cost: a point read each.
+  // The present losers among `records`, without versions, and with the winner of the time of
+  // writing. Cost: a point read for each.
   Result<std::vector<StoredLoser>> Find(const std::vector<RecordId>& records);
 
  private:

@@ -23,8 +23,7 @@ bool HasLost(RecordState state) {
 Status Unreadable(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("{} cannot be read: {}", kLosersTable, what))
       .WithError("WH6003")
-      .WithHint(
-          "`wh verify --deep` tells whether its files changed; `wh run --full` writes it anew");
+      .WithHint("`wh verify --deep` tells whether its files changed; `wh run --full` rewrites it");
 }
 
 Status Unbuilt(const arrow::Status& status) {
@@ -55,7 +54,7 @@ class Chains {
  public:
   void Add(StoredLoser* loser) { losers_[loser->record.value()] = loser; }
 
-  // The record that stands in the end: of a conflict within its order.
+  // The record that finally won; for a conflict within its order.
   RecordId WinnerOf(const StoredLoser& loser) const {
     if (loser.state == RecordState::kDuplicate) return loser.winner;
     RecordId winner = loser.winner;

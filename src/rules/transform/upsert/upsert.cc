@@ -67,8 +67,8 @@ void Append(Decision& all, Decision part) {
   append(all.older, part.older);
 }
 
-// Each key is decided by itself, so some of them are at a time: what is known of all keys of a
-// large batch takes more memory than its rows.
+// Each key is decided by itself, so keys are decided in parts: what is known of all keys of a large
+// batch needs more memory than its rows.
 Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
                         bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
                         const SettledKeys& settled) {
@@ -100,7 +100,7 @@ Entries Placed(Entries entries, const iceberg::AppendedRows& appended) {
   return entries;
 }
 
-// What was decided anew against what stands: equal rows stay where they are, the others go.
+// Compares new decisions with current rows: equal rows stay, the others are removed.
 class Reconciler {
  public:
   Reconciler(const RowFacts& facts, const SettledKeys& settled, Decision& decision,
@@ -208,8 +208,8 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   plan.states.quarantined = static_cast<std::int64_t>(plan.rejected.size());
   WEIRHOUSE_CHECK(plan.states.total() == rows.num_rows());  // each record once
   plan.losers = std::move(decision.losers);
-  // Rows of an aggregate, or of another engine, have no record that could lose: -1 here, and 0
-  // where they stand in an index. Records are numbered from 1.
+  // Rows of an aggregate, or of another engine, have no record that could lose: -1 here, and 0 in
+  // an index. Records are numbered from 1.
   std::erase_if(plan.losers, [](const Loser& loser) { return loser.record.value() <= 0; });
   std::sort(plan.losers.begin(), plan.losers.end());
   return plan;

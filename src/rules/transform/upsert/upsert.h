@@ -1,15 +1,15 @@
-// Which rows of a batch become current, which versions join the history, and what became of every
-// record (architecture §6, reliability §3 "Record states").
+// Decides which rows of a batch become current, which versions join the history, and the state of
+// every record (ARCHITECTURE.md, section 3).
 //
-// Per key the row with the greatest (declared order, content digest) wins, whichever arrived first.
-// With `order arrival` the later record (by `_record`) wins. Decisions only: nothing is written.
+// For each key the row with the greatest (declared order, content digest) wins, whichever arrived
+// first. With `order arrival` the later record (by `_record`) wins. Only decides; writes nothing.
 //
 // States do not depend on the order of arrival either: they are a function of the multiset of a
 // key's records. Of the records with one content, the first is a version and the others are
-// duplicates. Of the versions with one declared order, the one with the greatest digest stands and
-// the others are conflicts. Of those that stand, the one with the greatest order is processed and
-// the others are superseded. So n records of a key with c contents and o orders are n - c
-// duplicates, c - o conflicts, o - 1 superseded and 1 processed, however they came.
+// duplicates. Of the versions with one declared order, the one with the greatest digest wins and
+// the others are conflicts. Of those winners, the one with the greatest order is processed and the
+// others are superseded. So n records of a key with c contents and o orders are n - c duplicates, c
+// - o conflicts, o - 1 superseded and 1 processed, in whatever order they came.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ namespace weirhouse::transform {
 
 using catalog::RecordState;
 
-// Deltas: a winner that loses to a later one is taken from processed.
+// Changes of the counts: a former winner that loses is subtracted from processed.
 struct StateCounts {
   std::int64_t processed = 0;
   std::int64_t duplicate = 0;
@@ -57,7 +57,7 @@ struct StateCounts {
   friend bool operator==(const StateCounts&, const StateCounts&) = default;
 };
 
-// What a losing version is known by: see VersionGroup.
+// What identifies a version that lost: see VersionGroup.
 struct LostVersion {
   Digest group;
   Digest content;
@@ -69,46 +69,48 @@ struct Loser {
   RecordId record;
   RecordState state = RecordState::kDuplicate;
   RecordId winner;
-  bool moved = false;  // it came with an earlier batch and had another state until now
+  bool moved = false;  // it came with an earlier batch, with another state until now
   std::optional<LostVersion> version{};  // absent for a duplicate, and with `order arrival`
   friend auto operator<=>(const Loser&, const Loser&) = default;
 };
 
-// A row that cannot be kept: the engine quarantines its record. NULL in a key column (WH2112).
+// A row that cannot be kept because a key column is NULL (WH2112): the engine quarantines its
+// record.
 struct RejectedRow {
   RecordId record;
   std::int64_t row = 0;  // of the rows given
-  std::string column;    // of the key, which is null
+  std::string column;    // the key column that is null
 };
 
 struct UpsertPlan {
-  // Its rows lie in a file, and neither `entries` nor `versions` are told: the indexes are to
-  // follow the files that are written (KeyIndex::Refresh, VersionIndex::Refresh).
+  // The rows are in a file, and `entries` and `versions` are not filled in: the indexes must read
+  // the files that are written (KeyIndex::Refresh, VersionIndex::Refresh).
   bool many = false;
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
-  std::vector<iceberg::RowPosition> deletes;   // rows of the table that they replace, or that left
-  std::vector<std::string> gone;               // keys that have no current row any more
-  // The index entry of each of current_rows, `position` still open: see IndexEntries.
+  std::vector<iceberg::RowPosition> deletes;   // rows of the table that are replaced or left
+  std::vector<std::string> gone;               // keys without a current row from now on
+  // The index entry of each of current_rows, with `position` not set yet: see IndexEntries.
   std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
   std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
   std::vector<iceberg::RowPosition> history_deletes;  // versions that left with their driver's rows
   std::vector<std::string> history_gone;              // their keys
-  // The entry of each of history_rows, for an index of a history that has one version per key: of
-  // PlanChange alone.
+  // The entry of each of history_rows, for an index of a history with one version for each key;
+  // only PlanChange fills it in.
   std::vector<std::pair<std::string, iceberg::KeyEntry>> history_entries;
   VersionChanges versions;  // for VersionIndex::Apply
-  // Keys of rows that repeat what is known and have an older record: a chain has them, and an
-  // object that is taken back from quarantine. Whoever asked settles these keys (PlanChange).
+  // Keys of rows that repeat a version and have an older record: a chain has them, and an object
+  // that is taken back from quarantine. The caller settles these keys (PlanChange).
   std::vector<std::string> older;
-  // Records of the rows whose keys were settled anew: `losers` say all that is to say of them.
+  // Records of the rows whose keys were settled again: `losers` is complete for them.
   std::vector<RecordId> settled_records;
   StateCounts states;         // all zero if the query is not row-wise
   std::vector<Loser> losers;  // by record
-  // Instead of `losers`, of rows that are many and are not all there are: in the columns of
-  // LoserSchema, in any order, the run still open; may be null.
+  // Used instead of `losers` if there are many, and they are not all of the table's: in the columns
+  // of LoserSchema, in any order, without the run; may be null.
   std::shared_ptr<arrow::Table> loser_rows;
   std::vector<RejectedRow> rejected;
-  // Rows that were rejected when they came, of rows of the driver that left: only a chain has them.
+  // Rows that were rejected when they came and whose rows of the driver left; only a chain has
+  // them.
   std::vector<RejectedRow> taken_back;
 };
 
@@ -116,17 +118,17 @@ struct UpsertPlan {
 Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
                                                 const std::vector<std::string>& key_columns);
 
-// Plans the upsert of `rows` (RunTransform's) against the current rows. `versions` tells repeats
-// from new versions; only `order arrival` without history does without (null).
-// Both indexes must stand at the main snapshots of their tables (Refresh).
-// Cost: one look-up per key, a second one only where a key comes again with another order. 900 rows
-// against 340,000: 2.2 ms. Of rows that are many by `scratch`, a piece at a time is in memory, and
-// all rows of one key; besides, what lost or is replaced.
+// Plans the upsert of `rows` (from RunTransform) against the current rows. `versions` tells repeats
+// from new versions; it may be null only for `order arrival` without history. Both indexes must be
+// at the main snapshots of their tables (Refresh). Cost: one look-up for each key, a second one
+// only if a key comes again with another order; 900 rows against 340,000: 2.2 ms. If there are many
+// rows according to `scratch`, memory holds one piece, all rows of one key, and what lost or is
+// replaced.
 Result<UpsertPlan> PlanUpsert(const CheckedTransform& checked, const arrow::Table& rows,
                               iceberg::KeyIndex& current, VersionIndex* versions,
                               const platform::Scratch& scratch = {});
 
-// A version as the history holds it.
+// A version in the history.
 struct HistoryRow {
   std::string key;
   std::string order;
@@ -134,33 +136,33 @@ struct HistoryRow {
   RecordId record;
   iceberg::RowPosition position;
 };
-// Keys whose rows are decided anew, because rows of the driver left or may have an older record.
+// Keys that are decided again because rows of the driver left or may have an older record.
 struct SettledKeys {
   std::set<std::string> keys;       // from iceberg::EncodeKeys; none has a null
   std::vector<HistoryRow> history;  // all versions of these keys; empty without history
 };
-// As PlanUpsert, for a table whose driver may lose rows or bring older records late. `rows` = all rows there are of the keys in
-// `settled`, and the new rows of the others. What of a settled key stands and is not among `rows`
-// goes; what is the same stays where it is.
+// As PlanUpsert, for a table whose driver may lose rows or bring older records late. `rows` = all
+// rows of the keys in `settled`, and the new rows of other keys. Current rows of a settled key that
+// are not among `rows` are removed; equal rows stay where they are.
 Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,
                               iceberg::KeyIndex& current, VersionIndex* versions,
                               const SettledKeys& settled);
 
 // The same rules over all rows at once, for mode full and `run --full`: `current_rows` and
-// `history_rows` are the whole tables. Memory: keys and digests of all rows, or as PlanUpsert.
+// `history_rows` are whole tables. Memory: keys and digests of all rows, or as PlanUpsert.
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows,
                             const platform::Scratch& scratch = {});
 
-// The index entries of the current rows with their places, once the rows are written.
+// The index entries of the current rows with their positions, after the rows were written.
 std::vector<std::pair<std::string, iceberg::KeyEntry>> IndexEntries(
     const UpsertPlan& plan, const iceberg::AppendedRows& appended);
 
-// Driver records that gave no row (WHERE or an inner join dropped them), ascending. Both tables
-// have `_record`.
+// Driver records without a row (WHERE or an inner join dropped them), ascending. Both tables have
+// `_record`.
 Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,
                                               const arrow::Table& output_rows);
 
-// What the rules look at, one entry per row.
+// What the rules need of each row.
 struct RowFacts {
   std::vector<std::string> keys;
   std::vector<std::string> orders;    // all empty if no order columns are declared

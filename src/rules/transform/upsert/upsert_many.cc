@@ -1,5 +1,5 @@
-// Upserts of rows that are too many for memory, by the same rules: what the rules look at is sorted
-// in a file, and each key is decided by itself.
+// Upserts of rows too many for memory, by the same rules: what the rules need is sorted in a file,
+// and each key is decided by itself.
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
@@ -80,7 +80,7 @@ class ManyRows {
     return runs;
   }
 
-  // `facts` are in order, and stand at `rows` among all.
+  // `facts` are in order; `rows` are their indexes among all rows.
   Status Decide(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
     const bool by_arrival = definition_.order_by_arrival;
     std::vector<std::int64_t> in_order(rows.size());
@@ -103,7 +103,7 @@ class ManyRows {
 
   Status Keep(std::vector<Loser>& losers) {
     std::erase_if(losers, [](const Loser& loser) { return loser.record.value() <= 0; });
-    if (current_ == nullptr) {  // all of the table's are compared with those that are told
+    if (current_ == nullptr) {  // all of the table's losers are compared with the stored ones
       plan_.losers.insert(plan_.losers.end(), losers.begin(), losers.end());
       return Status();
     }
@@ -118,7 +118,7 @@ class ManyRows {
     return losers_.Add(rows);
   }
 
-  // The rows that are marked, in their order.
+  // The marked rows, in their order.
   Result<std::shared_ptr<arrow::Table>> Those(const std::vector<bool>& marked) {
     if (std::find(marked.begin(), marked.end(), false) == marked.end()) return rows_.Slice(0);
     platform::RowStore store(scratch_);

@@ -7,7 +7,7 @@
 namespace weirhouse::transform {
 namespace {
 
-// A version that stands for its (key, order): known from before, or a row of this batch.
+// A version that won its (key, order): known from before, or a row of this batch.
 struct Standing {
   std::string_view order;
   Digest content;
@@ -39,7 +39,7 @@ class OrderWalk {
   std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
   RecordId Record(std::size_t at) const { return RecordId(facts_.records[Row(at)]); }
 
-  // The end of what is equal from `begin` on, `limit` at most.
+  // The end of the range of equal elements that begins at `begin`, at most `limit`.
   template <typename T>
   std::size_t EndOf(std::size_t begin, std::size_t limit, const std::vector<T>& values) const {
     std::size_t end = begin + 1;
@@ -50,7 +50,7 @@ class OrderWalk {
   Status Key(std::size_t begin, std::size_t end, const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Standing> winner;
     if (current) winner = {current->order, current->content, current->record, std::nullopt};
-    std::vector<Standing> fresh;  // those that newly stand for their order
+    std::vector<Standing> fresh;  // new winners of their orders
     for (std::size_t at = begin; at < end;) {
       const std::size_t group_end = EndOf(at, end, facts_.orders);
       WEIRHOUSE_TRY(const auto standing, Group(at, group_end, current));
@@ -63,7 +63,7 @@ class OrderWalk {
     NoteStanding(begin, fresh, *winner, current);
     if (!current) {
       ++decision_.states.processed;
-      --decision_.states.superseded;  // Group counted each standing version as superseded
+      --decision_.states.superseded;  // Group counted each winner of an order as superseded
     }
     if (!winner->row) return Status::Ok();
     decision_.current.push_back(*winner->row);
@@ -71,8 +71,8 @@ class OrderWalk {
     return Status::Ok();
   }
 
-  // The best versions of their orders: which of them lost to the winner, and which are to be
-  // remembered. An index of losers leaves the winner to the key index.
+  // Handles the winners of their orders: which of them lost to the winner of the key, and which
+  // must be remembered. With an index of losers the key index remembers the winner.
   void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
                     const std::optional<iceberg::KeyEntry>& current) {
     const std::string& key = facts_.keys[Row(begin)];
@@ -98,7 +98,7 @@ class OrderWalk {
     }
   }
 
-  // The rows of one key and one order. Returns the version that newly stands for them, if any.
+  // Decides the rows of one key and one order. Returns the version that newly wins them, if any.
   Result<std::optional<Standing>> Group(std::size_t begin, std::size_t end,
                                         const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Version> best = known_.BestOf(group_++);
@@ -125,7 +125,7 @@ class OrderWalk {
     return Settle(fresh, best);
   }
 
-  // Which of the new versions and the best one so far stands; the others are conflicts.
+  // Which of the new versions and the best one so far wins; the others are conflicts.
   std::optional<Standing> Settle(const std::vector<std::size_t>& fresh,
                                  const std::optional<Version>& best) {
     const std::size_t top = fresh.back();
@@ -150,7 +150,7 @@ class OrderWalk {
         {record, RecordState::kConflict, to, moved, LostVersion{group, content}});
   }
 
-  // The record that brought this row's content first, if it came before.
+  // The record that first brought this row's content, if it came before.
   Result<std::optional<RecordId>> KnownRecord(std::size_t at, const std::optional<Version>& best) {
     if (!best) return std::optional<RecordId>();
     const Digest& content = facts_.contents[Row(at)];
@@ -170,7 +170,7 @@ class OrderWalk {
   std::size_t group_ = 0;
 };
 
-// Of one key, in the order of arrival.
+// Decides the rows of one key in the order of arrival.
 class ArrivalWalk {
  public:
   ArrivalWalk(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
@@ -219,7 +219,7 @@ class ArrivalWalk {
     if (current) decision_.deletes.push_back(current->position);
   }
 
-  // Contents that this key never had before, for the history.
+  // Adds contents that this key never had before to the history.
   Status NewVersions(std::size_t begin, std::size_t end, const std::optional<Version>& best) {
     const Digest group = VersionGroup(facts_.keys[Row(begin)], {});
     std::vector<Version> fresh;

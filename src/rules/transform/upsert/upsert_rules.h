@@ -1,4 +1,4 @@
-// Who wins, decided over sorted rows.
+// Decides over sorted rows which version wins.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@
 
 namespace weirhouse::transform {
 
-// What stood before the batch: per key and per version group, in the order of the sorted rows.
-// Shorter lists, as those of a full run, know nothing of the rest.
+// What was stored before the batch: for each key and each version group, in the order of the sorted
+// rows. Lists may be shorter, as those of a full run: then nothing is known of the rest.
 struct KnownRows {
   std::vector<std::optional<iceberg::KeyEntry>> current;
   std::vector<std::optional<Version>> best;
-  VersionIndex* versions = nullptr;   // nullptr: nothing is known but `current`
+  VersionIndex* versions = nullptr;   // nullptr: only `current` is known
   bool remembers_losers_only = true;  // false: an index of all versions is kept
 
   const std::optional<iceberg::KeyEntry>& CurrentOf(std::size_t key) const {
@@ -37,8 +37,8 @@ struct Decision {
   VersionChanges versions;
   StateCounts states;
   std::vector<Loser> losers;
-  // Rows that repeat a version whose record is younger: a chain brings records out of order, and
-  // an object that is taken back from quarantine.
+  // Rows that repeat a version whose record is newer: a chain brings records out of order, and so
+  // does an object that is taken back from quarantine.
   std::vector<std::int64_t> older;
 };
 

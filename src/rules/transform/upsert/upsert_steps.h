@@ -1,4 +1,4 @@
-// The steps of an upsert, for those who take them.
+// The steps of an upsert, shared by its variants.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,16 @@ inline constexpr std::size_t kRowsDecidedAtOnce = 64 << 10;
 std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
                                   const std::vector<std::string>& key_columns,
                                   const std::vector<std::int64_t>& records);
-// Row indexes without the rejected, sorted so that each key's rows stand together: by order, then
-// content, then record; with `order arrival` by record, and by content where rows have none.
+// Row indexes without rejected ones, sorted so that each key's rows are adjacent: by order, then
+// content, then record; with `order arrival` by record, and by content if rows have none.
 std::vector<std::int64_t> SortedRows(const RowFacts& facts,
                                      const std::vector<RejectedRow>& rejected, bool by_arrival);
-// What is known before the batch. Versions are asked for only where the current row does not say it
-// all: a key without a current row has no versions, and a current row is the best of its order.
+// What is known before the batch. Versions are looked up only if the current row does not suffice: a
+// key without a current row has no versions, and a current row is the best of its order.
 Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
                          bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
                          const SettledKeys& settled);
-// PlanUpsert, or PlanFull where `current` is null, of rows that are many: see UpsertPlan::many.
+// PlanUpsert, or PlanFull if `current` is null, for many rows: see UpsertPlan::many.
 Result<UpsertPlan> PlanMany(const CheckedTransform& checked, const arrow::Table& rows,
                             iceberg::KeyIndex* current, VersionIndex* versions,
                             const platform::Scratch& scratch);

@@ -26,11 +26,11 @@ Status UnreadableVersion(std::string_view what) {
       .WithError(platform::kDamagedStoreError)
       .WithHint("delete the cache folder: it is rebuilt from the tables");
 }
-// The snapshot, and which columns the groups are made of.
+// The snapshot, and the columns that groups are made of.
 std::string Marker(SnapshotId snapshot, const std::vector<std::string>& key,
                    const std::vector<std::string>& order) {
   std::vector<std::string> pieces = key;
-  pieces.emplace_back();  // no column has no name
+  pieces.emplace_back();  // a separator: no column has an empty name
   pieces.insert(pieces.end(), order.begin(), order.end());
   return BytesOfId(snapshot.value()) + std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
@@ -89,7 +89,7 @@ Status VersionIndex::Rebuild(platform::ObjectStore& store, const iceberg::TableP
   return Write({}, source->current_snapshot()->id);
 }
 
-// Reading a row again changes nothing, in whatever order: of a group the greatest content is best.
+// Reading a row again changes nothing, in any order: the greatest content of a group is best.
 Status VersionIndex::Read(platform::ObjectStore& store, const iceberg::TablePtr& source,
                           std::optional<std::int64_t> after_sequence_number) {
   iceberg::ScanOptions options;
@@ -126,8 +126,9 @@ Result<VersionChanges> VersionIndex::VersionsOf(const arrow::Table& rows) {
   return changes;
 }
 
-// Of each group the greatest is its best, be it one of `standing` or the one that is known. Of one
-// content the lowest record counts: a log of losers may name another one of before it came.
+// The greatest version of each group becomes its best, whether from `standing` or already known. Of
+// equal contents the lowest record counts, because a log of losers may name another one from before
+// it came.
 Result<VersionChanges> VersionIndex::BestAndOthers(std::vector<Version> standing) {
   std::map<Digest, std::vector<Version>> groups;
   for (Version& version : standing) groups[version.group].push_back(std::move(version));
@@ -204,7 +205,7 @@ Status VersionIndex::Apply(const iceberg::TablePtr& staged, const VersionChanges
 }
 
 Status VersionIndex::Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot) {
-  // Many changes take several batches: without its marker an index that lacks some is rebuilt.
+  // Many changes take several batches: without its marker an incomplete index is rebuilt.
   const std::size_t count = changes.gone.size() + changes.best.size() + changes.others.size();
   const bool in_parts = snapshot.has_value() && count > kBatchChangesMax;
   auto batch = store_.NewBatch();

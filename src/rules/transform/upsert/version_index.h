@@ -1,14 +1,14 @@
-// Which versions of each key are known, so that a record that comes again is told from a new
-// version, however long ago the first one came.
+// The known versions of each key, so that a record that comes again is told from a new version,
+// however long ago the first one came.
 //
 // A version is (key, declared order, content digest). Of the versions with one key and one order,
-// the one with the greatest digest is the best; the others lost against it (conflict). Like
-// iceberg::KeyIndex a cache: it names the snapshot it stands at, catches up where rows were only
-// added since, and is rebuilt otherwise.
+// the one with the greatest digest is the best; the others lost to it (conflict). A cache like
+// iceberg::KeyIndex: it stores the snapshot that it has reached, catches up if rows were only added
+// since, and is rebuilt otherwise.
 //
-// A table with history remembers all versions, from the history. One without remembers those that
-// lost, from system.losers: its current versions are in the key index. So a table in which nothing
-// ever loses pays nothing.
+// A table with history remembers all versions, from the history. A table without one remembers
+// those that lost, from system.losers: its current versions are in the key index. So a table in
+// which nothing loses has no cost.
 //
 // Keys in the store, all beginning with "versions/" TABLE 0x00:
 //   's'                        → snapshot id, 8 bytes, little-endian
@@ -43,18 +43,18 @@ struct Version {
   Digest content;
   RecordId record;
 };
-// A key and an order (both from iceberg::EncodeKeys) as one.
+// One digest for a key and an order (both from iceberg::EncodeKeys).
 Digest VersionGroup(std::string_view key, std::string_view order);
 
 struct VersionChanges {
-  std::vector<Version> best;    // replace what stood as their group's best
-  std::vector<Version> others;  // join the others
-  std::vector<Version> gone;    // are forgotten before these are written
+  std::vector<Version> best;    // replace their groups' best
+  std::vector<Version> others;  // added to the others
+  std::vector<Version> gone;    // removed before these are written
 };
 
 enum class Memory : std::uint8_t {
   kHistory,  // all versions
-  kLosers,   // those that lost
+  kLosers,   // versions that lost
 };
 
 // One table's versions. Threads: one writer; reads from any.
@@ -66,18 +66,18 @@ class VersionIndex {
                Memory memory);
 
   Memory memory() const { return memory_; }
-  // Brings the index to the main snapshot of `source`, which is the `<table>_history` table, or
-  // system.losers (null if there is none). Nothing to do if it stands there. Where rows were only
-  // added since, those are read; else all are, one file's in memory at a time.
+  // Updates the index to the main snapshot of `source`, which is the `<table>_history` table, or
+  // system.losers (null if there is none); does nothing if it is there. If rows were only added
+  // since, reads those; otherwise all, one file at a time.
   Status Refresh(platform::ObjectStore& store, const iceberg::TablePtr& source);
 
-  // One answer per group, in order; `content` and `record` are the best's.
+  // One answer for each group, in order; `content` and `record` are those of the best version.
   Result<std::vector<std::optional<Version>>> FindBest(const std::vector<Digest>& groups);
   // The record of each version that is not its group's best; absent if unknown.
   Result<std::vector<std::optional<RecordId>>> FindOthers(const std::vector<Version>& versions);
 
-  // After the commit of `staged`, the new state of what Refresh was given (null: that did not
-  // change): stands at its snapshot.
+  // After the commit of `staged`, the new state of the table given to Refresh (null: it did not
+  // change): the index is then at its snapshot.
   Status Apply(const iceberg::TablePtr& staged, const VersionChanges& changes);
 
  private:

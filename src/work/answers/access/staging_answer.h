@@ -37,7 +37,7 @@ nlohmann::json ToJson(const StagingAreaAnswer& answer);
 
 // ---- What `wh staging` tells of what it did
 struct StagingOpenedAnswer {
-  work::OpenedView opened;
+  work::OpenedStagingArea opened;
   std::string uri;  // where other engines find the area
 };
 // The members of an area, and {uri, token}: with the secret, for whoever had it opened.

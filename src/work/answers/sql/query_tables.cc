@@ -18,8 +18,8 @@ constexpr std::int64_t kCommitsAtOnce = 1000;
 // Commits count from 1; Iceberg snapshot ids are random and have 60 bits or so.
 constexpr std::int64_t kSnapshotIdsFrom = 1LL << 40;
 
-// The last commit at or before a wall-clock time. Where the clock once ran ahead, later commits
-// have earlier times: then the last of them counts.
+// The last commit at or before a wall-clock time. If the clock once ran ahead, later commits have
+// earlier times: then the last of them counts.
 Result<std::optional<CommitSeq>> CommitBefore(catalog::Catalog& catalog, std::int64_t time_us) {
   CommitSeq last(0);
   CommitSeq after(0);
@@ -63,8 +63,8 @@ const work::Seed* FindSeed(const work::ProjectDefinition& project, const std::st
   return nullptr;
 }
 
-// The columns of a table that the project defines and that no batch has written yet; null for
-// others.
+// The columns of a table that the project defines and no batch has written yet; null for other
+// tables.
 std::shared_ptr<arrow::Schema> SchemaOfUnwritten(const work::ProjectDefinition& project,
                                                  const std::string& name) {
   for (const transform::CheckedTransform& transform : project.transforms) {
@@ -98,7 +98,8 @@ std::vector<std::string> AllNames(const work::ProjectDefinition& project,
       names.push_back(transform.definition.history_table());
   }
   std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());  // system.losers is both
+  names.erase(std::unique(names.begin(), names.end()),
+              names.end());  // system.losers is in both lists
   return names;
 }
 }  // namespace
@@ -170,7 +171,7 @@ Status QueryTables::FindDefinitions() {
   return Status();
 }
 
-// Where tables are named beside records and seeds, these are read as they were for the newest.
+// If tables are named beside records and seeds, these are read as of the newest snapshot's commit.
 Result<CommitSeq> QueryTables::CommitOfSnapshot() const {
   CommitSeq newest(0);
   for (const std::string& name : chosen_) {
@@ -214,7 +215,7 @@ Result<QueryTables::TableThen> QueryTables::FindThen(const iceberg::TablePtr& ta
   return then;
 }
 
-// Rows of a table of the catalog; a table of an applied definition that holds nothing yet is empty.
+// Rows of a table of the catalog; no rows for a table of an applied definition that has none yet.
 Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
     const std::string& name, const std::vector<std::string>& columns) const {
   WEIRHOUSE_TRY(std::optional<iceberg::TablePtr> existing, Find(name));
@@ -226,7 +227,7 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
   }
   if (!existing) {
     WEIRHOUSE_TRY(existing,
-                  workspace_->LoadTable(name));  // whose error says which tables there are
+                  workspace_->LoadTable(name));  // its error suggests a name
   }
   const iceberg::TablePtr& table = *existing;
   WEIRHOUSE_TRY(const TableThen then, FindThen(table));
@@ -242,7 +243,7 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::CatalogRows(
   return scan.ReadAll();
 }
 
-// The catalog as tables, and system.losers, of which earlier states can be asked for.
+// The catalog's state as tables, and system.losers, which can be read as of earlier commits.
 Result<std::shared_ptr<arrow::Table>> QueryTables::SystemRows(const std::string& name) const {
   if (name != transform::kLosersTable) return SystemTable(*workspace_, name);
   WEIRHOUSE_TRY(const auto table, Find(name));
@@ -254,7 +255,7 @@ Result<std::shared_ptr<arrow::Table>> QueryTables::SystemRows(const std::string&
 }
 
 std::shared_ptr<arrow::Schema> QueryTables::DefinedSchema(const std::string& name) const {
-  // Of one that was not defined then: the columns of today, without rows.
+  // A table that was not defined then has today's columns and no rows.
   for (const work::ProjectDefinition* project : {Definitions(), &workspace_->project()}) {
     if (project == nullptr) continue;
     if (const work::Seed* seed = FindSeed(*project, name)) return seed->rows->schema();

@@ -1,5 +1,7 @@
 // The tables that `wh sql` may read, by name: those of the catalog, records, seeds, and the
-// catalog's own state as system.*.
+// catalog's own state as system.*. Errors: kNotFound (WH8037 no such commit, WH2103 no such table),
+// kInvalidInput (WH2035 records and seeds have no snapshot, branch or tag), those of the tables
+// read. Cost: Open takes a few look-ups; Rows reads the columns asked for.
 #pragma once
 
 #include <functional>
@@ -18,21 +20,22 @@
 
 namespace weirhouse::answers {
 
-// What --at asks for: a commit, which every table has a state of, or a snapshot, branch or tag,
-// which each table named must have. Neither: as things stand.
+// What --at asks for: a commit, as of which every table has a state, or a snapshot, branch or tag,
+// which each named table must have. Neither: the current state.
 struct AsOf {
   std::optional<CommitSeq> commit;
   std::string snapshot;  // an Iceberg snapshot id, a branch or a tag
 };
-// "1101", "processed.arrival@1101" or a time (the last commit before it) name a commit; a greater
-// number and any other word a snapshot.
+// "1101", "processed.arrival@1101" and a time (the last commit before it) name a commit; a greater
+// number and any other word name a snapshot.
 Result<AsOf> ParseAsOf(work::Workspace& workspace, const std::string& at);
 
-// The tables as one committed state holds them, whatever is committed while they are read.
+// The tables of one committed state; commits made while they are read change nothing.
 class QueryTables {
  public:
-  // Notes where all tables stand, and of the system's those that `choose` picks; it is given all
-  // names, sorted: "processed.arrival", "records.arrival", "ref.airline", "system.runs".
+  // Fixes the state of all tables, and reads those of the system.* tables that `choose` picks.
+  // `choose` is given all names, sorted: "processed.arrival", "records.arrival", "ref.airline",
+  // "system.runs".
   using Chooser = std::function<Result<std::vector<std::string>>(const std::vector<std::string>&)>;
   static Result<QueryTables> Open(work::Workspace& workspace, AsOf at, const Chooser& choose);
 
@@ -46,18 +49,18 @@ class QueryTables {
  private:
   struct TableThen;
   QueryTables(work::Workspace& workspace, AsOf at) : workspace_(&workspace), at_(std::move(at)) {}
-  // Absent: there is none yet.
+  // Absent if the table has no snapshot yet.
   Result<std::optional<iceberg::TablePtr>> Find(const std::string& name) const;
   Result<TableThen> FindThen(const iceberg::TablePtr& table) const;
-  // Finds what records and seeds are read by, if any of them is chosen.
+  // Finds the definitions to read records and seeds by, if any of them is chosen.
   Status FindDefinitions();
-  // The commit that the named state of the chosen tables was made by.
+  // The commit that made the named state of the chosen tables.
   Result<CommitSeq> CommitOfSnapshot() const;
-  // By which they are read; null: nothing was applied then.
+  // The definitions to read records and seeds by; null if nothing was applied at that time.
   const work::ProjectDefinition* Definitions() const {
     return is_past_ ? then_.get() : &workspace_->project();
   }
-  // The columns of a seed or of records; null: `name` is neither.
+  // The columns of a seed or of records; null if `name` is neither.
   std::shared_ptr<arrow::Schema> DefinedSchema(const std::string& name) const;
   Result<std::shared_ptr<arrow::Table>> CatalogRows(const std::string& name,
                                                     const std::vector<std::string>& columns) const;
@@ -73,14 +76,14 @@ class QueryTables {
   std::map<std::string, std::shared_ptr<arrow::Table>> system_;
   std::vector<std::string> chosen_;
 };
-// All names of the tables that there are now.
+// All names of tables that exist now.
 Result<std::vector<std::string>> QueryTableNames(work::Workspace& workspace);
 
 // ---- system.* (system_tables.cc)
 std::vector<std::string> SystemTableNames();
 Result<std::shared_ptr<arrow::Table>> SystemTable(work::Workspace& workspace,
                                                   const std::string& name);
-// system.losers as it stands: see rules/transform/upsert/loser_table.h.
+// The current rows of system.losers: see rules/transform/upsert/loser_table.h.
 Result<std::shared_ptr<arrow::Table>> LosersTable(
     const std::vector<transform::StoredLoser>& losers);
 }  // namespace weirhouse::answers

@@ -26,7 +26,7 @@ struct ColumnSpec {
   Kind kind = Kind::kText;
 };
 
-// Rows of text, integers and times (microseconds), null where JSON is.
+// Builds rows of text, integers and times (microseconds); null where the JSON is null.
 class Rows {
  public:
   explicit Rows(std::vector<ColumnSpec> columns) : columns_(std::move(columns)) {

@@ -19,19 +19,19 @@
 
 namespace weirhouse::work {
 
-// Everything about one batch on its way through. Threads: one.
+// One batch on its way through the processed layer. Threads: one.
 class BatchRun {
  public:
   BatchRun(PipelineState& state, const catalog::Catalog::CommitEntry& raw)
       : state_(state), workspace_(state.workspace), raw_(raw), batch_(raw.batch) {}
-  // What reads tables of other engines.
+  // Tables that read tables of other engines.
   BatchRun(PipelineState& state, const ExternalNews& news)
       : state_(state),
         workspace_(state.workspace),
         raw_(news.upto),
         news_(&news),
         batch_(fmt::format("external@{}", news.upto.seq.value())) {}
-  // An object that was quarantined whole.
+  // An object that was quarantined as a whole and is read again.
   BatchRun(PipelineState& state, const Retry& retry)
       : state_(state),
         workspace_(state.workspace),
@@ -39,7 +39,8 @@ class BatchRun {
         retry_(&retry),
         batch_(retry.object.batch) {}
 
-  // True: published. False: halted. A failure is written down, and counted where memory ran out.
+  // True: published. False: halted. A failure is recorded with the run, and counted if memory ran
+  // out.
   Result<bool> ProcessToTheEnd();
   bool IsLarge() const;  // once its records are read
 
@@ -47,14 +48,14 @@ class BatchRun {
   Result<bool> Process();
   Result<bool> Attempt();
   Status CountNoMemory(const Status& why);
-  // Writes down why the run ended; it is resumed, or planned anew from what another writer left.
+  // Records why the run ended; it is resumed, or planned again from what another writer left.
   void NoteFailure(const Status& why) {
     if (run_.id.value() != 0)
       workspace_.catalog().FailRun(run_.id, why).Ignore("the first error counts");
   }
   Status ReadRecords();
   Status Plan();
-  // Whose offset this moves; of a retry nobody's.
+  // The consumer whose offset this run moves; none for a retry.
   std::string Consumer() const {
     if (retry_ != nullptr) return "";
     return std::string(news_ == nullptr ? kProcessedConsumer : kExternalConsumer);
@@ -63,9 +64,9 @@ class BatchRun {
     return news_ != nullptr || transform.definition.mode == transform::Mode::kFull ||
            LosesByTime(transform);
   }
-  // Which rows left cannot be told: run_time() made them, and gives another time now.
+  // Whether the rows that left cannot be told: run_time() made them, and returns another time now.
   bool LosesByTime(const transform::CheckedTransform& transform) const;
-  // What this run makes of `table`; null if nothing.
+  // The work of this run on `table`; null if there is none.
   TableWork* WorkOn(const std::string& table) const;
   bool IsNews(const std::string& table) const;
   Status ReadNewsEnd();
@@ -81,14 +82,14 @@ class BatchRun {
   Result<std::shared_ptr<arrow::Table>> StagedRows(const std::string& table,
                                                    const std::vector<std::string>& columns);
   Status StageTables(Publication& publication, const std::string& ref);
-  // What a decision leaves open, where `decided` is false, is given back.
+  // Gives back the changes that a decision is still needed for, if `decided` is false.
   Result<KeylessChange> StageQuarantine(Publication& publication, bool decided);
   // Whether `record` came with this batch.
   bool IsOfBatch(RecordId record) const;
   void FillLineage(catalog::CommitRequest& request) const;
   Status Publish();
   Status Halt();
-  std::string TellBrokenContracts(catalog::CommitRequest& request) const;
+  std::string AddBrokenContracts(catalog::CommitRequest& request) const;
   EventTime BatchEnd() const;
   std::vector<catalog::RecordStateCount> StateCounts() const;
 
@@ -99,11 +100,12 @@ class BatchRun {
   const Retry* retry_ = nullptr;
   std::string batch_;
   CommitSeq records_upto_;  // raw commits whose records SQL may read as a whole
-  // As of which the tables of other engines are read: a transaction of theirs over several of them
-  // is seen whole or not at all.
+  // The commit as of which tables of other engines are read, so that their transactions over
+  // several tables are seen whole or not at all.
   CommitSeq external_upto_;
-  std::map<std::string, CommitSeq> external_read_;  // those that were read, and what wrote them
-  // The newest time in the tables of other engines: where their news ends.
+  std::map<std::string, CommitSeq>
+      external_read_;  // the tables that were read, and the commit that wrote each
+  // The newest time among the changes of tables of other engines.
   std::optional<std::int64_t> news_end_;
   catalog::Catalog::Offset offset_;
   catalog::Run run_;
@@ -111,10 +113,10 @@ class BatchRun {
   std::map<std::string, std::shared_ptr<arrow::Table>> driver_rows_;  // of transforms of mode full
   std::vector<std::unique_ptr<TableWork>> work_;
   std::map<std::string, Status> standing_;  // tables whose SQL cannot be run, and why
-  QuarantinePlaces places_;                 // of what joins the quarantine
+  QuarantinePlaces places_;                 // of the records that join the quarantine
   std::vector<gate::GateReport> reports_;
   std::vector<const gate::GateDefinition*> judged_;
-  // Of contracts that say `whViolation: fail` and were broken, with the owners to alert.
+  // A broken contract that says `whViolation: fail`, with the owner to alert.
   struct BrokenContract {
     catalog::VerdictRecord verdict;
     std::string owner;

@@ -38,7 +38,7 @@ class ChainRun {
     WEIRHOUSE_TRY_STATUS(FindSettled());
     WEIRHOUSE_TRY(transform::UpsertPlan plan, Decide());
     if (!plan.older.empty()) {
-      // Rows came whose records are older than those that stand for the same content.
+      // Rows came whose records are older than those that the table holds for the same content.
       settled_.insert(plan.older.begin(), plan.older.end());
       WEIRHOUSE_TRY(plan, Decide());
     }
@@ -51,8 +51,8 @@ class ChainRun {
   }
 
  private:
-  // The SELECT over these rows of the driver, without those that it fails on, which are added to
-  // `poison`. Null: they were told when they joined.
+  // Runs the SELECT over these rows of the driver, without those that it fails on, which are added
+  // to `poison`. With `poison` null they are dropped: they were reported when they joined.
   Result<RowsPtr> Select(const RowsPtr& rows, std::vector<RejectedRecord>* poison = nullptr) {
     WEIRHOUSE_TRY_STATUS(
         RegisterRows(state_.workspace, *state_.session, transform_, *transform_.driver, rows));
@@ -62,13 +62,14 @@ class ChainRun {
     return std::move(good.rows);
   }
 
-  // The driver's column that passes into `column` as it is; empty if none does.
+  // The driver's column that becomes `column` unchanged; empty if none does.
   std::string PassedInto(const std::string& column) const {
     const auto passed = transform_.passed.find(column);
     return passed == transform_.passed.end() ? std::string() : passed->second;
   }
 
-  // Whether each key of the table has one row of the driver at most: its key is part of this one.
+  // Whether each key of the table comes from at most one row of the driver: the driver's key is
+  // part of it.
   bool HoldsDriverKey() const {
     const auto& upstream = upstream_.transform().definition;
     if (*transform_.driver != upstream.name()) return false;  // a history has several per key
@@ -78,7 +79,8 @@ class ChainRun {
                          [&](const std::string& mine) { return PassedInto(mine) == column; });
     });
   }
-  // Whether it is this one: then the keys that a row left need no reading of what left.
+  // Whether the table's key is the driver's: then the keys of rows that left need no reading of
+  // those rows.
   bool IsDriverKey() const {
     const std::vector<std::string> columns = upstream_.transform().definition.key_columns();
     return HoldsDriverKey() &&
@@ -86,14 +88,14 @@ class ChainRun {
                       [&](const auto& mine, const auto& its) { return PassedInto(mine) == its; });
   }
 
-  // Keys that a row of the driver left. With `order arrival` those that rows joined as well: a
-  // chain brings records in any order.
+  // Finds the keys that a row of the driver left. With `order arrival` those that rows joined as
+  // well: a chain brings records in any order.
   Status FindSettled() {
     const bool joins_settle = definition_.order_by_arrival || HoldsDriverKey();
     if (upstream_.LosesRows(*transform_.driver) && IsDriverKey()) {
       WEIRHOUSE_TRY(const std::vector<std::string> keys, upstream_.ChangedKeys(state_.tables));
       settled_.insert(keys.begin(), keys.end());
-      // Of the rows that left it is enough to know on which of them the SQL fails.
+      // Of the rows that left only those matter that the SQL fails on.
       WEIRHOUSE_TRY(const bool kept_out, KeepsOut(state_.workspace, definition_.name()));
       if (kept_out) {
         WEIRHOUSE_TRY(const RowsPtr left, upstream_.LeftRows(state_.tables, *transform_.driver));
@@ -121,7 +123,7 @@ class ChainRun {
     }
   }
 
-  // All rows of the settled keys, and the new ones of the others.
+  // All rows of the settled keys, and only the new rows of the others.
   Result<RowsPtr> Candidates() {
     if (settled_.empty() || HoldsDriverKey()) return fresh_;
     if (all_ == nullptr) {
@@ -141,7 +143,7 @@ class ChainRun {
                   workspace.IndexOf(definition_.name(), key_, definition_.order_columns()));
     transform::VersionIndex* versions = nullptr;
     transform::SettledKeys settled{settled_, {}};
-    // Without history only what is current counts: a version that lost may come back.
+    // Without a history only current rows count: a version that lost may come back.
     if (definition_.history == transform::History::kKeep) {
       WEIRHOUSE_TRY(versions, workspace.VersionsOf(transform_));
       WEIRHOUSE_TRY(settled.history, IndexesHistory()
@@ -151,7 +153,7 @@ class ChainRun {
     return transform::PlanChange(transform_, *rows, *index, versions, settled);
   }
 
-  // Whether the history has one version per key, which an index finds.
+  // Whether the history has one version for each key, so that an index finds it.
   bool IndexesHistory() const {
     return definition_.history == transform::History::kKeep && HoldsDriverKey();
   }
@@ -177,13 +179,13 @@ class ChainRun {
   TableWork& upstream_;
   const ProcessTime run_time_;
   const std::vector<std::string> key_;
-  RowsPtr fresh_;                            // of the driver's rows that joined
-  std::vector<RejectedRecord> poison_;       // of them, those that the SQL fails on
-  std::vector<RejectedRecord> poison_gone_;  // the same of the rows that left
-  RowsPtr all_;                              // of all its rows, once they are asked for
+  RowsPtr fresh_;                            // answers for the driver's rows that joined
+  std::vector<RejectedRecord> poison_;       // rows that joined and that the SQL fails on
+  std::vector<RejectedRecord> poison_gone_;  // the same for rows that left
+  RowsPtr all_;                              // answers for all of the driver's rows, once needed
   Keys settled_;
   std::vector<RecordId> left_;                      // records of the rows that left
-  std::vector<transform::RejectedRow> taken_back_;  // of these, the rows without a key
+  std::vector<transform::RejectedRow> taken_back_;  // rows without a key among them
 };
 }  // namespace
 

@@ -1,8 +1,8 @@
-// A table over another processed table: what becomes of it when that one gains and loses rows in a
+// A table over another processed table: how it changes when that table gains and loses rows in a
 // batch.
 //
-// The table is at all times what its SELECT gives over the rows that its driver has now. A row that
-// left the driver takes its own row with it, and whichever row of the same key is next comes back.
+// The table always holds what its SELECT gives over the current rows of its driver. A row that
+// leaves the driver takes its own row with it, and the next row of the same key comes back.
 #pragma once
 
 #include <memory>
@@ -14,14 +14,13 @@
 
 namespace weirhouse::work {
 
-// Whether `transform`, of mode incremental, is driven by a processed table.
+// Whether `transform` is incremental and driven by a processed table.
 bool IsChained(const transform::CheckedTransform& transform);
 
-// Decides what the changes of `upstream`, which covers the driver of `transform`, make of its
-// table.
-// Cost: O(rows that joined or left) where the driver's key is part of the table's key, and where
-// nothing left. Else the SELECT runs over the driver's current rows, and the keys that a row left
-// are decided anew.
+// Computes what the changes of `upstream`, which covers the driver of `transform`, do to the
+// transform's table. Cost: O(rows that joined or left) if the driver's key is part of the table's
+// key, or nothing left. Otherwise the SELECT runs over the driver's current rows, and the keys of
+// rows that left are decided again.
 Result<std::unique_ptr<TableWork>> MakeChainWork(PipelineState& state,
                                                  const transform::CheckedTransform& transform,
                                                  TableWork& upstream, ProcessTime run_time);

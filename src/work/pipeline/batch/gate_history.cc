@@ -1,4 +1,4 @@
-// Which published batches a gate is judged against, and reading no more of them than it takes.
+// The published batches that a gate is judged against; reads no more of them than are needed.
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -15,7 +15,7 @@ EventTime Earlier(EventTime time, std::int64_t by_us) {
   return EventTimeOfMicros(earlier);
 }
 
-// Reads what ends at `from` or later and has not been read. Whether anything was added.
+// Reads batches that end at `from` or later and were not read yet. Returns whether any was added.
 Result<bool> ReadBack(Workspace& workspace, const std::string& table, EventTime from,
                       GateHistory& history) {
   if (from >= history.from) return false;
@@ -30,8 +30,8 @@ Result<bool> ReadBack(Workspace& workspace, const std::string& table, EventTime 
   return added;
 }
 
-// Batches that end before the windows of the last one, and as long before that, are forgotten after
-// so many batches that did not ask for them: a long run holds no more than its windows.
+// Batches that ended before the windows of the last one, by as much again, are dropped after this
+// many batches that did not need them: a long run holds no more than its windows.
 constexpr int kJudgedBetweenLooks = 64;
 
 EventTime ForgottenBefore(const GateHistory& known, EventTime batch_end) {
@@ -47,8 +47,8 @@ void ForgetOld(GateHistory& known, EventTime batch_end) {
   known.from = before;
 }
 
-// Gives what is known to the input of one judgement, and takes it back however that ends: a copy
-// would cost what the windows hold, at each batch.
+// Lends the known batches to the input of one judgement and takes them back in any case: a copy
+// would cost as much as the windows hold, for each batch.
 class Lent {
  public:
   Lent(std::vector<gate::PublishedBatch>& known, gate::GateInput& input)
@@ -68,7 +68,7 @@ class Lent {
 constexpr int kCommitsLookedAt = 256;
 
 // The earliest end among the batches of `table` that commits of `layer` published from `from` on.
-// False if there are too many to look at.
+// False if there are too many to read.
 Result<bool> LookThrough(Workspace& workspace, catalog::Layer layer, CommitSeq from,
                          const std::string& table, EventTime& earliest) {
   CommitSeq after(from.value() - 1);
@@ -80,7 +80,8 @@ Result<bool> LookThrough(Workspace& workspace, catalog::Layer layer, CommitSeq f
       earliest = std::min(earliest, *commit->batch_end);
       continue;
     }
-    // Of other engines: what was judged with it says whether it was a batch of this table.
+    // For other engines, what was judged with the commit tells whether it was a batch of this
+    // table.
     WEIRHOUSE_TRY(const auto verdicts, workspace.catalog().Verdicts({std::nullopt, commit->run}));
     for (const catalog::VerdictRecord& verdict : verdicts) {
       if (verdict.table == table) earliest = std::min(earliest, verdict.batch_end);
@@ -89,7 +90,7 @@ Result<bool> LookThrough(Workspace& workspace, catalog::Layer layer, CommitSeq f
   return false;
 }
 
-// From where on history must be known to tell a check that warms from one that once held enough.
+// How far back history is needed to tell a check that warms up from one that once had enough.
 Result<EventTime> HistoryWanted(Workspace& workspace, const gate::GateDefinition& gate,
                                 const gate::GateReport& report) {
   const auto warming = [](const gate::CheckResult& check) {
@@ -136,7 +137,7 @@ void PipelineState::NotePublished(const std::vector<gate::GateReport>& reports) 
   std::set<std::string> noted;
   for (const gate::GateReport& report : reports) {
     const auto known = history.find(report.table);
-    // What was not read yet is read with this batch; so is one that ends before what was read.
+    // Batches that were not read yet are read with this one; so is one that ends before those read.
     if (known == history.end() || report.batch_end < known->second.from) continue;
     std::vector<gate::PublishedBatch>& batches = known->second.batches;
     auto profile = std::make_shared<gate::BatchProfile>(report.profile);

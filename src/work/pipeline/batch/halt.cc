@@ -16,7 +16,7 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-// The run that closes a halted one: its identity is the decision, so saying it twice decides once.
+// The run that closes a halted one. The decision is its identity, so deciding twice decides once.
 Result<catalog::Run> PlanDecision(Workspace& workspace, catalog::RunKind decision,
                                   const catalog::Run& halted, const std::string& reason,
                                   const std::string& who, const HaltedBatch& batch,
@@ -40,18 +40,18 @@ Result<catalog::Run> RequireDecidable(Workspace& workspace, RunId run, const std
         .WithError("WH3021")
         .WithHint("--reason TEXT");
   }
-  // What the decision leads to is computed by what was applied: else it would stop half way.
+  // What follows the decision is computed by what was applied; otherwise it would stop half way.
   Status applied = RequireApplied(workspace);
   if (!applied.ok()) {
     return std::move(applied).WithHint(
-        "nothing was decided: `wh apply` the change, or put the files back where it cannot be "
-        "applied before the decision (`wh plan` says so), and apply it afterwards");
+        "nothing was decided: `wh apply` the change; if it cannot be applied before the decision "
+        "(`wh plan` tells), restore the files, decide, and apply it afterwards");
   }
   return found;
 }
 
 namespace {
-// Moves the staged rows of each table to main (publish), or forgets them.
+// Moves the staged rows of each table to main (publish), or drops them.
 Status StageDecision(Workspace& workspace, Publication& publication, RunId run,
                      const HaltedBatch& batch, bool publish) {
   const std::string ref = StagingRef(run);
@@ -69,7 +69,7 @@ Status StageDecision(Workspace& workspace, Publication& publication, RunId run,
   }
   return Status();
 }
-// What the batch consumed is consumed, whichever way it was decided.
+// The batch is consumed, whichever way it was decided.
 Status MoveOffset(Workspace& workspace, const HaltedBatch& batch, catalog::CommitRequest& request) {
   if (batch.retried) return Status();
   WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(batch.consumer));
@@ -174,7 +174,7 @@ Result<std::vector<HaltedBatch>> DiscardedBatches(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::vector<catalog::Run> discarded, workspace.catalog().Runs(filter));
   std::vector<HaltedBatch> batches;
   for (const catalog::Run& run : discarded) {
-    // What was discarded of a staging area consumed nothing.
+    // A discarded staging area consumed nothing.
     WEIRHOUSE_TRY(const auto stored, catalog::setting::Halted(run.id).In(workspace.catalog()));
     if (!stored) continue;
     WEIRHOUSE_TRY(HaltedBatch batch, HaltedFromJson(*stored));
@@ -212,7 +212,7 @@ gate::GateDefinition WithoutSkipped(const gate::GateDefinition& gate, const Prof
 }
 
 namespace {
-// What the checks of a halted run lacked.
+// What went wrong with the checks of a halted run.
 struct Trouble {
   bool failed = false;         // failed, or could not be judged
   bool short_history = false;  // its window held too few runs
@@ -222,7 +222,7 @@ Trouble TroubleOf(const std::vector<catalog::VerdictRecord>& verdicts) {
   for (const catalog::VerdictRecord& verdict : verdicts) {
     for (const json& check : verdict.checks) {
       const std::string state = check.value("state", "");
-      // Records that broke their contract are in quarantine: of what was published they say nothing.
+      // Records that broke their contract are in quarantine and tell nothing about published rows.
       if (check.value("kind", "") == "contract") continue;
       trouble.failed = trouble.failed || state == "failed" || state == "error";
       const bool unheard = (state == "not_evaluated" || state == "warned") &&
@@ -238,7 +238,7 @@ Trouble TroubleOf(const std::vector<catalog::VerdictRecord>& verdicts) {
 Result<catalog::Run> RequireHalted(Workspace& workspace, RunId run) {
   WEIRHOUSE_TRY(catalog::Run found, workspace.catalog().GetRun(run));
   if (found.state != catalog::RunState::kHalted) {
-    return Status(Code::kConflict, fmt::format("run {} is {}, nothing waits for a decision",
+    return Status(Code::kConflict, fmt::format("run {} is {} and waits for no decision",
                                                ToString(run), catalog::RunStateName(found.state)))
         .WithError("WH3020")
         .WithHint("`wh gate list` shows which run waits");
@@ -258,14 +258,14 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, batch.keyless, quarantine));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, quarantine));
   catalog::CommitRequest& request = publication.request();
-  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, quarantine, {}, request));
+  WEIRHOUSE_TRY_STATUS(AddQuarantineEvents(workspace, quarantine, {}, request));
   WEIRHOUSE_TRY_STATUS(MoveOffset(workspace, batch, request));
   request.batch_end = batch.batch_end;
   request.record_states = batch.states;
   WEIRHOUSE_TRY(std::vector<catalog::VerdictRecord> verdicts,
                 workspace.catalog().Verdicts({std::nullopt, run, 1000}));
-  // What failed and was let through says nothing about what is normal, unless a person says so.
-  // What only lacked a history is the beginning of one.
+  // A batch that failed and was let through does not tell what is normal, unless a person says so.
+  // A batch that only lacked a history is the beginning of one.
   const Trouble trouble = TroubleOf(verdicts);
   const bool counts = baseline.value_or(!trouble.failed);
   request.metrics = batch.profiles;
@@ -282,7 +282,7 @@ Result<bool> OverrideGate(Workspace& workspace, RunId run, const std::string& re
   request.also_closes = run;
   request.also_state = catalog::RunState::kCommitted;
   for (const std::string& table : batch.tables) {
-    // Histories and losers: a batch that passes tells nothing of them either.
+    // Skips histories and losers, which a batch that passes does not report either.
     if (workspace.project().FindTransform(table) == nullptr) continue;
     request.events.push_back(
         TableCommitted(table, decision, publication.RowsAddedTo(table), batch.batch));
@@ -306,7 +306,7 @@ Status DiscardGate(Workspace& workspace, RunId run, const std::string& reason,
     if (count > 0)
       request.record_states.push_back({source, "", catalog::RecordState::kExcluded, count});
   }
-  // Records without a key are valid ones, and counted above; those of no table broke the contract.
+  // Records without a key are valid and counted above; those without a table broke their contract.
   for (const catalog::RecordStateCount& state : batch.states) {
     if (state.state == catalog::RecordState::kQuarantined && state.table.empty())
       request.record_states.push_back(state);

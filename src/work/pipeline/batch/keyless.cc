@@ -29,17 +29,17 @@ using RowsPtr = std::shared_ptr<arrow::Table>;
 constexpr std::string_view kFailsAt = " fails at ";
 constexpr std::string_view kOf = " of ";
 
-// One row that is kept out: of which record, and the reason without its place.
+// A row that is kept out: its reason without the place, and its record.
 using Keyless = std::pair<std::string, RecordId>;
 
-// How often each joins (more than 0) or leaves.
+// How often each row joins (positive) or leaves (negative).
 struct Balance {
   std::map<Keyless, std::int64_t> counts;
-  std::map<Keyless, RejectedRecord> rows;  // of those that join
+  std::map<Keyless, RejectedRecord> rows;  // the rows that join
 
   void Join(const RejectedRecord& row) {
-    if (row.record.value() < 0) return;  // of no one record
-    Keyless one(WithoutPlace(ViolationOf(row).Reason()), row.record);
+    if (row.record.value() < 0) return;  // it comes from no single record
+    Keyless one(WithoutPlace(MakeViolation(row).Reason()), row.record);
     ++counts[one];
     rows.emplace(std::move(one), row);
   }
@@ -68,7 +68,7 @@ void EachRecord(const arrow::Table& rows, const Row& row) {
   }
 }
 
-// The objects of records, each looked up once.
+// Finds the objects of records, each looked up once.
 class ObjectFinder {
  public:
   explicit ObjectFinder(catalog::Catalog& catalog) : catalog_(&catalog) {}
@@ -90,8 +90,7 @@ class ObjectFinder {
   std::map<std::int64_t, catalog::ObjectRecord> known_;  // by first record
 };
 
-// Files of a quarantine in which every reason comes before those that are told of tables, or after
-// them, are not opened.
+// Skips files of a quarantine whose reasons all sort before the reasons of tables or after them.
 iceberg::ScanOptions KeptOutRows() {
   iceberg::ScanOptions options;
   options.columns = {"reason", "_record"};
@@ -99,7 +98,7 @@ iceberg::ScanOptions KeptOutRows() {
   return options;
 }
 
-// Takes what stands in quarantine of the tables `names` off `balance`.
+// Subtracts from `balance` what is in quarantine for the tables `names`.
 Status TakeStanding(Workspace& workspace, const std::set<std::string>& names, Balance& balance) {
   for (const Source& source : workspace.project().sources) {
     WEIRHOUSE_TRY(const auto existing, workspace.FindTable(QuarantineOf(source.name)));
@@ -114,8 +113,8 @@ Status TakeStanding(Workspace& workspace, const std::set<std::string>& names, Ba
   return Status();
 }
 
-// Whether a person left out the batch, or the object, that `record` came with: what stands in
-// quarantine of it stays.
+// Whether a person discarded the batch, or the object, that `record` came with: its rows stay in
+// quarantine.
 class LeftOut {
  public:
   static Result<LeftOut> Make(Workspace& workspace) {
@@ -138,8 +137,8 @@ class LeftOut {
   std::set<ObjectId> objects_;
 };
 
-// Of `rows` with places, those that `left` names, each as often as it does, and the row for the
-// whole of `object` (may be null).
+// The places of those rows of `rows` that `left` names, each as often as it does, and of the row
+// for the whole of `object` (may be null).
 std::vector<iceberg::RowPosition> PlacesOf(const arrow::Table& rows,
                                            const QuarantineChange& change) {
   std::map<Keyless, std::int64_t> left;
@@ -223,7 +222,8 @@ Result<KeylessChange> KeylessFromJson(const json& stored) {
 }
 
 namespace {
-// Of a batch, or of all there is. One that stays as it is, because its SQL failed, says nothing.
+// What each table of a batch keeps out. A table that stays as it is, because its SQL failed, is
+// skipped.
 std::vector<KeptOut> KeptOutOf(const std::vector<std::unique_ptr<TableWork>>& work) {
   std::vector<KeptOut> kept_out;
   for (const auto& one : work) {
@@ -235,19 +235,20 @@ std::vector<KeptOut> KeptOutOf(const std::vector<std::unique_ptr<TableWork>>& wo
 }
 }  // namespace
 
-Result<KeylessChange> KeylessChangeOf(Workspace& workspace,
-                                      const std::vector<std::unique_ptr<TableWork>>& work) {
-  return KeylessChangeOf(workspace, KeptOutOf(work));
+Result<KeylessChange> ComputeKeylessChange(Workspace& workspace,
+                                           const std::vector<std::unique_ptr<TableWork>>& work) {
+  return ComputeKeylessChange(workspace, KeptOutOf(work));
 }
 
-Result<KeylessChange> KeylessChangeOf(Workspace& workspace, const std::vector<KeptOut>& kept_out) {
+Result<KeylessChange> ComputeKeylessChange(Workspace& workspace,
+                                           const std::vector<KeptOut>& kept_out) {
   Balance balance;
   std::set<std::string> whole;
   for (const KeptOut& one : kept_out) {
     for (const RejectedRecord& row : one.rejected) balance.Join(row);
     for (const RejectedRecord& row : one.taken_back) {
       if (row.record.value() >= 0)
-        --balance.counts[{WithoutPlace(ViolationOf(row).Reason()), row.record}];
+        --balance.counts[{WithoutPlace(MakeViolation(row).Reason()), row.record}];
     }
     if (one.whole) whole.insert(one.table);
   }
@@ -290,7 +291,7 @@ Status NoteKeptOut(Workspace& workspace, const std::vector<KeptOut>& kept_out, b
 
 Status NoteKeptOut(Workspace& workspace, const std::vector<std::unique_ptr<TableWork>>& work,
                    bool anew, catalog::CommitRequest& request) {
-  // Rows of records never leave; what runs as a whole is compared with what stands there.
+  // Rows over records never leave; tables that ran as a whole are compared with the quarantine.
   std::vector<KeptOut> kept_out;
   for (const auto& one : work) {
     if (IsChained(one->transform()))
@@ -307,7 +308,8 @@ QuarantinePlaces PlacesOf(const QuarantineChanges& changes) {
       return change.joined->GetColumnByName(column)->GetScalar(row).ValueOrDie();
     };
     EachRecord(*change.joined, [&](std::string_view reason, RecordId, std::int64_t row) {
-      if (!reason.starts_with("WH2") && !reason.starts_with("WH4")) return;  // told of its field
+      if (!reason.starts_with("WH2") && !reason.starts_with("WH4"))
+        return;  // it is reported with its field
       const auto [place, first] = places.try_emplace(std::string(reason));
       if (!first) return;
       const auto line = cell("line", row);
@@ -321,11 +323,11 @@ QuarantinePlaces PlacesOf(const QuarantineChanges& changes) {
 Result<std::vector<QuarantineReason>> ReasonsOf(Workspace& workspace, const KeylessChange& change,
                                                 const QuarantinePlaces& places) {
   ObjectFinder finder(workspace.catalog());
-  std::map<std::pair<std::string, std::string>, QuarantineReason> reasons;  // by source and text
+  std::map<std::pair<std::string, std::string>, QuarantineReason> reasons;  // by source and reason
   for (const RejectedRecord& row : change.joined) {
     WEIRHOUSE_TRY(const catalog::ObjectRecord* object, finder.Of(row.record));
     if (object == nullptr) continue;
-    const std::string text = ViolationOf(row).Reason();
+    const std::string text = MakeViolation(row).Reason();
     QuarantineReason& reason = reasons[{object->source, text}];
     if (reason.records++ > 0) continue;
     reason.source = object->source;
@@ -405,10 +407,10 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
 }
 
 namespace {
-// Records, each once. Memory: a bit for each of those that arrived near them.
+// A set of records. Memory: a bit for each record that arrived near one of them.
 class SetOfRecords {
  public:
-  // False: it was there.
+  // False if the record was already in the set.
   bool Add(RecordId record) {
     const auto number = static_cast<std::uint64_t>(record.value());
     Bits& bits = blocks_[number / kBlock];
@@ -428,7 +430,8 @@ class SetOfRecords {
   std::int64_t count_ = 0;
 };
 
-// Records of one source that join its quarantine, and those that arrived with them. Threads: one.
+// Counts the records of one source that join its quarantine, and those that arrived with them.
+// Threads: one.
 class Tally {
  public:
   Tally(Workspace& workspace, std::string source, const SourceRecords* batch)
@@ -492,7 +495,8 @@ class Tally {
     if (object != nullptr) earlier_.insert(object->seq);
     return Status();
   }
-  // Of an object that is in quarantine as a whole; one that cannot be read at all counts as one.
+  // The number of records of an object in quarantine as a whole; an unreadable object counts as
+  // one.
   std::int64_t RecordsOf(std::string_view name, std::string_view digest) const {
     for (const auto& [first, object] : objects_of_batch_) {
       if (object->name == name && object->digest.ToHex() == digest)
@@ -504,18 +508,19 @@ class Tally {
   Workspace& workspace_;
   ObjectFinder finder_;
   const std::string source_;
-  const SourceRecords* batch_;  // null: none of it came with this batch
+  const SourceRecords* batch_;  // null: the batch has no records of this source
   std::multimap<RecordId, const catalog::ObjectRecord*> objects_of_batch_;  // by first record
   SetOfRecords records_;
-  std::set<std::pair<std::string, std::string>> objects_;  // whole ones, by name and digest
-  std::int64_t whole_ = 0;                                 // their records
-  std::set<CommitSeq> earlier_;                            // that brought others
+  std::set<std::pair<std::string, std::string>>
+      objects_;                  // objects counted as a whole, by name and digest
+  std::int64_t whole_ = 0;       // their records
+  std::set<CommitSeq> earlier_;  // earlier commits that brought some of the records
 };
 }  // namespace
 
-Status TellQuarantined(Workspace& workspace, const QuarantineChanges& changes,
-                       const std::map<std::string, SourceRecords>& sources,
-                       catalog::CommitRequest& request) {
+Status AddQuarantineEvents(Workspace& workspace, const QuarantineChanges& changes,
+                           const std::map<std::string, SourceRecords>& sources,
+                           catalog::CommitRequest& request) {
   for (const auto& [source, change] : changes) {
     if (change.joined == nullptr || change.joined->num_rows() == 0) continue;
     const auto batch = sources.find(source);

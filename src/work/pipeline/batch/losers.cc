@@ -48,7 +48,7 @@ std::vector<RecordId> RecordsOf(const arrow::Table& rows) {
   return records;
 }
 
-// A piece of them at a time, with their run.
+// Appends losers a piece at a time, with their run.
 Status AppendLosers(Workspace& workspace, iceberg::StagedWrite& write, const arrow::Table& rows,
                     RunId run) {
   for (const platform::RowRange& piece : platform::PiecesOf(rows, ScratchOf(workspace))) {
@@ -62,7 +62,7 @@ Status AppendLosers(Workspace& workspace, iceberg::StagedWrite& write, const arr
   return Status();
 }
 
-// `many`: such rows, the run still open.
+// `many`: losers in rows, without their run.
 Result<iceberg::TablePtr> Stage(Workspace& workspace, Publication& publication,
                                 const std::vector<StoredLoser>& losers, const std::string& ref,
                                 bool replace,
@@ -85,7 +85,7 @@ Result<iceberg::TablePtr> Stage(Workspace& workspace, Publication& publication,
   return staged.table;
 }
 
-// Of the records that `work` settled anew, what differs from what is told of them.
+// The differences between the stored losers and what `work` decided about its settled records.
 Result<std::vector<StoredLoser>> SettledChanges(Workspace& workspace, const TableWork& work,
                                                 RunId run) {
   const std::string& name = work.transform().definition.name();
@@ -96,11 +96,11 @@ Result<std::vector<StoredLoser>> SettledChanges(Workspace& workspace, const Tabl
   transform::LoserIndex index(workspace.kv(), name);
   WEIRHOUSE_TRY_STATUS(index.Refresh(workspace.store(), losers.value_or(nullptr)));
   WEIRHOUSE_TRY(const std::vector<StoredLoser> told, index.Find(settled));
-  // One that lost and stands now is among the rows that join.
+  // A record that lost before and is current now is among the rows that join.
   return transform::LoserChanges(told, name, work.losers(), RecordsOf(*work.added_rows()), run);
 }
 
-// What counts of an entry: when it was told does not.
+// What counts of an entry; its run does not.
 auto Said(const StoredLoser& loser) {
   return std::tie(loser.table, loser.record, loser.state, loser.winner, loser.version);
 }
@@ -113,7 +113,7 @@ Result<iceberg::TablePtr> StageLosers(Workspace& workspace, Publication& publica
   std::vector<StoredLoser> losers;
   std::vector<std::shared_ptr<arrow::Table>> many;
   for (const auto& one : work) {
-    if (!one->Covers(one->transform().definition.name())) continue;  // it stays as it is
+    if (!one->Covers(one->transform().definition.name())) continue;  // its table keeps its rows
     if (one->loser_rows() != nullptr) many.push_back(one->loser_rows());
     if (!one->is_full() && !one->settled_records().empty() && one->transform().row_wise) {
       WEIRHOUSE_TRY(const std::vector<StoredLoser> mine, SettledChanges(workspace, *one, run));
@@ -140,7 +140,7 @@ Status ReplaceLosers(Workspace& workspace, Publication& publication,
   std::vector<StoredLoser> losers;
   WEIRHOUSE_TRY(const std::vector<StoredLoser> before, CurrentLosers(workspace));
   for (const auto& one : work) {
-    if (one->stands()) {  // what is told of it stays as well
+    if (one->stands()) {  // its losers stay as well
       std::copy_if(before.begin(), before.end(), std::back_inserter(losers), [&](const auto& told) {
         return told.table == one->transform().definition.name();
       });

@@ -1,5 +1,5 @@
 // system.losers: staged with the batch in which records lost, on main or, if a gate halts it,
-// beside it. (record_query.h reads it.)
+// beside main. (record_query.h reads it.)
 #pragma once
 
 #include <memory>
@@ -16,12 +16,13 @@ namespace weirhouse::work {
 class Publication;
 class TableWork;
 
-// Adds what `work` says of losers to `publication`, under `ref`. Of a table that ran as a whole
-// only what is news. The new state of system.losers; null if nothing changes.
+// Adds the losers of `work` to `publication`, under `ref`; for a table that ran as a whole, only
+// those that changed. Returns the new state of system.losers; null if nothing changes.
 Result<iceberg::TablePtr> StageLosers(Workspace& workspace, Publication& publication,
                                       const std::vector<std::unique_ptr<TableWork>>& work,
                                       const std::string& ref);
-// All of system.losers from `work`, which is every table; unless it says so already.
+// Replaces system.losers with the losers of `work`, which holds every table; does nothing if they
+// are equal.
 Status ReplaceLosers(Workspace& workspace, Publication& publication,
                      const std::vector<std::unique_ptr<TableWork>>& work);
 }  // namespace weirhouse::work

@@ -1,4 +1,4 @@
-// Upkeep that changes no row: folding deletes into data files once enough of a file is masked.
+// Upkeep that changes no row: rewrites data files once enough of their rows are deleted.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -13,22 +13,22 @@
 namespace weirhouse::work {
 namespace {
 constexpr double kDeletedShareMax = 0.10;
-constexpr std::int64_t kRowsFoldedTogether = 512 << 10;  // they are in memory
+constexpr std::int64_t kRowsMergedTogether = 512 << 10;  // they are in memory
 
-Status FoldDeletes(Workspace& workspace, const std::string& name, RunSummary& summary) {
+Status CompactDeletes(Workspace& workspace, const std::string& name, RunSummary& summary) {
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
   if (!table || (*table)->current_snapshot() == nullptr) return Status();
   iceberg::CompactionOptions options;
   options.deleted_share_min = kDeletedShareMax;
-  options.rows_per_file_max = kRowsFoldedTogether;
+  options.rows_per_file_max = kRowsMergedTogether;
   WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
   WEIRHOUSE_FAILPOINT("compaction.committed");
   if (report.changed) ++summary.commits;
   return Status();
 }
 
-// Each batch that corrects rows adds a delete file, and who reads a table opens those that may be
-// of a file: a run of very many batches does not wait for its end. A test may make it fewer.
+// Each batch that corrects rows adds a delete file, and readers open those that may apply to a
+// file, so a run of very many batches maintains its tables on its way. A test may lower this.
 std::int64_t DeleteFilesMax() {
   constexpr std::int64_t kDeleteFilesMax = 512;
 #ifdef WEIRHOUSE_FAILPOINTS
@@ -60,10 +60,11 @@ Result<bool> IsMaintenanceDue(Workspace& workspace) {
 
 Status MaintainTables(PipelineState& state) {
   for (const transform::CheckedTransform& transform : state.workspace.project().transforms) {
-    // Histories only grow, tables of mode full are replaced whole, and a commit of ours would make
-    // other engines' commits to their tables fail.
+    // Histories only grow, tables of mode full are replaced as a whole, and a commit of ours to
+    // tables of other engines would make theirs fail.
     if (transform.definition.mode != transform::Mode::kIncremental) continue;
-    WEIRHOUSE_TRY_STATUS(FoldDeletes(state.workspace, transform.definition.name(), state.summary));
+    WEIRHOUSE_TRY_STATUS(
+        CompactDeletes(state.workspace, transform.definition.name(), state.summary));
   }
   return Status();
 }

@@ -21,12 +21,12 @@ inline constexpr std::string_view kProcessedConsumer =
 inline constexpr std::string_view kFeatureConsumer =
     "feature";  // position: sequence of the processed commit consumed
 
-// What is known of the batches that one gated table published.
+// The published batches of one gated table, as far as they were read.
 struct GateHistory {
   std::vector<gate::PublishedBatch> batches;
-  EventTime from = EventTime::max();  // those that end before it are not known
+  EventTime from = EventTime::max();  // batches that end before this were not read
   std::int64_t span_us = 0;           // the longest window of its gates
-  int judged = 0;                     // batches since one asked for more than windows hold
+  int judged = 0;                     // batches since one needed more than the windows hold
 };
 
 // Threads: one.
@@ -43,12 +43,11 @@ struct PipelineState {
   PipelineState(Workspace& opened, Progress& told)
       : workspace(opened), progress(told), records(opened), tables(opened) {}
   static Result<std::unique_ptr<PipelineState>> Make(Workspace& workspace, Progress& progress);
-  // Judges `input`, to which the history is added here. Cost: the profiles that the gate's windows
-  // hold; older ones are read where a window holds too few to judge by, since whether it ever held
-  // enough is then the question.
+  // Judges `input`, after adding the history to it. Cost: the profiles within the gate's windows;
+  // older ones are read if a window holds too few to judge by, to find whether it ever held enough.
   Result<gate::GateReport> Judge(const gate::GateDefinition& gate, gate::GateInput& input);
-  // A batch that was published just now is history of the next. `reports`: of all gates. What no
-  // window reaches any more is let go, and read again where it is asked for.
+  // Makes a batch that was just published history of the next. `reports`: of all gates. History
+  // that no window reaches is dropped, and read again when needed.
   void NotePublished(const std::vector<gate::GateReport>& reports);
 };
 
@@ -56,35 +55,35 @@ struct PipelineState {
 // one commit. Returns false if a gate halted it (state.summary tells).
 Result<bool> ProcessBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
 
-// Runs the SQL that depends on them again, as a whole, judges and publishes it: one commit. As
-// ProcessBatch.
+// Runs the SQL that depends on changed tables of other engines again, as a whole, judges and
+// publishes it: one commit. As ProcessBatch.
 Result<bool> ProcessExternal(PipelineState& state, const ExternalNews& news);
-// An object that was quarantined whole, read once more: its share of the batch that it came with,
-// in one commit. As ProcessBatch; the offset stays where it is.
+// Reads an object again that was quarantined as a whole: its part of the batch that it came with,
+// in one commit. As ProcessBatch; the offset does not move.
 struct Retry {
   catalog::ObjectRecord object;
   catalog::Catalog::CommitEntry raw;  // the commit that brought it
 };
 Result<bool> ProcessRetry(PipelineState& state, const Retry& retry);
 
-// Processed → feature: feature rows of what the processed commit `entry` added: one commit, then
-// the online store.
+// Processed → feature: makes feature rows of what the processed commit `entry` added, in one
+// commit, then updates the online store.
 Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
 
-// Finds the checks that are overdue, and where the answer of a gate differs from the last one tells
-// its owner: a verdict, an event and the answer itself in one commit. Adds to the summary.
+// Finds the overdue checks. If a gate's answer differs from its last one, tells the gate's owner: a
+// verdict, an event and the answer in one commit. Adds to the summary.
 Status WatchFeeds(PipelineState& state);
 
-// Compacts tables of which enough rows are masked; one commit each, rows unchanged.
+// Compacts tables with enough deleted rows; one commit each, rows unchanged.
 Status MaintainTables(PipelineState& state);
-// Whether so many deletes came together that a long run maintains its tables before it ends.
+// Whether so many delete files came together that a long run should maintain its tables now.
 Result<bool> IsMaintenanceDue(Workspace& workspace);
 
 // The next commit of `layer` after `consumer`'s offset that published something for it; absent if
-// none waits.
+// there is none.
 Result<std::optional<catalog::Catalog::CommitEntry>> NextCommit(Workspace& workspace,
                                                                 std::string_view consumer,
                                                                 catalog::Layer layer);
-// A run that waits for override or discard, if there is one.
+// The run that waits for override or discard, if there is one.
 Result<std::optional<catalog::Run>> HaltedRun(Workspace& workspace);
 }  // namespace weirhouse::work

@@ -1,4 +1,5 @@
-// How a batch ends: its tables published together, or staged beside main until a person decides.
+// How a batch ends: all its tables are published together, or staged beside main until a person
+// decides.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -28,10 +29,10 @@ Status BatchRun::StageTables(Publication& publication, const std::string& ref) {
   return Status();
 }
 
-// Records of this batch stand in quarantine whatever the gate says: what is in it will not change
-// by a person's decision. What rows that are staged make of earlier records waits for it.
+// Stages the quarantine of this batch, whatever the gate says: a person's decision does not change
+// it. Changes to earlier records that follow from staged rows wait for the decision.
 Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool decided) {
-  WEIRHOUSE_TRY(KeylessChange change, KeylessChangeOf(workspace_, work_));
+  WEIRHOUSE_TRY(KeylessChange change, ComputeKeylessChange(workspace_, work_));
   WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace_, work_, /*anew=*/false, publication.request()));
   KeylessChange open;
   if (!decided) {
@@ -50,7 +51,7 @@ Result<KeylessChange> BatchRun::StageQuarantine(Publication& publication, bool d
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace_, change, changes));
   WEIRHOUSE_TRY_STATUS(work::StageQuarantine(workspace_, publication, changes));
   places_ = PlacesOf(changes);
-  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace_, changes, sources_, publication.request()));
+  WEIRHOUSE_TRY_STATUS(AddQuarantineEvents(workspace_, changes, sources_, publication.request()));
   WEIRHOUSE_FAILPOINT("quarantine.staged");
   return open;
 }
@@ -66,8 +67,8 @@ bool BatchRun::IsOfBatch(RecordId record) const {
 }
 
 EventTime BatchRun::BatchEnd() const {
-  if (const auto end = landing::EndOfBatch(batch_)) return *end;
-  // A batch by arrival ends with its newest known or event time; without one, when it arrived.
+  if (const auto end = landing::ParseBatchEnd(batch_)) return *end;
+  // A batch by arrival ends at its newest known or event time; without one, at its arrival.
   std::optional<std::int64_t> newest = news_end_;
   for (const auto& work : work_) {
     if (const auto time = work->NewestTime()) newest = std::max(newest.value_or(*time), *time);
@@ -75,11 +76,12 @@ EventTime BatchRun::BatchEnd() const {
   return EventTimeOfMicros(newest ? *newest + 1 : Micros(raw_.committed_at));
 }
 
-// One count per record: that of the transform its source drives, or "filtered" where none does.
+// One count for each record: by the transform that its source drives, or "filtered" if there is
+// none.
 std::vector<catalog::RecordStateCount> BatchRun::StateCounts() const {
   std::vector<catalog::RecordStateCount> counts;
   for (const auto& [source, records] : sources_) {
-    // A retried object was in quarantine with all its records until now.
+    // Until now a retried object was in quarantine with all its records.
     const std::int64_t quarantined =
         records.quarantined_count - (retry_ != nullptr ? records.record_count : 0);
     if (quarantined != 0)
@@ -134,7 +136,7 @@ Status BatchRun::Publish() {
   WEIRHOUSE_TRY(const iceberg::TablePtr losers,
                 StageLosers(workspace_, publication, work_, "main"));
   catalog::CommitRequest& request = publication.request();
-  // Rows of other engines that tell no time move no clock.
+  // Rows of other engines without a time do not move the clock.
   if (news_ == nullptr || news_end_) request.batch_end = BatchEnd();
   request.record_states = StateCounts();
   if (retry_ == nullptr) {
@@ -166,8 +168,8 @@ Status BatchRun::Publish() {
   return Status();
 }
 
-// For people: what of the contracts halts the batch. Owes the alert of each.
-std::string BatchRun::TellBrokenContracts(catalog::CommitRequest& request) const {
+// The story of the contracts that halt the batch. Adds the alert of each to `request`.
+std::string BatchRun::AddBrokenContracts(catalog::CommitRequest& request) const {
   std::string message;
   for (const BrokenContract& broken : broken_contracts_) {
     const catalog::VerdictRecord& verdict = broken.verdict;
@@ -206,7 +208,7 @@ Status BatchRun::Halt() {
     halted.valid_records[source] = records.record_count - records.quarantined_count;
   for (const auto& work : work_) work->NameTables(halted.tables);
   if (losers != nullptr) halted.tables.emplace_back(transform::kLosersTable);
-  std::string message = TellBrokenContracts(request);
+  std::string message = AddBrokenContracts(request);
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const gate::GateReport& report = reports_[i];
     halted.profiles.push_back(gate::MakeProfileMetric(report, true));

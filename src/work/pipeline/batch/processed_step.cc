@@ -1,8 +1,9 @@
-// Raw → processed. One run per raw commit: decode, judge the records, transform, judge the tables,
-// publish all of it in one commit; or, if a gate does not pass, stage all of it in one commit and
-// halt.
+// Raw → processed, one run for each raw commit: decodes, judges the records, transforms, judges the
+// tables, and publishes all of it in one commit; or, if a gate does not pass, stages all of it in
+// one commit and halts.
 //
-// And tables of other engines → processed: the same without records. Such a table may have lost any
+// Tables of other engines → processed: the same without records. Such a table may have lost any of
+// its rows, so the tables that read it, directly or through others, run again as a whole.
 // of its rows, so what reads it, and what reads that, is run again as a whole.
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -44,7 +45,8 @@ Result<bool> BatchRun::ProcessToTheEnd() {
   return published;
 }
 
-// Memory that ran out is an outcome of this batch; what it holds is let go before it is counted.
+// Running out of memory is an outcome of this batch; its memory is freed before the attempt is
+// counted.
 Result<bool> BatchRun::Attempt() {
   try {
     return Process();
@@ -61,7 +63,7 @@ Status BatchRun::CountNoMemory(const Status& why) {
   driver_rows_.clear();
   sources_.clear();
   WEIRHOUSE_TRY(const auto offset, workspace_.catalog().OffsetOf(Consumer()));
-  if (offset.position != offset_.position) return why;  // it was published before
+  if (offset.position != offset_.position) return why;  // it was published before the failure
   catalog::ObjectFilter filter;
   filter.seq = raw_.seq;
   WEIRHOUSE_TRY(const auto objects, workspace_.catalog().Objects(filter));
@@ -105,7 +107,7 @@ Status BatchRun::Plan() {
     WEIRHOUSE_TRY(offset_, workspace_.catalog().OffsetOf(Consumer()));
   }
   records_upto_ = raw_.seq;
-  external_upto_ = raw_.seq;  // of news: the commit that it ends at
+  external_upto_ = raw_.seq;  // for changes of other engines: the commit they end at
   if (news_ == nullptr) {
     WEIRHOUSE_TRY(external_upto_, workspace_.catalog().LastSeq());
   }
@@ -198,8 +200,8 @@ Status BatchRun::ReadRecords() {
   return Status();
 }
 
-// The valid records of every object of a source up to this raw commit, without batches that a
-// person left out: what a transform of mode full reads.
+// The valid records of all objects of a source up to this raw commit, without batches that a person
+// discarded: the input of a transform of mode full.
 Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& source) {
   catalog::ObjectFilter filter;
   filter.source = source;
@@ -211,7 +213,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   for (const catalog::ObjectRecord& object : all) {
     const bool now = retry_ != nullptr
                          ? object.id == retry_->object.id
-                         : news_ == nullptr && object.seq == raw_.seq;  // read already
+                         : news_ == nullptr && object.seq == raw_.seq;  // already read
     if (object.state == catalog::ObjectState::kStored && object.seq <= records_upto_ && !now &&
         left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) {
       const bool follows =
@@ -236,7 +238,7 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   return Concatenate(parts);
 }
 
-// Registers what `transform` reads; `has_work` = something of it is new.
+// Registers the inputs of `transform`; `has_work` = some of them are new.
 Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bool* has_work) {
   const bool full = RunsWhole(transform);
   *has_work = false;
@@ -246,7 +248,7 @@ Status BatchRun::RegisterInputs(const transform::CheckedTransform& transform, bo
     if (reference.kind == transform::TableKind::kRecords) {
       const auto records = sources_.find(base);
       *has_work = *has_work || records != sources_.end();
-      if (full) continue;  // read below, only if there is work
+      if (full) continue;  // read below if there is work
       WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, state_.records.NoRows(base));
       if (records != sources_.end()) rows = records->second.rows;
       driver_rows_[reference.name] = rows;
@@ -294,8 +296,9 @@ Status BatchRun::Transform() {
   return Status();
 }
 
-// Runs the SQL over what is registered. A record that it fails on goes into quarantine; a table
-// that is made of all rows, and fails on no one of them, stays as it is and is told.
+// Runs the SQL over the registered inputs. A record that it fails on goes to quarantine. A table
+// that is made of all rows, and whose SQL fails on no single one, keeps its rows, and that is
+// reported.
 Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
   SourceRecords* records = nullptr;
   if (transform.driver &&
@@ -320,8 +323,8 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
     if (!full || !good.status().Is(transform::kFailedOnValue)) return good.status();
     standing_[name] = good.status();
     work_.push_back(TableWork::Standing(workspace_, transform, records, driver));
-    state_.summary.warnings.push_back(
-        StandsAsItWas(name, fmt::format(" in {} ({})", ToString(run_.id), batch_), good.status()));
+    state_.summary.warnings.push_back(FormatKeptTable(
+        name, fmt::format(" in {} ({})", ToString(run_.id), batch_), good.status()));
     return Status();
   }
   WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
@@ -341,7 +344,7 @@ bool BatchRun::IsLarge() const {
                      [](const auto& one) { return one.second.record_count > kLargeBatchRecords; });
 }
 
-// What was decoded is in the tables now: publishing a large batch takes enough memory without it.
+// The decoded records are in the tables now; publishing a large batch needs their memory.
 Status BatchRun::ForgetRecords() {
   for (auto& [source, records] : sources_) {
     WEIRHOUSE_TRY(records.rows, state_.records.NoRows(source));
@@ -352,7 +355,7 @@ Status BatchRun::ForgetRecords() {
   return Status();
 }
 
-// A table as this run sees it: with what it adds and without what it replaces.
+// A table as this run leaves it: with the rows it adds and without those it replaces.
 Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
     const std::string& table, const std::vector<std::string>& columns) {
   if (const TableWork* work = WorkOn(table)) return work->StagedRows(state_.tables, table, columns);
@@ -363,10 +366,10 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::StagedRows(
   }
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> existing, workspace_.FindTable(table));
   if (existing) return state_.tables.Rows(table, columns);
-  return EmptyRowsOf(workspace_, table, columns);
+  return MakeEmptyRows(workspace_, table, columns);
 }
 
-// A contract that says `whViolation: fail` is judged like a gate on the records of its source: the
+// Judges contracts that say `whViolation: fail` like gates on the records of their source: the
 // batch halts until a person decides.
 void BatchRun::JudgeContracts() {
   for (const auto& [source, records] : sources_) {
@@ -422,7 +425,7 @@ Status BatchRun::Judge() {
 }
 
 namespace {
-// Where the record behind a row stands; empty if it is made of no one record.
+// The place of the record behind a row; empty if the row does not come from one record.
 std::string RecordBehind(Workspace& workspace, const arrow::Table& rows, std::int64_t row) {
   const auto column = rows.GetColumnByName(std::string(iceberg::kRecordColumn));
   if (column == nullptr) return "";
@@ -448,7 +451,7 @@ Status BatchRun::JudgeTable(const gate::GateDefinition& gate, const SourceRecord
       DeclaredColumns(records != nullptr ? records->rows : work->added_rows_of(gate.table));
   if (work != nullptr) {
     input.key_columns = work->transform().definition.key_columns();
-    // A history holds a key many times, and the lookup knows the current table alone.
+    // A history holds a key many times, and this look-up knows only the current table.
     if (gate.table == work->transform().definition.name())
       input.key_lookup = [&] { return work->KeysHeldByOthers(); };
   }

@@ -12,14 +12,14 @@
 namespace weirhouse::work {
 namespace {
 constexpr std::size_t kRefusedObjectsTold = 1000;
-constexpr std::size_t kReasonsTold = 1000;  // beyond, records are counted under no reason
+constexpr std::size_t kReasonsTold = 1000;  // records of further reasons are not counted by reason
 constexpr std::size_t kReasonsInStory = 3;
 constexpr std::size_t kRefusalsShown = 10;
 constexpr std::size_t kReasonsShown = 5;
 
-// The records of this batch that tables left out for want of a key, each once. A table of mode full
-// leaves out those of earlier batches again, an aggregate rows that no record stands behind.
-// `anywhere`: also by tables over tables, whose records another table holds.
+// The records of this batch that tables left out because they lack a key, each once. A table of
+// mode full leaves out those of earlier batches again, and an aggregate rows without a record
+// behind them. `anywhere`: also by tables over tables, whose records another table holds.
 std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const WorkOfBatch& work,
                                         bool anywhere) {
   const auto now = [&](RecordId record) {
@@ -39,13 +39,13 @@ std::vector<RejectedRecord> RejectedNow(const SourceRecords& records, const Work
   return rejected;
 }
 
-// By reason, those of the contract and those of null keys.
+// By reason: records that broke the contract and records with null keys.
 std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
                                                   const WorkOfBatch& work,
                                                   const QuarantinePlaces& places) {
   std::map<std::string, QuarantineReason> reasons = records.reasons;
   for (const RejectedRecord& rejected : RejectedNow(records, work, true)) {
-    const std::string reason = ViolationOf(rejected).Reason();
+    const std::string reason = MakeViolation(rejected).Reason();
     QuarantineReason& known = reasons[reason];
     if (known.records++ > 0) continue;
     known.source = records.source;
@@ -59,7 +59,7 @@ std::map<std::string, QuarantineReason> ReasonsOf(const SourceRecords& records,
   return reasons;
 }
 
-// By the contract, and for want of a key.
+// The number of records that broke the contract or lack a key.
 std::int64_t QuarantinedIn(const SourceRecords& records, const WorkOfBatch& work, bool anywhere) {
   return records.quarantined_count +
          static_cast<std::int64_t>(RejectedNow(records, work, anywhere).size());
@@ -74,7 +74,7 @@ void AddReason(const QuarantineReason& reason, std::vector<QuarantineReason>& to
   if (told.size() < kReasonsTold) told.push_back(reason);
 }
 
-// Fields that every object of `records` with valid records lacks.
+// Fields that every object of `records` that has valid records lacks.
 std::vector<contract::AbsentField> AbsentFromAll(const SourceRecords& records) {
   std::vector<contract::AbsentField> absent;
   for (const auto& [name, field] : records.absent_fields) {
@@ -115,7 +115,7 @@ std::string QuarantineStory(const SourcesOfBatch& sources, const WorkOfBatch& wo
       told.push_back(fmt::format("{} ({})", reason.reason, WithThousands(reason.records)));
     }
     if (reasons.size() > told.size())
-      told.push_back(fmt::format("and {} reasons more", reasons.size() - told.size()));
+      told.push_back(fmt::format("and {} more reasons", reasons.size() - told.size()));
     story += fmt::format("{}{} of {} records of {} in quarantine: {}", story.empty() ? "" : "; ",
                          WithThousands(count), WithThousands(records.record_count), source,
                          Join(told, ", "));
@@ -135,7 +135,7 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
           "is there and is not declared: did you mean that?",
           source, batch, field.name, field.similar);
       notes.push_back(note);
-      // A commit that conflicts is made again.
+      // A commit that conflicts is tried again, so the warning may exist already.
       if (std::find(warnings.begin(), warnings.end(), note) == warnings.end())
         warnings.push_back(std::move(note));
     }
@@ -150,9 +150,9 @@ Status NoteAbsentFields(Workspace& workspace, const SourcesOfBatch& sources,
   return Status();
 }
 
-std::string StandsAsItWas(const std::string& table, const std::string& where, const Status& why) {
+std::string FormatKeptTable(const std::string& table, const std::string& where, const Status& why) {
   return fmt::format(
-      "{} stays as it is{}: {} ({}); other tables go on, and it follows once its SQL is mended",
+      "{} stays as it is{}: {} ({}); other tables continue, and it catches up once its SQL works",
       table, where, why.message(), why.error_code());
 }
 
@@ -184,7 +184,7 @@ std::vector<std::string> RefusalLines(const RunSummary& summary) {
   }
   if (summary.refused_objects > static_cast<std::int64_t>(lines.size())) {
     lines.push_back(fmt::format(
-        "and {} objects more refused whole",
+        "and {} more objects refused whole",
         WithThousands(summary.refused_objects - static_cast<std::int64_t>(lines.size()))));
   }
   for (const RefusedBatch& refused : summary.refused_batches) {
@@ -203,7 +203,7 @@ std::vector<std::string> RefusalLines(const RunSummary& summary) {
         reason.reason, reason.first, reason.found.empty() ? "" : ", found ", reason.found));
   }
   if (reasons.size() > shown)
-    lines.push_back(fmt::format("and {} reasons more", reasons.size() - shown));
+    lines.push_back(fmt::format("and {} more reasons", reasons.size() - shown));
   return lines;
 }
 }  // namespace weirhouse::work

@@ -109,7 +109,7 @@ std::unique_ptr<TableWork> TableWork::Standing(Workspace& workspace,
   work->plan_.current_rows = arrow::Table::MakeEmpty(transform.output).ValueOr(nullptr);
   WEIRHOUSE_CHECK(work->plan_.current_rows != nullptr);
   if (records != nullptr && driver_rows != nullptr) {
-    // What an aggregate that runs would say of its records.
+    // As an aggregate counts its records when its SQL works.
     work->states_[catalog::RecordState::kProcessed] = records->rows->num_rows();
     work->totals_[catalog::RecordState::kProcessed] = driver_rows->num_rows();
   }
@@ -141,9 +141,9 @@ Result<std::vector<Digest>> SortedDigests(const arrow::Table& rows) {
   return digests;
 }
 
-// Whether the table `name` holds the rows of `after`: what is declared, and `_record`. A row may
-// stay as it is while another record stands for it, which tables downstream and traces go by. A
-// table that does not exist yet, or has other columns or partitions, holds nothing.
+// Whether the table `name` holds the rows of `after`: the declared columns and `_record`. A row may
+// stay the same while it comes from another record, which downstream tables and traces use. A table
+// that does not exist yet, or has other columns or partitions, holds nothing.
 Result<bool> HoldsAlready(Workspace& workspace, const std::string& name,
                           const transform::CheckedTransform& transform,
                           const std::shared_ptr<arrow::Table>& after) {
@@ -174,7 +174,7 @@ Status TableWork::DropUnchanged() {
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(current_unchanged_,
                 HoldsAlready(workspace_, definition.name(), *transform_, plan_.current_rows));
-  // A version that lost changes the history alone.
+  // A version that lost changes only the history.
   if (plan_.history_rows == nullptr) {
     history_unchanged_ = current_unchanged_;
     return Status();
@@ -190,7 +190,7 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
   const std::shared_ptr<arrow::Table>& read = driver_rows != nullptr ? driver_rows : records_->rows;
   if (transform_->row_wise) {
     states_ = CountsOf(plan_.states);
-    if (plan_.many) {  // each piece was looked at when its SQL ran
+    if (plan_.many) {  // each piece was checked when its SQL ran
       states_[catalog::RecordState::kFiltered] += read->num_rows() - rows->num_rows();
     } else {
       WEIRHOUSE_TRY(const std::vector<RecordId> filtered, transform::FilteredRecords(*read, *rows));
@@ -202,8 +202,8 @@ Status TableWork::CountStates(const std::shared_ptr<arrow::Table>& rows,
   }
   if (!full_) return Status();
   totals_ = states_;
-  // These are totals: what earlier commits counted is taken off. Rejected rows are quarantined by
-  // their own batch.
+  // These are totals, so the counts of earlier commits are subtracted. Rejected rows are
+  // quarantined by their own batch.
   WEIRHOUSE_TRY(const std::vector<catalog::RecordStateCount> counted,
                 workspace_.catalog().RecordStates());
   for (const catalog::RecordStateCount& count : counted) {
@@ -225,7 +225,9 @@ const std::shared_ptr<arrow::Table>& TableWork::added_rows_of(const std::string&
 
 bool TableWork::ChangesRows(const std::string& table) const {
   const bool current = table == transform_->definition.name();
-  if (full_) return current ? !current_unchanged_ : !history_unchanged_;  // rows may only have left
+  if (full_)
+    return current ? !current_unchanged_
+                   : !history_unchanged_;  // rows may have left without any joining
   return (current ? plan_.current_rows : plan_.history_rows)->num_rows() > 0 || LosesRows(table);
 }
 
@@ -313,7 +315,7 @@ Result<std::shared_ptr<arrow::Table>> TableWork::StagedRows(
   return Concatenate({before, mine});
 }
 
-// Of rows that are many, each with a key of its own.
+// As KeysHeldByOthers, for many rows that each have a key of their own.
 Result<std::vector<bool>> TableWork::ManyHeldByOthers() const {
   const auto& definition = transform_->definition;
   std::vector<bool> held(static_cast<std::size_t>(plan_.current_rows->num_rows()), false);
@@ -382,7 +384,7 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
   auto stage = [&](const std::string& name, const std::shared_ptr<arrow::Table>& rows,
                    const std::vector<iceberg::RowPosition>& deletes, bool retracts,
                    iceberg::AppendedRows* appended) -> Result<iceberg::TablePtr> {
-    // What those downstream cannot tell from the rows that joined.
+    // What downstream tables cannot tell from the rows that joined.
     const std::string change = full_ ? kMadeAnew : retracts ? kRetracted : "";
     WEIRHOUSE_TRY(const iceberg::TablePtr held, TableOrNew(workspace_, name, *transform_->output,
                                                            definition.partition_expressions(), {}));
@@ -422,8 +424,8 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
 }
 
 namespace {
-// Gives the entries their places as they are written: a path for each row of a large batch would
-// take more memory than the rows.
+// Gives the entries their places as they are written: holding a path for each row of a large batch
+// would need more memory than the rows.
 Status ApplyEntries(iceberg::KeyIndex& index, const iceberg::TablePtr& staged,
                     const std::vector<std::pair<std::string, iceberg::KeyEntry>>& entries,
                     const iceberg::AppendedRows& appended, const std::vector<std::string>& gone) {
@@ -439,7 +441,7 @@ Status ApplyEntries(iceberg::KeyIndex& index, const iceberg::TablePtr& staged,
 }  // namespace
 
 Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
-  if (full_) return Status();  // a rebuilt table's index is rebuilt when it is next asked for
+  if (full_) return Status();  // the index of a rebuilt table is rebuilt at its next use
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace_.PeekIndex(definition.name()));
   if (plan_.many) return FollowFiles(*index, losers);
@@ -455,7 +457,7 @@ Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
                       plan_.history_gone);
 }
 
-// Of rows that are many the files that were written are read again, one at a time.
+// For many rows, the written files are read again, one at a time.
 Status TableWork::FollowFiles(iceberg::KeyIndex& index, const iceberg::TablePtr& losers) {
   WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.store(), staged_current_));
   WEIRHOUSE_TRY(transform::VersionIndex * versions,
@@ -487,7 +489,7 @@ std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableW
 }
 
 std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work) {
-  std::map<std::string, std::int64_t> counts;  // by what is said
+  std::map<std::string, std::int64_t> counts;  // by message
   for (const RejectedRecord& row : AllRejected(work)) {
     if (row.record.value() >= 0) continue;
     const std::string why =

@@ -1,4 +1,4 @@
-// One processed table's share of a batch: what its transform decided, staged and then known to the
+// One processed table's part of a batch: what its transform decided; staged, then applied to the
 // indexes.
 #pragma once
 
@@ -28,9 +28,9 @@ using RecordCounts = std::map<catalog::RecordState, std::int64_t, catalog::ByWor
 // Threads: one. `transform` and `records` must outlive it.
 class TableWork {
  public:
-  // Decides what `rows` (the transform's answer) change. `records` = the driver's share of the
+  // Decides what `rows` (the transform's answer) change. `records` = the driver's part of the
   // batch, or null. `driver_rows` = all driver rows the transform read (mode full and rebuilds), or
-  // null: those of `records`. `full` = `rows` are the whole table: replaces what is there.
+  // null: those of `records`. `full` = `rows` are the whole table and replace what is there.
   static Result<std::unique_ptr<TableWork>> Make(Workspace& workspace,
                                                  const transform::CheckedTransform& transform,
                                                  const std::shared_ptr<arrow::Table>& rows,
@@ -38,13 +38,13 @@ class TableWork {
                                                  const std::shared_ptr<arrow::Table>& driver_rows,
                                                  bool full);
 
-  // What a chain decided: see chain_work.h.
-  // `indexes_history`: the history has one version per key, and a key index of its own.
+  // The decision of a chain: see chain_work.h.
+  // `indexes_history`: the history has one version for each key, and a key index of its own.
   static std::unique_ptr<TableWork> OfPlan(Workspace& workspace,
                                            const transform::CheckedTransform& transform,
                                            transform::UpsertPlan plan, bool indexes_history);
 
-  // What late records made of it, where some keys were decided anew: see late_work.h. `rows` = the
+  // What late records changed, where some keys were decided again: see late_work.h. `rows` = the
   // transform's answer for `records`.
   static Result<std::unique_ptr<TableWork>> OfLate(Workspace& workspace,
                                                    const transform::CheckedTransform& transform,
@@ -52,60 +52,62 @@ class TableWork {
                                                    const std::shared_ptr<arrow::Table>& rows,
                                                    const SourceRecords& records);
 
-  // A table that keeps what it holds, because its SQL cannot be run and no one record is to blame.
-  // It covers nothing; it counts the records that it would read, which are `driver_rows`.
+  // A table that keeps its rows because its SQL fails and no single record is to blame. It covers
+  // no table; it counts the records that it would have read, which are `driver_rows`.
   static std::unique_ptr<TableWork> Standing(Workspace& workspace,
                                              const transform::CheckedTransform& transform,
                                              const SourceRecords* records,
                                              const std::shared_ptr<arrow::Table>& driver_rows);
 
-  // Rows of the driver that `rows` of Make were computed without.
+  // Adds rows of the driver that were left out of the `rows` given to Make.
   void Reject(const std::vector<RejectedRecord>& without);
-  // Rows that were rejected when they joined the driver, and left it.
+  // Adds rows that were rejected when they joined the driver, and have left it.
   void TakeBack(const std::vector<RejectedRecord>& rejected) {
     taken_back_.insert(taken_back_.end(), rejected.begin(), rejected.end());
   }
 
   bool stands() const { return stands_; }
 
-  // Of a whole table: forgets what has the content that is there already. Nothing of that is
-  // written, readers keep their files and nobody downstream is woken.
+  // For a whole table: drops rows whose content the table already holds. They are not written
+  // again, readers keep their files, and downstream tables are not updated.
   Status DropUnchanged();
 
   const transform::CheckedTransform& transform() const { return *transform_; }
   const SourceRecords* records() const { return records_; }
   const std::vector<RejectedRecord>& rejected() const { return rejected_; }
-  // Rejected when they came: the row of the driver that they were made of left.
+  // Rejected when they came; the driver's row that they come from has left.
   const std::vector<RejectedRecord>& taken_back() const { return taken_back_; }
   const std::vector<transform::Loser>& losers() const { return plan_.losers; }
-  // Instead of `losers`, where they may be many; may be null: see UpsertPlan.
+  // Used instead of `losers` if they may be many; may be null: see UpsertPlan.
   const std::shared_ptr<arrow::Table>& loser_rows() const { return plan_.loser_rows; }
-  // `losers` are all of the table's, not those of a batch.
+  // Whether `losers` are all of the table's, not those of a batch.
   bool is_full() const { return full_; }
-  // Keys of rows that repeat what stands and have an older record.
+  // Keys of rows that repeat a version and have an older record.
   const std::vector<std::string>& older_keys() const { return plan_.older; }
-  // Records of which `losers` are all there is to say, whatever was said before.
+  // Records for which `losers` is complete and replaces earlier entries.
   const std::vector<RecordId>& settled_records() const { return plan_.settled_records; }
   // Rows that join the current table, hidden columns included.
   const std::shared_ptr<arrow::Table>& added_rows() const { return plan_.current_rows; }
   const std::shared_ptr<arrow::Table>& added_history() const { return plan_.history_rows; }
-  // Of a table it covers.
+  // The added rows of a table that this covers.
   const std::shared_ptr<arrow::Table>& added_rows_of(const std::string& table) const;
 
   bool Covers(const std::string& table) const;  // its table, or the history of it
-  // Of a table it covers: do rows join or leave?
+  // Whether rows join or leave a table that this covers.
   bool ChangesRows(const std::string& table) const;
-  // A table it covers, as it will be. `columns` empty = all.
+  // A table that this covers, as it will be. `columns` empty = all.
   Result<std::shared_ptr<arrow::Table>> StagedRows(RowCache& tables, const std::string& table,
                                                    const std::vector<std::string>& columns) const;
-  // Of a table it covers: do rows leave, replaced or not?
+  // Whether rows leave a table that this covers, replaced or not.
   bool LosesRows(const std::string& table) const;
-  // Those that leave, and those that join: of a whole table, the ones that were not there before.
+  // The rows that leave, and those that join; for a whole table, only rows that it did not hold
+  // before.
   Result<std::shared_ptr<arrow::Table>> LeftRows(RowCache& tables, const std::string& table);
   Result<std::shared_ptr<arrow::Table>> JoinedRows(RowCache& tables, const std::string& table);
-  // Keys of the current table under which something changes. More may be named.
+  // Keys of the current table under which something changes; may name others as well.
   Result<std::vector<std::string>> ChangedKeys(RowCache& tables);
-  // Per added row: does another current row, which this batch does not replace, hold its key?
+  // For each added row: whether another current row, which this batch does not replace, has its
+  // key.
   Result<std::vector<bool>> KeysHeldByOthers() const;
   // The greatest known (else event) time among the added rows, µs.
   std::optional<std::int64_t> NewestTime() const {
@@ -113,11 +115,11 @@ class TableWork {
   }
   // Record states of its driver's records, as deltas.
   RecordCounts StateCounts() const { return states_; }
-  // The same of a whole table, not as deltas: what all of them amount to.
+  // For a whole table: the totals over all records instead of deltas.
   const RecordCounts& StateTotals() const { return totals_; }
 
   Status Stage(Publication& publication, const std::string& ref);
-  // After the commit. `losers` = system.losers as it stands now, null if this run did not change
+  // Call after the commit. `losers` = system.losers as it is now, null if this run did not change
   // it.
   Status ApplyToIndexes(const iceberg::TablePtr& losers);
   void CountRows(std::map<std::string, std::int64_t>& rows_by_table) const;
@@ -135,7 +137,7 @@ class TableWork {
     std::shared_ptr<arrow::Table> joined;
     std::shared_ptr<arrow::Table> left;
   };
-  // Of a whole table it covers; worked out once.
+  // The change of a table that this covers, which is whole; computed once.
   Result<const Change*> ChangeOf(RowCache& tables, const std::string& table);
 
   Workspace& workspace_;
@@ -160,7 +162,7 @@ class TableWork {
 
 // Rows that the tables of a run cannot keep.
 std::vector<RejectedRecord> AllRejected(const std::vector<std::unique_ptr<TableWork>>& work);
-// Of these, rows of no one record (an aggregate's) have no bytes to keep: one line for each table
-// and column.
+// Of these, rows that come from no single record (an aggregate's) have no bytes to keep: returns
+// one line for each table and column.
 std::vector<std::string> RowsWithoutRecord(const std::vector<std::unique_ptr<TableWork>>& work);
 }  // namespace weirhouse::work

@@ -32,8 +32,8 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-// Runs of about equal size are merged together, so that a row is rewritten log16(n) times; of so
-// many rows together at most, which are in memory then.
+// Runs of about equal size are merged together, so that a row is rewritten log16(n) times; at most
+// this many rows together, because they are held in memory.
 constexpr std::int64_t kMergedRowsMax = 512 << 10;
 int SizeClass(std::int64_t rows) {
   int size_class = 0;
@@ -43,7 +43,7 @@ int SizeClass(std::int64_t rows) {
 
 using Positions = std::vector<iceberg::RowPosition>;
 
-// The rows of `file` whose positions are not among `leaving`, which are sorted.
+// The rows of `file` whose positions are not in `leaving`, which is sorted.
 Result<std::shared_ptr<arrow::Table>> RowsThatStay(const std::shared_ptr<arrow::Table>& rows,
                                                    const std::string& file,
                                                    const Positions& leaving) {
@@ -101,13 +101,13 @@ Result<std::vector<feature::FeatureRun>> RunsToMerge(Workspace& workspace,
       runs.push_back({std::move(rows), seq});
       files->push_back(task->file.path);
     }
-    break;  // one class at a time: the next commit takes the next
+    break;  // one class at a time: the next commit merges the next
   }
   return runs;
 }
 
-// Calls `each` for the rows of `work`, a bounded part at a time; of rows that are many for one
-// sorted run at a time.
+// Calls `each` for the rows of `work`, a bounded part at a time; if there are many, one sorted run
+// at a time.
 template <typename Each>
 Status ForEachRun(const ViewWork& work, const Each& each) {
   if (!work.many) return each(*work.rows);
@@ -120,7 +120,7 @@ Status ForEachRun(const ViewWork& work, const Each& each) {
   return Status();
 }
 
-// The rows that `work` replaces, by the feature table's own key.
+// The positions of the rows that `work` replaces, found by the feature table's own key.
 Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace,
                                                             const ViewWork& work) {
   std::vector<iceberg::RowPosition> positions;
@@ -142,7 +142,7 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
   }));
   WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
   WEIRHOUSE_TRY_STATUS(look_up(std::move(gone)));
-  // A row that goes and comes was found twice.
+  // A row that leaves and comes back was found twice.
   const auto place = [](const iceberg::RowPosition& row) {
     return std::tie(row.file, row.position);
   };
@@ -154,8 +154,8 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
   return positions;
 }
 
-// For rows that are all made anew: the table with the columns of `wanted`. Those that an earlier
-// form of the view's rows had stay, empty; one whose type its source changed is another column.
+// For rows that are all new: the table with the columns of `wanted`. Columns of an earlier form of
+// the view stay, empty; if the source changed a type, a new column replaces the old one.
 Result<iceberg::TablePtr> WithColumns(const iceberg::TablePtr& base, const arrow::Schema& wanted) {
   WEIRHOUSE_TRY(iceberg::Schema schema, iceberg::Schema::FromArrow(wanted));
   const bool alike =
@@ -164,7 +164,7 @@ Result<iceberg::TablePtr> WithColumns(const iceberg::TablePtr& base, const arrow
         return held != nullptr && held->type == field.type;
       });
   if (alike) return base;
-  // Theirs is the order, so that only what differs becomes new.
+  // The columns keep the table's order, so that only those that differ become new.
   iceberg::Schema kept;
   for (const iceberg::Field& field : base->schema().fields) {
     const iceberg::Field* now = schema.Find(field.name);
@@ -180,7 +180,7 @@ void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& reque
   for (const ViewWork& view : work) {
     request.lineage.Uses({catalog::NodeKind::kView, view.plan->view.id()},
                          {{"digest", view.plan->view.digest.ToHex()}});
-    // Its rows come from more than the commit at hand.
+    // A rebuilt view's rows come from more than the current commit.
     if (view.whole && view.source) {
       request.lineage.ReadSnapshot(view.source->table, view.source->seq);
     }
@@ -251,7 +251,7 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   return Status();
 }
 
-// Brings the key index of a feature table without history along, without reading it again.
+// Updates the key index of a feature table without a history, without reading the table again.
 static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
@@ -289,9 +289,9 @@ Status PublishViews(Workspace& workspace, Publication& publication, std::vector<
 }
 
 namespace {
-// Whether a run put the whole content of what it published anew: what follows external tables does.
-// A halted one that a person overrode did so in the name of the override.
-Result<bool> MakesAnew(Workspace& workspace, RunId run) {
+// Whether a run replaced the whole content of what it published, as runs after external tables do.
+// If it was halted and a person overrode it, the override's run counts.
+Result<bool> ReplacesAll(Workspace& workspace, RunId run) {
   WEIRHOUSE_TRY(const catalog::Run published, workspace.catalog().GetRun(run));
   if (published.plan.kind == catalog::RunKind::kDownstream) return true;
   if (published.plan.kind != catalog::RunKind::kOverride) return false;
@@ -300,7 +300,7 @@ Result<bool> MakesAnew(Workspace& workspace, RunId run) {
   return overridden.plan.kind == catalog::RunKind::kDownstream;
 }
 
-// The feature rows of `source`, of rows that are many a sorted run for each piece of them.
+// Makes the feature rows of `source`; if there are many, a sorted run for each piece of them.
 Status BuildRows(Workspace& workspace, platform::SqlSession& session, const arrow::Table& source,
                  const std::vector<std::string>& key, ViewWork& view) {
   const platform::Scratch scratch = ScratchOf(workspace);
@@ -318,12 +318,12 @@ Status BuildRows(Workspace& workspace, platform::SqlSession& session, const arro
     platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_TRY(const auto rows, file->Finish());
-  if (rows == nullptr) view.many = false;  // the last piece, of no rows, stands for all
+  if (rows == nullptr) view.many = false;  // the last piece, without rows, stands for all
   if (rows != nullptr) view.rows = rows;
   return Status();
 }
 
-// Feature rows of what `change` brings to the table of `plan`.
+// Makes the feature rows of `change` for the table of `plan`.
 Result<ViewWork> MakeWork(Workspace& workspace, platform::SqlSession& session,
                           const feature::ViewPlan& plan, const SourceChange& change) {
   const std::string& source = plan.view.source;
@@ -335,7 +335,7 @@ Result<ViewWork> MakeWork(Workspace& workspace, platform::SqlSession& session,
   if (change.left != nullptr) {
     WEIRHOUSE_TRY(view.replaced, iceberg::EncodeKeys(*change.left, key));
   }
-  // What a row that is left out replaces goes all the same.
+  // A row that is left out still removes the row that it replaces.
   if (!change.whole) {
     for (const feature::LeftOutRow& left : view.left_out) view.replaced.push_back(left.row_key);
   }
@@ -348,7 +348,7 @@ Result<ViewWork> MakeWork(Workspace& workspace, platform::SqlSession& session,
 }  // namespace
 
 namespace {
-// What a processed commit did to one source, for all views that read it.
+// The change of a processed commit to one source, for all views that read it.
 struct SourceNews {
   std::optional<catalog::SnapshotRecord> before;  // at the offset
   std::optional<catalog::SnapshotRecord> now;
@@ -364,8 +364,8 @@ Result<SourceNews> ReadNews(Workspace& workspace, const std::string& source, Com
   return news;
 }
 
-// The newest known (else event) time among rows that other engines added, and one: a replay clock
-// stands there once they are served.
+// One more than the newest known (else event) time among rows that other engines added: a replay
+// clock is set to it when they are served.
 std::optional<EventTime> EndOf(const ProjectDefinition& project,
                                const std::map<std::string, SourceNews>& sources) {
   std::optional<std::int64_t> newest;
@@ -380,8 +380,7 @@ std::optional<EventTime> EndOf(const ProjectDefinition& project,
   return EventTimeOfMicros(*newest + 1);
 }
 
-// Of a view some of whose rows stand in quarantine: which of them left its source, and which
-// joined.
+// For a view with rows in quarantine: finds which of these left its source, and which joined.
 Status FollowLeftOut(Workspace& workspace, platform::SqlSession& session, const SourceNews& news,
                      CommitSeq seq, ViewWork& view) {
   const std::string& source = view.plan->view.source;
@@ -404,11 +403,11 @@ Status FollowLeftOut(Workspace& workspace, platform::SqlSession& session, const 
   return feature::BuildGoodFeatureRows(*view.plan, rows, key, session, view.left_out).status();
 }
 
-// The news of its source as one view takes them: all rows if it does not hold what they follow on.
+// The change of its source for one view: all rows if its table does not hold what came before.
 Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& plan,
                                const SourceNews& news, CommitSeq seq) {
   const feature::FeatureView& view = plan.view;
-  WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, news.before));
+  WEIRHOUSE_TRY(const std::string why, ExplainLag(workspace, plan, news.before));
   if (why.empty()) {
     return FollowKeys(workspace, view.source, view.table_name(), news.change, seq);
   }
@@ -424,7 +423,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   Workspace& workspace = state.workspace;
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
-  WEIRHOUSE_TRY(const bool replaced, MakesAnew(workspace, entry.run));
+  WEIRHOUSE_TRY(const bool replaced, ReplacesAll(workspace, entry.run));
   std::vector<ViewWork> work;
   std::map<std::string, SourceNews> sources;
   StepInputs step;
@@ -476,7 +475,7 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
 }
 
 namespace {
-// The work of making `plan` anew from its source as of `seq`; absent if the source has no rows yet.
+// The work of rebuilding `plan` from its source as of `seq`; absent if the source has no rows yet.
 Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, platform::SqlSession& session,
                                           const feature::ViewPlan& plan, CommitSeq seq) {
   WEIRHOUSE_TRY(const std::optional<catalog::SnapshotRecord> source,
@@ -490,10 +489,10 @@ Result<std::optional<ViewWork>> WholeWork(Workspace& workspace, platform::SqlSes
   return std::optional<ViewWork>(std::move(work));
 }
 
-// Makes `views` anew as of the commit `seq`, in one commit, which also does what `also` asks for.
-Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
-                     const std::vector<const feature::ViewPlan*>& views, CommitSeq seq,
-                     Progress& progress, const std::function<void(catalog::CommitRequest&)>& also) {
+// Rebuilds `views` as of the commit `seq`, in one commit, which also does what `also` asks for.
+Status RebuildViews(Workspace& workspace, platform::SqlSession& session,
+                    const std::vector<const feature::ViewPlan*>& views, CommitSeq seq,
+                    Progress& progress, const std::function<void(catalog::CommitRequest&)>& also) {
   StepInputs step;
   step.kind = catalog::RunKind::kFeature;
   step.name = "rebuild";
@@ -506,8 +505,8 @@ Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
     if (!view) continue;
     const std::string name = plan->view.table_name();
     WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(name));
-    // A table that is made anew twice as of one commit, because it was away in between, is two
-    // steps.
+    // A table that is rebuilt twice as of one commit, because its view was removed in between, is
+    // two steps.
     step.inputs["from"][name] = table ? (*table)->metadata_location : "";
     step.code.push_back(plan->view.digest.ToHex());
     step.tables.push_back(name);
@@ -525,7 +524,7 @@ Status MakeViewsAnew(Workspace& workspace, platform::SqlSession& session,
 }  // namespace
 
 namespace {
-// The processed commits behind `after`, up to `last`.
+// The processed commits after `after`, up to `last`.
 Result<std::vector<CommitSeq>> WaitingCommits(Workspace& workspace, CommitSeq after,
                                               CommitSeq last) {
   std::vector<CommitSeq> waiting;
@@ -542,7 +541,7 @@ Result<std::vector<CommitSeq>> WaitingCommits(Workspace& workspace, CommitSeq af
 Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Progress& progress) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
-  // Other engines may commit meanwhile: what they write after this is for the increments.
+  // Other engines may commit meanwhile: increments process what they write after this.
   WEIRHOUSE_TRY(const CommitSeq last, workspace.catalog().LastSeq());
   WEIRHOUSE_TRY(const std::vector<CommitSeq> waiting,
                 WaitingCommits(workspace, CommitSeq(offset.position), last));
@@ -550,7 +549,7 @@ Status RebuildFeatures(Workspace& workspace, platform::SqlSession& session, Prog
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     if (!plan.view.is_request()) views.push_back(&plan);
   }
-  return MakeViewsAnew(
+  return RebuildViews(
       workspace, session, views, last, progress, [&](catalog::CommitRequest& request) {
         request.settings.push_back(catalog::setting::RebuildPending().To(false));
         if (last.value() <= offset.position) return;
@@ -568,10 +567,10 @@ Status FillViewsBehind(Workspace& workspace, platform::SqlSession& session, Prog
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     if (plan.view.is_request() || offset.position == 0) continue;
     WEIRHOUSE_TRY(const auto source, workspace.catalog().SnapshotAsOf(plan.view.source, seq));
-    WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, source));
+    WEIRHOUSE_TRY(const std::string why, ExplainLag(workspace, plan, source));
     if (!why.empty()) behind.push_back(&plan);
   }
   if (behind.empty()) return Status();
-  return MakeViewsAnew(workspace, session, behind, seq, progress, [](catalog::CommitRequest&) {});
+  return RebuildViews(workspace, session, behind, seq, progress, [](catalog::CommitRequest&) {});
 }
 }  // namespace weirhouse::work

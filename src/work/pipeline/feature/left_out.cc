@@ -12,11 +12,11 @@
 
 namespace weirhouse::work {
 namespace {
-// Those of no one record have no bytes to keep.
+// Rows that come from no single record have no bytes to keep.
 void WarnOfOthers(const ViewWork& view, const KeptOut& kept_out, LeftOut& told) {
   std::map<std::string, std::int64_t> counts;  // by reason
   for (const RejectedRecord& row : kept_out.rejected) {
-    if (row.record.value() < 0) ++counts[ViolationOf(row).Reason()];
+    if (row.record.value() < 0) ++counts[MakeViolation(row).Reason()];
   }
   for (const auto& [why, count] : counts) {
     told.Warn(fmt::format("view {} left out {} rows of no one record: {}", view.plan->view.id(),
@@ -61,18 +61,18 @@ Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
     WarnOfOthers(view, one, told);
     if (one.whole) {
       WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, {one}, /*anew=*/true, publication.request()));
-      // What was never noted has nothing there that could leave.
+      // If nothing was ever kept out, nothing in quarantine can leave.
       WEIRHOUSE_TRY(one.whole, KeepsOut(workspace, name));
     } else {
       WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, {one}, /*anew=*/false, publication.request()));
     }
     kept_out.push_back(std::move(one));
   }
-  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, kept_out));
+  WEIRHOUSE_TRY(const KeylessChange change, ComputeKeylessChange(workspace, kept_out));
   QuarantineChanges changes;
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, change, changes));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));
-  WEIRHOUSE_TRY_STATUS(TellQuarantined(workspace, changes, {}, publication.request()));
+  WEIRHOUSE_TRY_STATUS(AddQuarantineEvents(workspace, changes, {}, publication.request()));
   WEIRHOUSE_TRY(const auto reasons, ReasonsOf(workspace, change, PlacesOf(changes)));
   for (const QuarantineReason& reason : reasons) told.Add(reason);
   return told;
@@ -82,7 +82,7 @@ Status TakeBackView(Workspace& workspace, Publication& publication, const std::s
   WEIRHOUSE_TRY(const bool kept_out, KeepsOut(workspace, table));
   if (!kept_out) return Status();
   const KeptOut nothing{table, {}, {}, /*whole=*/true};
-  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, {nothing}));
+  WEIRHOUSE_TRY(const KeylessChange change, ComputeKeylessChange(workspace, {nothing}));
   QuarantineChanges changes;
   WEIRHOUSE_TRY_STATUS(AddKeyless(workspace, change, changes));
   WEIRHOUSE_TRY_STATUS(StageQuarantine(workspace, publication, changes));

@@ -1,4 +1,4 @@
-// Rows of which no feature row can be made: their records go into quarantine.
+// Source rows that no feature row can be made of: their records go to quarantine.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace weirhouse::work {
 
-// What is told of them.
+// What is reported about them.
 class LeftOut {
  public:
   void Add(const QuarantineReason& reason) { reasons_.push_back(reason); }
@@ -25,13 +25,13 @@ class LeftOut {
   std::vector<std::string> warnings_;  // of rows of no one record
 };
 
-// What the quarantine holds of rows that a view left out.
+// The quarantine entries for rows that a view left out.
 std::vector<RejectedRecord> RejectedByView(const feature::ViewPlan& plan,
                                            const std::vector<feature::LeftOutRow>& rows);
-// Adds the records of rows that `work` left out to the quarantine of their sources, and takes those
-// out of it whose rows left, in the commit of the feature rows.
+// Adds the records of rows that `work` left out to the quarantine of their sources, and removes
+// records whose rows left, in the commit of the feature rows.
 Result<LeftOut> StageLeftOut(Workspace& workspace, Publication& publication,
                              const std::vector<ViewWork>& work);
-// Takes out of quarantine what the view with the feature table `table`, which is gone, left out.
+// Removes from quarantine what the removed view with the feature table `table` left out.
 Status TakeBackView(Workspace& workspace, Publication& publication, const std::string& table);
 }  // namespace weirhouse::work

@@ -19,7 +19,7 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
     feature::OnlineChange change{view.plan, view.rows, view.replaced};
     if (const iceberg::Snapshot* snapshot = view.staged->current_snapshot())
       change.snapshot = snapshot->id;
-    // Rows that replace the whole table: what is not among them must not be served any more.
+    // These rows replace the whole table: rows that are not among them must no longer be served.
     if (view.whole) {
       feature::ApplyReport report;
       WEIRHOUSE_TRY(change.anew,
@@ -30,14 +30,15 @@ Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, Commi
     }
     changes.push_back(std::move(change));
   }
-  // Views that this commit left alone stand at it as well.
+  // Views that this commit did not change are as of this commit too.
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     bool changed = false;
     for (const ViewWork& view : work) changed = changed || view.plan == &plan;
     if (changed || !ServedOnline(plan)) continue;
     if (workspace.online().AppliedSeq(plan).value() == 0) {
       WEIRHOUSE_TRY(const ViewTable table, TableOf(workspace, plan));
-      if (table.table != nullptr) continue;  // its rows are not here yet: RefreshOnline
+      if (table.table != nullptr)
+        continue;  // the online store lacks its rows: RefreshOnline adds them
     }
     changes.push_back({&plan, nullptr, {}});
   }

@@ -1,4 +1,4 @@
-// What a feature commit published, into the online store.
+// Writes what a feature commit published to the online store.
 #pragma once
 
 #include <vector>
@@ -9,6 +9,6 @@
 
 namespace weirhouse::work {
 
-// Applies the rows that the feature commit `seq` published. Called only after that commit.
+// Applies the rows that the feature commit `seq` published. Call it only after that commit.
 Status FillOnline(Workspace& workspace, const std::vector<ViewWork>& work, CommitSeq seq);
 }  // namespace weirhouse::work

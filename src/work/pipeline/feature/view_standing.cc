@@ -12,8 +12,8 @@
 
 namespace weirhouse::work {
 
-Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& plan,
-                              const std::optional<catalog::SnapshotRecord>& source) {
+Result<std::string> ExplainLag(Workspace& workspace, const feature::ViewPlan& plan,
+                               const std::optional<catalog::SnapshotRecord>& source) {
   if (!source) return std::string();
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table,
                 workspace.FindTable(plan.view.table_name()));
@@ -50,7 +50,7 @@ Result<std::vector<std::string>> ViewsThatWait(Workspace& workspace) {
     if (!waits && offset.position > 0) {
       WEIRHOUSE_TRY(const auto source,
                     catalog.SnapshotAsOf(plan.view.source, CommitSeq(offset.position)));
-      WEIRHOUSE_TRY(const std::string why, WhyBehind(workspace, plan, source));
+      WEIRHOUSE_TRY(const std::string why, ExplainLag(workspace, plan, source));
       waits = !why.empty();
     }
     if (waits) waiting.push_back(plan.view.id());
@@ -68,8 +68,8 @@ Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,
   }
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
   iceberg::ScanOptions options;
-  // A snapshot older than those that are kept: what is current holds its rows too, and what joined
-  // or left since comes again with the commits that still wait, which changes nothing.
+  // The snapshot is no longer kept. The current rows include its rows; rows that joined or left
+  // since come again with the commits that still wait, which changes nothing.
   if (table->FindSnapshot(snapshot->snapshot) != nullptr) options.snapshot = snapshot->snapshot;
   WEIRHOUSE_TRY(const iceberg::Scan scan, iceberg::Scan::Plan(workspace.store(), table, options));
   return scan.ReadAll();

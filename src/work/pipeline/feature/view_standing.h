@@ -1,4 +1,4 @@
-// Whether a feature table is what its source was at the feature consumer's offset.
+// Whether a feature table matches its source at the feature consumer's offset.
 #pragma once
 
 #include <memory>
@@ -16,22 +16,22 @@ class Table;
 
 namespace weirhouse::work {
 
-// The offset of the feature consumer is one for all views; each table says by itself which snapshot
-// of its source it holds (feature::kSourceSnapshotProperty). Where the two differ the view did not
-// take part in what the offset went over: it is new, or was away from the project for a while. It
-// is then made anew as a whole, and the offset stays where it is.
+// There is one offset for all views, and each table records the snapshot of its source that it was
+// made from (feature::kSourceSnapshotProperty). If the two differ, the view did not process all
+// commits that the offset passed: it is new, or was removed from the project for a while. It is
+// then rebuilt as a whole, and the offset stays where it is.
 //
-// Why the table of `plan` does not hold `source`, the snapshot of its source that the offset speaks
-// of; empty if it does. A table written before such a property was kept is believed. Cost: one
-// look-up.
-Result<std::string> WhyBehind(Workspace& workspace, const feature::ViewPlan& plan,
-                              const std::optional<catalog::SnapshotRecord>& source);
+// Returns why the table of `plan` was not made from `source`, its source's snapshot at the offset;
+// empty if it was. A table without the property was written before it existed and counts as
+// matching. Cost: one look-up.
+Result<std::string> ExplainLag(Workspace& workspace, const feature::ViewPlan& plan,
+                               const std::optional<catalog::SnapshotRecord>& source);
 
-// Those that do not hold yet what their source published ("late@1"), in the project's order: what a
-// run that ended in between left to the next one. Cost: two look-ups for each view.
+// Views that do not yet hold what their source published ("late@1"), in the project's order: work
+// that an interrupted run left to the next. Cost: two look-ups for each view.
 Result<std::vector<std::string>> ViewsThatWait(Workspace& workspace);
 
-// All rows of `source` as of the commit `seq`; null if it had no snapshot then.
+// All rows of `source` as of the commit `seq`; null if it had no snapshot at that time.
 Result<std::shared_ptr<arrow::Table>> SourceRowsAsOf(Workspace& workspace,
                                                      const std::string& source, CommitSeq seq);
 }  // namespace weirhouse::work

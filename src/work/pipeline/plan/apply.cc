@@ -1,4 +1,4 @@
-// Applying a plan: what the files say is registered, and tables that they change are computed anew
+// Applies a plan: registers the definitions in the files, and rebuilds the tables that they change
 // in the same commit.
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ namespace {
 using nlohmann::json;
 namespace setting = catalog::setting;
 
-// Adds what the files say to a commit.
+// Adds the definitions in the files to a commit.
 Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offset,
                       Publication& publication) {
   const ProjectDefinition& project = workspace.project();
@@ -65,7 +65,7 @@ std::string TableOfView(const std::string& id) {
   return fmt::format("feature.{}_v{}", id.substr(0, at), id.substr(at + 1));
 }
 
-// Registers what the files say, in a commit of its own.
+// Registers the definitions in a commit of their own.
 Status Register(Workspace& workspace, const Plan& plan) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
   StepInputs step;
@@ -83,7 +83,7 @@ Status Register(Workspace& workspace, const Plan& plan) {
   return publication.Commit().status();
 }
 
-// Registers what the files say together with all tables as they make them.
+// Registers the definitions together with all tables as they make them.
 Result<RunSummary> RegisterRebuilt(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset, workspace.catalog().OffsetOf("apply"));
   WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
@@ -96,7 +96,7 @@ Result<RunSummary> RegisterRebuilt(Workspace& workspace, Progress& progress) {
   return RebuildAll(workspace, progress, options);
 }
 
-// Records that were taken in and not yet processed, of a source that the project no longer has.
+// Refuses to drop a source whose records were stored and not processed yet.
 Status RefuseLostBacklog(Workspace& workspace) {
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
@@ -112,12 +112,12 @@ Status RefuseLostBacklog(Workspace& workspace) {
                                 "still wait to be processed: {}/{}",
                                 name, name, EscapeControl(object.name)))
           .WithError("WH2028")
-          .WithHint("put it back until `wh ingest` has processed them");
+          .WithHint("restore it until `wh ingest` has processed them");
     }
   }
   return Status();
 }
-// Seeds that hold a key twice, where they or the table that joins them are new.
+// Refuses seeds that hold a key twice, if the seed or the table that joins it is new.
 Status RefuseSeedKeys(Workspace& workspace, const json& applied) {
   const json wanted = DefinitionDigests(workspace.project());
   const auto changed = [&](const char* section, const std::string& name) {
@@ -130,8 +130,8 @@ Status RefuseSeedKeys(Workspace& workspace, const json& applied) {
                          return changed("processed", table) || changed("seeds", seed);
                        });
 }
-// Does `work`. Where a raw object is in its way, files that landed again may restore it, and it is
-// done once more; what is new waits until the definitions that read it are registered.
+// Does `work`. If a raw object is missing or damaged, takes in landed files, which may restore it,
+// and tries again; new files wait until the definitions that read them are registered.
 Status WithRawObjects(Workspace& workspace, Progress& progress, RunSummary& restored,
                       const std::function<Status()>& work) {
   const Status status = work();
@@ -154,11 +154,11 @@ Status CheckPlan(Workspace& workspace, const Plan& plan, Progress& progress, boo
     WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
     return RehearseRebuild(workspace, progress, read_by);
   }
-  return Status(Code::kConflict, fmt::format("tables would be computed anew, and run {} waits for "
+  return Status(Code::kConflict, fmt::format("tables would be rebuilt, but run {} waits for "
                                              "a decision about its gate",
                                              ToString(halted->id)))
       .WithError("WH3023")
-      .WithHint("`wh gate override` or `wh gate discard` it first");
+      .WithHint("run `wh gate override` or `wh gate discard` first");
 }
 
 Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, Progress& progress,
@@ -174,7 +174,7 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   WEIRHOUSE_TRY_STATUS(WithRawObjects(workspace, progress, restored, [&] {
     return CheckPlan(workspace, plan, progress, /*rehearses=*/false);
   }));
-  // A new seed is no item of the plan, and is registered all the same.
+  // A new seed is not an item of the plan, but is registered as well.
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   const bool changed = !plan.empty() || applied != DefinitionDigests(workspace.project()) ||
@@ -190,7 +190,7 @@ Result<RunSummary> Apply(Workspace& workspace, const std::string& plan_digest, P
   }
   if (changed && registered) registered();
   WEIRHOUSE_TRY(RunSummary summary, RunPending(workspace, progress));
-  // What was computed anew, and what the new tables cannot keep, is told with what waited.
+  // Adds to the summary what was rebuilt, and what the new tables cannot keep.
   summary.commits += rebuilt.commits;
   for (const auto& [table, rows] : rebuilt.rows_by_table) summary.rows_by_table[table] += rows;
   summary.quarantined.insert(summary.quarantined.begin(), rebuilt.quarantined.begin(),

@@ -22,7 +22,7 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-// One section of what was applied beside one section of what the files say.
+// Compares one section of what was applied with that section of the files.
 void CompareSection(const json& applied, const json& wanted, const std::string& section,
                     const std::string& kind, const std::string& on_change,
                     std::vector<PlanItem>& items) {
@@ -44,7 +44,7 @@ void CompareSection(const json& applied, const json& wanted, const std::string& 
   }
 }
 
-// Contracts have versions: a change is additive, or it needs a higher major version.
+// Contracts have versions: a change must be additive, or needs a higher major version.
 Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
   std::vector<Diagnostic> refusals;
   Status refused;
@@ -82,7 +82,7 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
 }
 
 // A view's version is its meaning: a change under the same version would give one name two
-// meanings, also where the view was away in between.
+// meanings, even if the view was removed in between.
 Status RefuseChangedViews(Workspace& workspace, const json& wanted,
                           const std::vector<PlanItem>& items) {
   for (const PlanItem& item : items) {
@@ -105,8 +105,8 @@ Status RefuseChangedViews(Workspace& workspace, const json& wanted,
   return Status();
 }
 
-// SQL does not tell names apart by case: a table that joins must not be called nearly like one that
-// is there, whether or not that goes.
+// SQL ignores case in names, so a new table must not differ from an existing one in case only, even
+// if that one is removed by the plan.
 Status RefuseOtherSpellings(Workspace& workspace) {
   const ProjectDefinition& project = workspace.project();
   std::map<std::string, std::pair<std::string, SourceSpan>> wanted;
@@ -126,18 +126,18 @@ Status RefuseOtherSpellings(Workspace& workspace) {
     const auto same = wanted.find(Folded(table.name));
     if (same == wanted.end() || same->second.first == table.name) continue;
     return Status(Code::kConflict,
-                  fmt::format("the table \"{}\" would join \"{}\", which is there: they differ in "
-                              "case alone, and SQL does not tell them apart",
+                  fmt::format("the table \"{}\" would differ from the existing table \"{}\" in "
+                              "case only, which SQL ignores",
                               same->second.first, table.name))
         .WithError("WH2034")
         .WithSpan(same->second.second)
-        .WithHint("keep its name, or give it one that differs in more");
+        .WithHint("keep the existing name, or choose one that differs in more than case");
   }
   return Status();
 }
 
-// Tables that are made otherwise though their own SQL stayed: those over records of a contract
-// whose fields are read otherwise, and those whose columns follow from what they read.
+// Adds tables that change although their SQL did not: those over records of a contract whose fields
+// are read differently, and those whose columns follow from their inputs.
 Status AddFollowers(Workspace& workspace, Plan& plan) {
   const ProjectDefinition& project = workspace.project();
   WEIRHOUSE_TRY(const auto tables, TablesToReshape(workspace));
@@ -178,9 +178,10 @@ Status AddFollowers(Workspace& workspace, Plan& plan) {
   return Status();
 }
 
-// Tables whose definition changed, that join after something was consumed, or that go (their
-// records are another table's to count) are built from all there is. A table of other engines has
-// no rows when it joins; when its columns change, what reads it is built again.
+// Tables whose definition changed, tables that are added after something was processed, and tables
+// that are removed (another table must then count their records) are built from all raw data. An
+// external table has no rows when it is added; when its columns change, the tables that read it are
+// rebuilt.
 Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
   bool consumed = false;
   for (const std::string_view consumer :
@@ -193,7 +194,7 @@ Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
   WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
   if (applied != read_by) return true;
   for (const PlanItem& item : plan.items) {
-    // Records may be cut and read otherwise.
+    // Records may be cut and read differently.
     if (item.kind == "delimiter" || item.kind == "nulls") return true;
     if (item.kind == "feature view" && item.follows) return true;
     if (item.kind != "processed" && item.kind != "seed") continue;
@@ -205,7 +206,7 @@ Result<bool> NeedsRebuild(Workspace& workspace, const Plan& plan) {
   return false;
 }
 
-// Says of tables of other engines what they are, and adds those that are gone from the catalog.
+// Describes tables of other engines, and adds those that are missing from the catalog.
 Status NoteExternal(Workspace& workspace, std::vector<PlanItem>& items) {
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     if (!transform.definition.is_external()) continue;
@@ -291,7 +292,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
     plan.untaken[path] = "its name fits no batch pattern";
   }
   WEIRHOUSE_TRY(plan.waiting_views, ViewsThatWait(workspace));
-  // One that joins waits to be applied.
+  // A view that the plan adds waits for apply, not for a run.
   std::erase_if(plan.waiting_views, [&](const std::string& view) {
     return std::any_of(plan.items.begin(), plan.items.end(), [&](const PlanItem& item) {
       return item.kind == "feature view" && item.name == view;

@@ -23,7 +23,7 @@ using nlohmann::json;
 constexpr std::size_t kObjectsNamed = 10;
 constexpr char kTypes[] = "types of the contract";
 
-// Only CSV has texts that are null; their order says nothing.
+// Only CSV has texts that mean null; their order does not matter.
 Result<std::vector<catalog::ObjectRecord>> ObjectsOf(Workspace& workspace,
                                                      const std::string& source) {
   catalog::ObjectFilter filter;
@@ -31,7 +31,7 @@ Result<std::vector<catalog::ObjectRecord>> ObjectsOf(Workspace& workspace,
   return workspace.catalog().Objects(filter);
 }
 
-// As the source was before, where it is read otherwise now.
+// The source as it was before; absent if it is read in the same way now.
 std::optional<Source> SourceBefore(const Source& source, const json& digests,
                                    const json& readings) {
   Source before = source;
@@ -45,12 +45,13 @@ std::optional<Source> SourceBefore(const Source& source, const json& digests,
   return before;
 }
 
-// What becomes of the records of an object, without the bytes of those that are refused.
+// What becomes of the records of an object, without the bytes of refused ones.
 struct Outcome {
   std::int64_t record_count = 0;
   std::int64_t valid_count = 0;
   std::vector<bool> refused;  // by ordinal
-  // Why a record is refused that is not among `known`: the first; and how many there are.
+  // The first reason that a record is refused for which is not in `known`, and the number of such
+  // records.
   std::int64_t lost = 0;
   std::string reason;
 };
@@ -67,7 +68,7 @@ void Note(std::vector<contract::QuarantinedRecord> records, const std::vector<bo
   }
 }
 
-// An object that is rejected for one record loses all of them.
+// An object that is rejected for one record loses all of its records.
 void RefuseAll(const std::vector<bool>& known, Outcome& outcome) {
   if (outcome.refused.empty()) return;
   const auto count = static_cast<std::size_t>(outcome.record_count);
@@ -102,7 +103,7 @@ Result<Outcome> DecodeAs(Workspace& workspace,
   return outcome;
 }
 
-// A source as it was read and as it will be, with the versions of its contract to read by.
+// A source as it was read and as it will be, with the versions of its contract to read it by.
 struct Change {
   Source before;
   Source now;
@@ -119,7 +120,7 @@ struct Change {
   }
 };
 
-// The contract that reads `object`; null if it is not registered, which the reader tells of.
+// The contract to read `object` by; null if it is not registered, which the reader reports.
 Result<std::shared_ptr<const contract::Contract>> ContractOf(Workspace& workspace,
                                                              const Source& source,
                                                              const json& read_by,
@@ -130,7 +131,7 @@ Result<std::shared_ptr<const contract::Contract>> ContractOf(Workspace& workspac
   return RegisteredContract(workspace, source.contract, version);
 }
 
-// What the change would do to one object; empty if no record is lost by it.
+// What the change would do to one object; empty if it loses no record.
 Result<std::string> LossOf(Workspace& workspace, const Change& change,
                            const catalog::ObjectRecord& object) {
   const Source& before = change.before;
@@ -141,7 +142,7 @@ Result<std::string> LossOf(Workspace& workspace, const Change& change,
   if (contract == nullptr || contract_before == nullptr) return std::string();
   const bool same_contract = contract->version() == contract_before->version();
   if (same_contract && change.what() == kTypes) return std::string();
-  // Once to see whether any is refused at all, which is seldom; then what was refused before.
+  // First checks whether any record is refused, which is rare; then finds those refused before.
   const auto first = DecodeAs(workspace, contract, now, object, {});
   if (!first.ok() && first.status().code() != Code::kInvalidInput) return first.status();
   if (first.ok() && first->record_count != object.record_count) {
@@ -164,7 +165,7 @@ Result<std::string> LossOf(Workspace& workspace, const Change& change,
                      WithThousands(object.record_count), anew.reason);
 }
 
-// `losses`: what becomes of each object; the first are named.
+// `losses`: what becomes of each object; the message names the first ones.
 Status Refused(Workspace& workspace, const Change& change, const std::vector<std::string>& losses) {
   std::vector<std::string> told(losses);
   told.resize(std::min(losses.size(), kObjectsNamed));
@@ -172,7 +173,7 @@ Status Refused(Workspace& workspace, const Change& change, const std::vector<std
     told.push_back(fmt::format("and {} more", losses.size() - told.size()));
   const bool types = change.what() == kTypes;
   Status status(Code::kContractRefused,
-                fmt::format("the new {} of the source \"{}\"{} would put records into quarantine "
+                fmt::format("the new {} of the source \"{}\"{} would send records to quarantine "
                             "that were good: {}",
                             change.what(), change.now.name, types ? "" : " (weirhouse.yaml)",
                             Join(told, ", ")));
@@ -183,7 +184,8 @@ Status Refused(Workspace& workspace, const Change& change, const std::vector<std
   return std::move(status).WithError("WH2027").WithHint(
       types ? "nothing was applied: keep the field as it is and cast it in the SQL, or add another "
               "field, or read files of the new form as another source"
-            : "nothing was applied: put it back, and read files of the new form as another source, "
+            : "nothing was applied: undo the change, and read files of the new form as another "
+              "source, "
               "with a landing folder of its own");
 }
 
@@ -198,7 +200,7 @@ Status CheckSource(Workspace& workspace, const Change& change) {
   return losses.empty() ? Status() : Refused(workspace, change, losses);
 }
 
-// Tables that are there and follow, through whichever others, from records of `source`.
+// Existing tables that depend, directly or through others, on records of `source`.
 Result<std::set<std::string>> TablesAfter(Workspace& workspace, const std::string& source) {
   std::set<std::string> after = {"records." + source};
   std::set<std::string> tables;
@@ -215,7 +217,7 @@ Result<std::set<std::string>> TablesAfter(Workspace& workspace, const std::strin
   return tables;
 }
 
-// Records that would have no key: their tables are rebuilt aside, as they would be.
+// Finds records that would have no key, by rebuilding their tables without publishing them.
 Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress) {
   RebuildScope scope;
   WEIRHOUSE_TRY(scope.tables, TablesAfter(workspace, reading.now.name));
@@ -231,7 +233,7 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
   std::erase_if(rebuilt->work, [&](const auto& work) {
     return scope.tables.count(work->transform().definition.name()) == 0;
   });
-  WEIRHOUSE_TRY(const KeylessChange change, KeylessChangeOf(workspace, rebuilt->work));
+  WEIRHOUSE_TRY(const KeylessChange change, ComputeKeylessChange(workspace, rebuilt->work));
   struct Loss {
     std::string object;
     std::int64_t records = 0;
@@ -249,7 +251,7 @@ Status CheckKeys(Workspace& workspace, const Change& reading, Progress& progress
     if (loss.records++ == 0) {
       loss.object = object->source + "/" + EscapeControl(object->name);
       loss.of = object->record_count;
-      loss.first = ViolationOf(row).Reason();
+      loss.first = MakeViolation(row).Reason();
     }
   }
   std::vector<std::string> told;
@@ -276,7 +278,8 @@ Status CompareReadings(Workspace& workspace, const json& applied, std::vector<Pl
                                   before.at("format").get<std::string>(), source.format))
             .WithError("WH2026")
             .WithHint(
-                "put it back, and read files of the new format as another source, with a landing "
+                "undo the change, and read files of the new format as another source, with a "
+                "landing "
                 "folder of its own");
       }
       items.push_back({PlanItem::Action::kChange, "format", source.name,

@@ -1,5 +1,5 @@
-// A source that is read otherwise than before: what was registered of how it is read, and what a
-// change would do to objects that were read already.
+// A source that is read differently than before: how it was registered to be read, and what a
+// change would do to objects that were already read.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,14 +12,14 @@
 
 namespace weirhouse::work {
 
-// Adds an item for each source whose format or nulls changed. kContractRefused (WH2026) where the
-// format of a source that has objects would be another. Cost: reads no object.
+// Adds an item for each source whose format or nulls changed. kContractRefused (WH2026) if the
+// format of a source that has objects would change. Cost: reads no object.
 Status CompareReadings(Workspace& workspace, const nlohmann::json& applied,
                        std::vector<PlanItem>& items);
-// kContractRefused (WH2027) where a change of delimiter or nulls would cut an object into other
-// records, or put records into quarantine that were good, for want of a key in a table too; it
-// names the objects. `digests` and `readings` are what is registered. Cost: decodes each object of
-// a changed source twice, and rebuilds the tables that follow from it aside.
+// kContractRefused (WH2027) if a change of delimiter or nulls would cut an object into other
+// records, or send good records to quarantine, also because they lack a table's key; names the
+// objects. `digests` and `readings` are what is registered. Cost: decodes each object of a changed
+// source twice, and rebuilds the tables that depend on it without publishing them.
 Status CheckReadings(Workspace& workspace, const nlohmann::json& digests,
                      const nlohmann::json& readings, Progress& progress);
 }  // namespace weirhouse::work

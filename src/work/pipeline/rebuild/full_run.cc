@@ -26,8 +26,9 @@
 
 namespace weirhouse::work {
 namespace {
-// The state of every record that the increments have consumed, counted anew; as deltas to what all
-// commits before counted, under whatever table. One table answers for a source, as in a batch.
+// Counts again the state of every record that the increments have processed, as deltas to the
+// counts of all earlier commits, under whatever table. One table counts the records of a source, as
+// in a batch.
 Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
                                                          const Rebuilt& rebuilt) {
   std::map<std::pair<std::string, std::string>, RecordCounts> counts;  // by source and table
@@ -50,7 +51,7 @@ Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
     if (rebuilt.sources.count(count.source) != 0) {
       counts[{count.source, count.table}][count.state] -= count.count;
     } else if (!count.table.empty() && workspace.project().FindTransform(count.table) == nullptr) {
-      // The table is gone, and no other reads its source.
+      // The table was removed, and no other reads its source.
       counts[{count.source, count.table}][count.state] -= count.count;
       counts[{count.source, ""}][catalog::RecordState::kFiltered] += count.count;
     }
@@ -64,8 +65,8 @@ Result<std::vector<catalog::RecordStateCount>> CountAnew(Workspace& workspace,
   return deltas;
 }
 
-// What the tables were computed from: the ledgers of the objects that were consumed, and tables of
-// other engines as of `last`.
+// Adds what the tables were computed from: the ledgers of processed objects, and tables of other
+// engines as of `last`.
 Status AddReads(Workspace& workspace, const Rebuilt& rebuilt, CommitSeq consumed, CommitSeq last,
                 catalog::CommitRequest& request) {
   std::vector<std::pair<std::string, CommitSeq>> tables;
@@ -81,8 +82,8 @@ Status AddReads(Workspace& workspace, const Rebuilt& rebuilt, CommitSeq consumed
   return Status();
 }
 
-// Owes the word of each table that got other rows.
-void TellMoved(Publication& publication, const std::vector<std::unique_ptr<TableWork>>& work) {
+// Adds an event for each table whose rows changed.
+void AddTableEvents(Publication& publication, const std::vector<std::unique_ptr<TableWork>>& work) {
   catalog::CommitRequest& request = publication.request();
   for (const auto& one : work) {
     const std::string name = one->transform().definition.name();
@@ -95,8 +96,8 @@ void TellMoved(Publication& publication, const std::vector<std::unique_ptr<Table
 }  // namespace
 
 namespace {
-// Where `wh apply` computes tables: one that stood already, under the same SQL and with the same
-// columns. Else every table of mode full.
+// The tables that may keep their rows if their SQL fails: for `wh apply` those that exist under the
+// same SQL with the same columns; else all tables of mode full.
 Result<std::set<std::string>> MayStand(Workspace& workspace, bool applies) {
   std::set<std::string> tables = TablesOfModeFull(workspace.project());
   if (!applies || tables.empty()) return tables;
@@ -112,7 +113,7 @@ Result<std::set<std::string>> MayStand(Workspace& workspace, bool applies) {
   }
   return tables;
 }
-// All tables as they would be.
+// Computes all tables.
 Result<std::unique_ptr<Rebuilt>> ComputeAll(PipelineState& state, std::int64_t consumed,
                                             CommitSeq last, ProcessTime run_time, bool applies) {
   RebuildScope scope;
@@ -123,16 +124,16 @@ Result<std::unique_ptr<Rebuilt>> ComputeAll(PipelineState& state, std::int64_t c
   return Rebuild(state, scope);
 }
 
-// Adds to `summary` what the tables hold now, and what they cannot keep.
-Status TellRebuilt(Workspace& workspace, const Rebuilt& rebuilt, const KeylessChange& kept_out,
-                   RunSummary& summary) {
+// Adds to `summary` the rows of the tables, and the records that they cannot keep.
+Status SummarizeRebuilt(Workspace& workspace, const Rebuilt& rebuilt, const KeylessChange& kept_out,
+                        RunSummary& summary) {
   WEIRHOUSE_TRY(summary.quarantined, ReasonsOf(workspace, kept_out, {}));
   for (const std::string& line : RowsWithoutRecord(rebuilt.work)) summary.warnings.push_back(line);
   for (const auto& [name, why] : rebuilt.standing)
-    summary.warnings.push_back(StandsAsItWas(name, "", why));
+    summary.warnings.push_back(FormatKeptTable(name, "", why));
   for (const auto& one : rebuilt.work) {
     if (one->stands()) continue;
-    // Rows that the tables hold now, whether or not that changed a file.
+    // The rows that the tables hold now, even if no file changed.
     const auto& definition = one->transform().definition;
     summary.rows_by_table[definition.name()] = one->added_rows()->num_rows();
     if (one->added_history() != nullptr) {
@@ -164,7 +165,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
     return Status(Code::kConflict,
                   fmt::format("run {} waits for a decision about its gate", ToString(halted->id)))
         .WithError("WH3023")
-        .WithHint("`wh gate override` or `wh gate discard` it first");
+        .WithHint("run `wh gate override` or `wh gate discard` first");
   }
   WEIRHOUSE_TRY(const std::unique_ptr<PipelineState> state,
                 PipelineState::Make(workspace, progress));
@@ -189,7 +190,7 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
 
   KeylessChange kept_out;  // records that were good before
   if (!AllRejected(work).empty()) {
-    WEIRHOUSE_TRY(kept_out, KeylessChangeOf(workspace, work));
+    WEIRHOUSE_TRY(kept_out, ComputeKeylessChange(workspace, work));
   }
   Publication publication(workspace, run, catalog::Layer::kRebuild, "rebuild");
   for (const auto& one : work) WEIRHOUSE_TRY_STATUS(one->Stage(publication, "main"));
@@ -205,16 +206,16 @@ Result<RunSummary> RebuildAll(Workspace& workspace, Progress& progress,
   }
   WEIRHOUSE_TRY_STATUS(AddReads(workspace, *rebuilt, CommitSeq(consumed.position), last, request));
   if (options.also) WEIRHOUSE_TRY_STATUS(options.also(publication));
-  TellMoved(publication, work);
+  AddTableEvents(publication, work);
   WEIRHOUSE_TRY_STATUS(NoteStanding(workspace, work, rebuilt->standing, request));
   WEIRHOUSE_TRY_STATUS(NoteKeptOut(workspace, work, /*anew=*/true, request));
-  // Until the feature tables follow; a crash before that begins again.
+  // Set until the feature tables are rebuilt too; after a crash the rebuild begins again.
   request.settings.push_back(catalog::setting::RebuildPending().To(true));
   if (!options.also) UseCode(workspace.project().code, request.lineage);
   WEIRHOUSE_TRY_STATUS(publication.Commit().status());
   WEIRHOUSE_FAILPOINT("rebuild.committed");
   ++state->summary.commits;
-  WEIRHOUSE_TRY_STATUS(TellRebuilt(workspace, *rebuilt, kept_out, state->summary));
+  WEIRHOUSE_TRY_STATUS(SummarizeRebuilt(workspace, *rebuilt, kept_out, state->summary));
   WEIRHOUSE_TRY_STATUS(RebuildFeatures(workspace, *state->session, progress));
   ++state->summary.commits;
   return std::move(state->summary);

@@ -19,8 +19,8 @@ namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using ObjectKeys = std::set<std::pair<std::string, std::string>>;  // name, digest in digits
 
-// The objects that the rebuild read: not those that cannot be cut into records, whose row stays,
-// and not those that a person left out, whose quarantine was published before.
+// The objects that the rebuild read. Objects that cannot be cut into records keep their row;
+// objects that a person discarded keep theirs, which were published before.
 Result<ObjectKeys> ReadObjects(Workspace& workspace, const SourceRecords& records) {
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace));
   WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace));
@@ -38,14 +38,14 @@ Result<std::string> TextAt(const arrow::Table& rows, const std::string& column, 
   return (*cell)->ToString();
 }
 
-// What tells rows apart; their bytes are left where they are.
-const std::vector<std::string>& ToldApartBy() {
+// The columns that tell rows apart; the bytes of records are not read.
+const std::vector<std::string>& IdentifyingColumns() {
   static const std::vector<std::string> columns = {"object", "object_digest", "ordinal", "reason"};
   return columns;
 }
 Result<RowsPtr> WithoutBytes(const RowsPtr& rows) {
   std::vector<int> columns;
-  for (const std::string& name : ToldApartBy())
+  for (const std::string& name : IdentifyingColumns())
     columns.push_back(rows->schema()->GetFieldIndex(name));
   auto some = rows->SelectColumns(columns);
   if (!some.ok()) return Status(Code::kInternal, some.status().ToString());
@@ -69,7 +69,7 @@ Result<RowsPtr> RowsOfPiece(const RowsPtr& rows, const ObjectKeys& keys, bool in
   if (!kept.ok()) return Status(Code::kInternal, kept.status().ToString());
   return kept->table();
 }
-// Adds those of `rows` (may be null) that are of one of the objects, or of none.
+// Adds those of `rows` (may be null) that belong to one of the objects, or to none of them.
 Status AddRowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside,
                  const platform::Scratch& scratch, platform::RowStore& store) {
   if (rows == nullptr) return Status();
@@ -82,7 +82,7 @@ Status AddRowsOf(const RowsPtr& rows, const ObjectKeys& keys, bool inside,
   return Status();
 }
 
-// Digests of the rows, in no order: equal ones for equal rows.
+// Digests of the rows, in no order; equal rows have equal digests.
 Status AddMarks(const RowsPtr& rows, const platform::Scratch& scratch, std::vector<Digest>& marks) {
   if (rows == nullptr) return Status();
   WEIRHOUSE_TRY(const RowsPtr told, WithoutBytes(rows));
@@ -96,7 +96,7 @@ Status AddMarks(const RowsPtr& rows, const platform::Scratch& scratch, std::vect
   return Status();
 }
 
-// How often each row stands there. Bytes and place follow from object and record.
+// How often each row occurs. Bytes and place follow from object and record.
 using Rows = std::map<QuarantineRow, std::int64_t>;
 
 Result<QuarantineRow> RowAt(const arrow::Table& rows, std::int64_t row) {
@@ -127,8 +127,8 @@ Rows WithoutPlaces(const Rows& rows) {
   return counts;
 }
 
-// What `records` and `rejected`, which the tables rebuilt from them cannot keep, put into
-// quarantine; may be null.
+// The quarantine rows of `records` and of `rejected`, which the rebuilt tables cannot keep; may be
+// null.
 Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
                             std::vector<RejectedRecord> rejected_records, const ObjectKeys& read,
                             bool with_bytes) {
@@ -146,9 +146,9 @@ Result<RowsPtr> RebuiltRows(Workspace& workspace, const SourceRecords& records,
   return store.Finish();
 }
 
-// What stands in quarantine before it is made anew.
+// The quarantine before it is replaced.
 struct StandingQuarantine {
-  std::vector<Digest> replaced;  // rows of the objects that were read
+  std::vector<Digest> replaced;  // rows of objects that were read
   RowsPtr kept;                  // all others; may be null
 };
 Result<StandingQuarantine> StandingRows(Workspace& workspace, const std::string& name,
@@ -159,7 +159,7 @@ Result<StandingQuarantine> StandingRows(Workspace& workspace, const std::string&
   WEIRHOUSE_TRY(const auto existing, workspace.FindTable(name));
   if (existing && (*existing)->current_snapshot() != nullptr) {
     iceberg::ScanOptions told;
-    told.columns = ToldApartBy();
+    told.columns = IdentifyingColumns();
     iceberg::ScanOptions whole;
     whole.columns = QuarantineSchema()->field_names();
     WEIRHOUSE_TRY(const iceberg::Scan scan,
@@ -188,7 +188,7 @@ Result<QuarantineComparison> CompareQuarantine(
   RowsPtr held;
   if (stored != nullptr && stored->current_snapshot() != nullptr) {
     iceberg::ScanOptions options;
-    options.columns = ToldApartBy();
+    options.columns = IdentifyingColumns();
     WEIRHOUSE_TRY(const iceberg::Scan scan,
                   iceberg::Scan::Plan(workspace.store(), stored, options));
     WEIRHOUSE_TRY(const RowsPtr all, scan.ReadAll());

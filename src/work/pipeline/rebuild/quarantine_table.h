@@ -1,5 +1,4 @@
-// The tables quarantine.<source>, made anew from all records, or compared with what that would
-// give.
+// The tables quarantine.<source>: rebuilt from all records, or compared with that rebuild.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +14,17 @@
 
 namespace weirhouse::work {
 
-// After all records were read again: each table holds what is in quarantine now. One that does
-// already is not touched.
+// After all records were read again: replaces each table with what is in quarantine now. A table
+// that is equal already is not touched.
 Status StageQuarantineAnew(Workspace& workspace, Publication& publication,
                            const std::map<std::string, SourceRecords>& sources,
                            const std::vector<std::unique_ptr<TableWork>>& work);
 
-// What tells one row of quarantine from another.
+// What identifies a row of quarantine.
 struct QuarantineRow {
   std::string object;
   std::string object_digest;
-  std::string ordinal;  // "null" of a whole object
+  std::string ordinal;  // "null" for a whole object
   std::string reason;
   friend auto operator<=>(const QuarantineRow&, const QuarantineRow&) = default;
 };
@@ -41,9 +40,9 @@ struct QuarantineComparison {
   std::vector<Row> rows;  // those that differ
 };
 // Compares `stored` (null: there is no such table) with what `records` and `rejected`, rows that
-// tables and views rebuilt from them cannot keep, put into quarantine, as far as the rebuild read
-// the objects. Nothing is written.
-// `asked`: whether what is told of a table or view is compared, by its name; "": of the contract.
+// the rebuilt tables and views cannot keep, send to quarantine, for objects that the rebuild read.
+// Writes nothing. `asked` tells whether records that a table or view keeps out are compared, by its
+// name; "" is the contract.
 Result<QuarantineComparison> CompareQuarantine(
     Workspace& workspace, const SourceRecords& records, std::vector<RejectedRecord> rejected,
     const iceberg::TablePtr& stored, const std::function<bool(const std::string&)>& asked);

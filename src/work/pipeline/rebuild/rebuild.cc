@@ -19,7 +19,7 @@ using RowsPtr = std::shared_ptr<arrow::Table>;
 
 std::string BaseOf(const std::string& table) { return std::string(TableNameView(table).own()); }
 
-// Computes what is in scope, table by table. Threads: one.
+// Computes the tables in scope, one by one. Threads: one.
 class Rebuilder {
  public:
   Rebuilder(PipelineState& state, const RebuildScope& scope) : state_(state), scope_(scope) {}
@@ -37,7 +37,7 @@ class Rebuilder {
   }
 
  private:
-  // Those in scope and all that they read, in the order in which they run.
+  // The transforms in scope and all that they read, in the order in which they run.
   void ListTransforms() {
     const auto& all = state_.workspace.project().transforms;
     std::set<std::string> wanted = scope_.tables;
@@ -63,7 +63,7 @@ class Rebuilder {
     });
   }
 
-  // Objects whose raw commit the increments have consumed: what waits in the backlog stays there.
+  // Objects whose raw commit the increments have processed; later ones wait in the backlog.
   Status ReadRecords() {
     WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
                   state_.workspace.catalog().Objects({}));
@@ -82,8 +82,7 @@ class Rebuilder {
     return Status();
   }
 
-  // Batches that a person left out stay out: their records are excluded from the rebuild as from
-  // the increments.
+  // Batches that a person discarded stay out of the rebuild, as they do of the increments.
   Status DropExcluded() {
     WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(state_.workspace));
     WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(state_.workspace));
@@ -115,10 +114,10 @@ class Rebuilder {
       WEIRHOUSE_TRY(const auto held, state_.workspace.FindTable(reference.name));
       if (held) return state_.tables.Rows(reference.name, {});
     }
-    return EmptyRowsOf(state_.workspace, reference.name, {});
+    return MakeEmptyRows(state_.workspace, reference.name, {});
   }
 
-  // Whether `table`, or the table whose history it is, stays as it is.
+  // Whether `table`, or the table of that history, keeps its rows.
   bool Stands(const std::string& table) const {
     return std::any_of(rebuilt_->work.begin(), rebuilt_->work.end(), [&](const auto& one) {
       const auto& definition = one->transform().definition;

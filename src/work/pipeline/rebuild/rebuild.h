@@ -1,5 +1,5 @@
-// What the processed tables are, computed from raw alone: the one way of `wh run --full` and of
-// `wh verify --rebuild`.
+// Computes the processed tables from raw alone: the same code for `wh run --full` and `wh verify
+// --rebuild`.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,13 @@
 namespace weirhouse::work {
 
 struct RebuildScope {
-  CommitSeq consumed;    // raw commits that the increments have taken in
+  CommitSeq consumed;    // raw commits up to this one, which the increments have processed
   CommitSeq external;    // tables of other engines are read as of this commit
-  ProcessTime run_time;  // of run_time()
+  ProcessTime run_time;  // what run_time() returns
   // Only these tables and what they read; empty = all.
   std::set<std::string> tables;
-  // Tables of mode full that may stay as they are where their SQL fails and no one record is to
-  // blame. Of others that is an error.
+  // Tables of mode full that may keep their rows if their SQL fails and no single record is to
+  // blame. For other tables that is an error.
   std::set<std::string> may_stand{};
 };
 std::set<std::string> TablesOfModeFull(const ProjectDefinition& project);
@@ -33,19 +33,19 @@ std::set<std::string> TablesOfModeFull(const ProjectDefinition& project);
 // Memory: the records and rows of all tables in scope.
 struct Rebuilt {
   std::map<std::string, SourceRecords> sources;
-  // Valid records of each source that a person left out.
+  // Valid records of each source in batches that a person discarded.
   std::map<std::string, std::int64_t> excluded;
   std::vector<std::unique_ptr<TableWork>> work;  // whole tables, in the order of the transforms
-  std::map<std::string, Status> standing;        // those that stay as they are, and why
+  std::map<std::string, Status> standing;        // tables that keep their rows, and why
 
-  // A record is counted once: by the first table that its source drives.
+  // Whether `work` counts records: each record is counted by the first table that its source
+  // drives.
   bool CountsRecords(const TableWork& work) const;
-  // The rows of a table, or of a history, that was rebuilt; null if it was not.
+  // The rows of a rebuilt table or history; null if it was not rebuilt.
   Result<std::shared_ptr<arrow::Table>> RowsOf(RowCache& tables, const std::string& table) const;
 };
 
-// Reads all records that count, without batches that a person left out, and runs the SQL of every
-// table in scope over them. Nothing is written. Counts no attempts: what was read once is read
-// again.
+// Reads all records that count, without discarded batches, and runs the SQL of every table in scope
+// over them. Writes nothing. Counts no parse attempts, because everything was read before.
 Result<std::unique_ptr<Rebuilt>> Rebuild(PipelineState& state, const RebuildScope& scope);
 }  // namespace weirhouse::work

@@ -9,17 +9,17 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
-constexpr std::size_t kLivesMax = 20;  // the last ones are told
+constexpr std::size_t kLivesMax = 20;  // only the last ones are reported
 
 std::string PathIn(const std::string& state_folder) { return state_folder + "/head"; }
 
 struct Witness {
-  std::int64_t seq = 0;  // 0: nothing is known
+  std::int64_t seq = 0;  // 0: unknown
   std::string chain;
   std::vector<std::string> lives;
 };
 
-// What cannot be read is as if it were not there: it says nothing against the catalog.
+// An unreadable note counts as missing.
 Witness ReadWitness(platform::ObjectStore& store, const std::string& state_folder) {
   Witness witness;
   const auto text = store.Read(PathIn(state_folder));
@@ -39,14 +39,14 @@ Witness ReadWitness(platform::ObjectStore& store, const std::string& state_folde
   return witness;
 }
 
-// The chain of commit `seq`; empty if there is none.
+// The chain digest of commit `seq`; empty if there is no such commit.
 Result<std::string> ChainAt(catalog::Catalog& catalog, std::int64_t seq) {
   WEIRHOUSE_TRY(const auto found, catalog.Commits(CommitSeq(seq - 1), 1));
   if (found.empty() || found.front().seq.value() != seq) return std::string();
   return found.front().chain.ToHex();
 }
 
-// Absent if the catalog holds the commit that it was last seen at.
+// Absent if the catalog holds the commit that was last noted.
 Result<std::optional<std::string>> NewLife(const Witness& witness, catalog::Catalog& catalog) {
   if (witness.seq <= 0) return std::optional<std::string>();
   WEIRHOUSE_TRY(const std::string chain, ChainAt(catalog, witness.seq));
@@ -84,6 +84,7 @@ void RememberCatalog(platform::ObjectStore& store, const std::string& state_fold
     witness.lives.erase(witness.lives.begin(), witness.lives.end() - kLivesMax);
   }
   const json stored{{"seq", last->value()}, {"chain", *chain}, {"lives", witness.lives}};
-  store.Replace(PathIn(state_folder), stored.dump() + "\n").Ignore("it tells nobody then");
+  store.Replace(PathIn(state_folder), stored.dump() + "\n")
+      .Ignore("a later replacement then goes unnoticed");
 }
 }  // namespace weirhouse::work

@@ -1,9 +1,10 @@
-// Which commit the catalog stood at when it was last written here, kept beside it, so that an older
-// catalog that is put back is noticed.
+// A note beside the catalog of the commit it was last at, so that a catalog replaced by an older
+// copy is noticed.
 //
-// A small file of the state folder: `head`, the number and the chain of a commit, and `lives`, one
-// line for each time the catalog did not go on from there. Written after the commit and never
-// fsynced: after a crash it may lag behind the catalog, which tells nothing, and cannot be ahead.
+// A small file of the state folder: `head`, the number and chain digest of a commit, and `lives`,
+// one line for each time the catalog did not continue from there. Written after the commit and
+// never fsynced: after a crash it may lag behind the catalog, which is harmless, and it cannot be
+// ahead.
 #pragma once
 
 #include <string>
@@ -15,14 +16,14 @@
 
 namespace weirhouse::work {
 
-// What is to be said of the catalog's other lives, oldest first: those that were written down, and
-// that the catalog as it stands does not hold the commit it was last seen at.
+// What to report about replaced catalogs, oldest first: those noted before, and whether the present
+// catalog lacks the commit that was last noted.
 Result<std::vector<std::string>> OtherLives(platform::ObjectStore& store,
                                             const std::string& state_folder,
                                             catalog::Catalog& catalog);
-// Remembers where the catalog stands and, if it does not go on from where it was, that it did not.
-// For the writer, when it has opened it and before it closes it. Failing to tells nobody later, and
-// is no error.
+// Notes the catalog's present commit and, if it did not continue from the noted one, that fact. For
+// the writer, after opening the catalog and before closing it. A failure is no error; a later
+// replacement then goes unnoticed.
 void RememberCatalog(platform::ObjectStore& store, const std::string& state_folder,
                      catalog::Catalog& catalog);
 }  // namespace weirhouse::work

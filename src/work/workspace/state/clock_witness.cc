@@ -11,8 +11,8 @@
 namespace weirhouse::work {
 namespace {
 constexpr std::int64_t kSecondUs = 1'000'000;
-constexpr std::int64_t kToleranceUs = 60 * kSecondUs;  // a server of time sets the clock right
-constexpr std::int64_t kDriftShare = 1000;             // … or has it run a little faster
+constexpr std::int64_t kToleranceUs = 60 * kSecondUs;  // a time server corrects the clock …
+constexpr std::int64_t kDriftShare = 1000;             // … or makes it run a little faster
 constexpr std::int64_t kRememberEveryUs = 60 * kSecondUs;
 
 std::string FirstLineOf(const std::string& path) {
@@ -49,7 +49,7 @@ ClockSight ClocksNow(Clock& clock) {
   now.boot = FirstLineOf("/proc/sys/kernel/random/boot_id");
   now.up_us = static_cast<std::int64_t>(std::strtod(FirstLineOf("/proc/uptime").c_str(), nullptr) *
                                         static_cast<double>(kSecondUs));
-  if (now.up_us <= 0) now.boot.clear();  // nothing can be told
+  if (now.up_us <= 0) now.boot.clear();  // nothing can be concluded
   now.wall_us = Micros(clock.Now());
   return now;
 }

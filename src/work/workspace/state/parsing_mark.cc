@@ -62,7 +62,7 @@ Result<std::unique_ptr<ParsingMark>> ParsingMark::Open(const std::string& path) 
   if (file < 0) return mark->Broken("open");
   const std::string there = ReadAll(file);
   if (there.size() < kFileBytes) {
-    // Takes its room now; what the process before left stays.
+    // Allocates the file's space now; keeps what the previous process left.
     std::string room(kFileBytes - there.size(), '\0');
     if (there.empty()) room[0] = kIdle;
     if (!WriteAt(file, room, static_cast<off_t>(there.size()))) return mark->Broken("write");
@@ -95,7 +95,7 @@ Status ParsingMark::Set(const catalog::Arrival& arrival, int attempt) {
                                        arrival.digest.ToHex(), arrival.name.size(), arrival.name);
   if (stop_wanted) return Status();
   parsing_thread = gettid();
-  // The flag goes last: a process that ends in between was not parsing yet.
+  // The flag is written last: a process that ends in between was not parsing yet.
   if (text.size() + 1 > kFileBytes || !WriteAt(file_, text, 1) ||
       !WriteAt(file_, {&kParsing, 1}, 0)) {
     return Broken("write");

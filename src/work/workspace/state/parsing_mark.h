@@ -1,8 +1,8 @@
-// Which object is being parsed just now, told to the process that comes after one that ended.
+// Which object is being parsed, for the next process if this one ends meanwhile.
 //
-// One small file of the state folder, written in place. It has to outlive the process and not the
-// machine (a loss of power is no object's fault), so it is never fsynced; and because its room is
-// taken once, it can be written while the disk is full.
+// One small file of the state folder, written in place. It must outlive the process but not the
+// machine (a power loss is not the object's fault), so it is never fsynced; and because its space
+// is allocated once, it can be written while the disk is full.
 //   byte 0      '*' while the object is parsed, '-' before and after
 //   from 1 on   attempt, source, digest, length of the name, name; a line end after each
 #pragma once
@@ -26,7 +26,7 @@ class ParsingMark {
   ParsingMark(const ParsingMark&) = delete;
   ParsingMark& operator=(const ParsingMark&) = delete;
 
-  // `attempt` = how often parsing it will have ended the process if it does so now.
+  // `attempt` = how often parsing the object will have ended the process if it ends now.
   Status Set(const catalog::Arrival& arrival, int attempt);
   void Unset();
 
@@ -34,7 +34,7 @@ class ParsingMark {
     catalog::Arrival arrival;
     int attempt = 0;
   };
-  // What the process before was parsing when it ended, if it was.
+  // The object that the previous process was parsing when it ended, if any.
   std::optional<Left> WhatWasLeft() const;
 
  private:
@@ -44,20 +44,21 @@ class ParsingMark {
   std::string path_;
 };
 
-// An object that ended the process so often while it was parsed is quarantined whole, unparsed.
+// An object that ended the process this often while it was parsed is quarantined as a whole,
+// unparsed.
 inline constexpr int kParseAttemptsMax = 3;
 inline bool IsSetAside(const catalog::ObjectRecord& object) {
   return object.attempts >= kParseAttemptsMax;
 }
 
-// A person asked this process to end: whatever ends it from now on, the object that is parsed is
-// not to blame. Safe in a signal handler.
+// A user asked this process to end: from now on the object that is parsed is not to blame for its
+// end. Safe in a signal handler.
 void NoteStopWanted() noexcept;
-// This thread ends the process by a fault. If the object is parsed on another one, it is not to
-// blame. Safe in a signal handler.
+// This thread ends the process by a fault: an object that another thread parses is not to blame.
+// Safe in a signal handler.
 void NoteFault() noexcept;
 
-// Counts the attempt that ended the process before, if one did. To be called before anything is
+// Counts the attempt that ended the previous process, if one did. Call it before anything is
 // parsed; a crash in between counts it once.
 Status CountEndedParsing(ParsingMark& mark, catalog::Catalog& catalog);
 

@@ -18,7 +18,7 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr int kSwapsMax = 8;  // of the file while it is opened
+constexpr int kSwapsMax = 8;  // how often the file may be replaced while it is opened
 
 class Descriptor {
  public:
@@ -50,15 +50,15 @@ pid_t NumberIn(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number > 0 ? number : 0;
 }
 
-// Whose advisory lock lies on `file`, as the kernel tells it: "1: FLOCK  ADVISORY  WRITE 4711
-// 00:2f:1234 0 EOF". 0 if it does not say, as for a process of another container.
+// The process that holds the advisory lock on `file`, from the kernel's list: "1: FLOCK  ADVISORY
+// WRITE 4711 00:2f:1234 0 EOF". 0 if it is not listed, as for a process of another container.
 pid_t HolderByKernel(int file) {
   struct stat status{};
   if (file < 0 || fstat(file, &status) != 0) return 0;
   const std::string inode = fmt::format(":{}", status.st_ino);
   const std::string place =
       fmt::format("{:02x}:{:02x}{}", major(status.st_dev), minor(status.st_dev), inode);
-  pid_t likely = 0;  // some file systems (overlayfs, btrfs) show another device here than there
+  pid_t likely = 0;  // some file systems (overlayfs, btrfs) show another device in this list
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
     std::vector<std::string_view> words;
@@ -102,7 +102,7 @@ Status HeldByOther(pid_t holder) {
                             holder));
 }
 
-// Opens and locks the file of that name, which somebody may exchange meanwhile.
+// Opens and locks the file of that name, which may be replaced meanwhile.
 Result<int> LockFile(const std::string& path) {
   for (int attempt = 0; attempt < kSwapsMax; ++attempt) {
     Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -125,8 +125,8 @@ Result<std::unique_ptr<ProjectLock>> ProjectLock::Take(const std::string& state_
   const std::string path = state_folder + "/lock";
   Descriptor folder(open(state_folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) return CannotOpen(state_folder, errno);
-  // A file system that locks no folders (NFS) leaves the lock on the file, and the catalog's count
-  // of writers.
+  // On a file system that cannot lock folders (NFS), the lock on the file and the catalog's count
+  // of writers remain.
   if (flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     const pid_t holder = HolderByKernel(folder.get());
     return HeldByOther(holder != 0 ? holder : HolderByFile(path));

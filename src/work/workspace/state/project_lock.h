@@ -8,18 +8,19 @@
 
 namespace weirhouse::work {
 
-// Another process works on the project.
+// Another process writes to the project.
 inline constexpr Reason kProjectHeld{"WH8001"};
 
-// Held for as long as it lives. Owns two advisory locks of the kernel: one on the state folder
-// itself, which nobody can take away from under it, and one on `lock` in there, which holds the
-// process id for people. So a `lock` that was removed, or put there anew, lets nobody in.
+// Holds the lock while it lives. It consists of two advisory locks of the kernel: one on the state
+// folder itself, which cannot be removed from under it, and one on `lock` in the folder, which
+// holds the process id for people. So removing or replacing `lock` lets no one in.
 // Threads: any.
 class ProjectLock {
  public:
   // Does not wait.
-  //   kUnavailable (WH8001)  another process has it: the message names it, says if it is stopped
-  //                          (SIGSTOP), and what can be done
+  //   kUnavailable (WH8001)  another process has the lock: the message names it, tells whether it
+  //   is
+  //                          stopped (SIGSTOP), and what can be done
   static Result<std::unique_ptr<ProjectLock>> Take(const std::string& state_folder);
   ~ProjectLock();
   ProjectLock(const ProjectLock&) = delete;

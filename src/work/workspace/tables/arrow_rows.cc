@@ -13,7 +13,7 @@ struct RowBuilder::State {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<std::unique_ptr<arrow::ArrayBuilder>> builders;
   std::int64_t rows = 0;
-  arrow::Status failed;  // the first failure; told by Finish
+  arrow::Status failed;  // the first failure; Finish returns it
 
   void Keep(const arrow::Status& status) {
     if (failed.ok() && !status.ok()) failed = status;
@@ -33,7 +33,7 @@ RowBuilder::~RowBuilder() = default;
 
 void RowBuilder::Text(int column, std::string_view value) {
   arrow::ArrayBuilder* builder = state_->builders[static_cast<std::size_t>(column)].get();
-  // utf8 is binary with a promise; both builders share this base.
+  // The builders of utf8 and binary share this base.
   state_->Keep(static_cast<arrow::BinaryBuilder*>(builder)->Append(value));
 }
 void RowBuilder::Int(int column, std::int64_t value) {
@@ -172,8 +172,8 @@ Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Tabl
   return PlainRows(*selected);
 }
 
-Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
-                                                  const std::vector<std::string>& columns) {
+Result<std::shared_ptr<arrow::Table>> MakeEmptyRows(Workspace& workspace, const std::string& table,
+                                                    const std::vector<std::string>& columns) {
   for (const transform::CheckedTransform& transform : workspace.project().transforms) {
     if (table != transform.definition.name() && table != transform.definition.history_table())
       continue;

@@ -1,4 +1,4 @@
-// Arrow tables built row by row, and tables opened or made.
+// Builds Arrow tables row by row, and opens or creates tables.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class Table;
 namespace weirhouse::work {
 
 // Builds a table of a fixed schema (utf8, binary, int64, double, boolean, timestamp) from single
-// values; a column not set in a row is null there. Threads: one. For small tables.
+// values; a column that is not set in a row is null there. Threads: one. For small tables.
 class RowBuilder {
  public:
   explicit RowBuilder(std::shared_ptr<arrow::Schema> schema);
@@ -46,8 +46,8 @@ Result<iceberg::TablePtr> TableOrNew(Workspace& workspace, const std::string& na
                                      const std::vector<std::string>& sort);
 // `rows` without hidden columns.
 std::shared_ptr<arrow::Table> DeclaredColumns(const std::shared_ptr<arrow::Table>& rows);
-// `rows` with every column nullable and no metadata, so that tables from files and from memory can
-// be joined.
+// `rows` with all columns nullable and no metadata, so that tables from files and from memory can
+// be concatenated.
 std::shared_ptr<arrow::Table> PlainRows(const std::shared_ptr<arrow::Table>& rows);
 // `rows` whose int64 `column` lies outside [from, to).
 Result<std::shared_ptr<arrow::Table>> RowsOutside(const std::shared_ptr<arrow::Table>& rows,
@@ -59,11 +59,11 @@ Result<std::shared_ptr<arrow::Table>> Concatenate(
 std::optional<std::int64_t> NewestTime(const arrow::Table& rows,
                                        const transform::TransformDefinition& definition);
 
-// These columns of `rows` in this order (empty: all), as PlainRows gives them. WH8012: there is no
-// such column.
+// The named columns of `rows` in this order (empty: all), in the form of PlainRows. WH8012: there
+// is no such column.
 Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Table>& rows,
                                                const std::vector<std::string>& columns);
 // No rows of a table that does not exist yet, with the columns its transform will give it.
-Result<std::shared_ptr<arrow::Table>> EmptyRowsOf(Workspace& workspace, const std::string& table,
-                                                  const std::vector<std::string>& columns);
+Result<std::shared_ptr<arrow::Table>> MakeEmptyRows(Workspace& workspace, const std::string& table,
+                                                    const std::vector<std::string>& columns);
 }  // namespace weirhouse::work

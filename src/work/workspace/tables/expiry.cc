@@ -17,7 +17,7 @@ bool Names(const json& parameters, SnapshotId snapshot) {
   });
 }
 
-// The run that was asked to expire it.
+// The run that was asked to expire the snapshot.
 Result<std::optional<catalog::Run>> AskedRun(Workspace& workspace,
                                              const catalog::SnapshotRecord& snapshot) {
   catalog::RunFilter filter;
@@ -33,7 +33,7 @@ Result<std::optional<catalog::Run>> AskedRun(Workspace& workspace,
   return std::optional<catalog::Run>();
 }
 
-// The run whose snapshot pushed it out of those that a table keeps by itself.
+// The run whose snapshot pushed it beyond the number that a table keeps.
 Result<std::optional<catalog::Run>> PushingRun(Workspace& workspace,
                                                const catalog::SnapshotRecord& snapshot) {
   WEIRHOUSE_TRY(const std::vector<catalog::SnapshotRecord> recorded,
@@ -46,8 +46,8 @@ Result<std::optional<catalog::Run>> PushingRun(Workspace& workspace,
 }
 }  // namespace
 
-Result<std::optional<Expiry>> ExpiryOf(Workspace& workspace,
-                                       const catalog::SnapshotRecord& snapshot) {
+Result<std::optional<Expiry>> FindExpiry(Workspace& workspace,
+                                         const catalog::SnapshotRecord& snapshot) {
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(snapshot.table));
   if (table && (*table)->FindSnapshot(snapshot.snapshot) != nullptr) return std::optional<Expiry>();
   Expiry expiry;

@@ -1,4 +1,4 @@
-// Why a snapshot that was recorded is not kept any more.
+// Why a recorded snapshot is no longer kept.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,11 +15,11 @@ struct Expiry {
   std::string phrase;  // "expired by r45 (wh table expire or gc, keep 1) at 2026-11-30T03:46:38Z"
   nlohmann::json detail;  // {"snapshot": "processed.x@33", "by": "r45", "at": …, "how": …}
 };
-// Absent while the table keeps `snapshot`. Cost: the table's metadata; for one that is gone the
-// expiries of its table too, and the list of its snapshots.
-Result<std::optional<Expiry>> ExpiryOf(Workspace& workspace,
-                                       const catalog::SnapshotRecord& snapshot);
-// Whether since the commit `seq` `table` has only been added to (or compacted), so that the commits
-// of its rows tell how it stood then.
+// Absent while the table keeps `snapshot`. Cost: the table's metadata; for an expired snapshot also
+// the runs that expired snapshots of its table, and the list of its snapshots.
+Result<std::optional<Expiry>> FindExpiry(Workspace& workspace,
+                                         const catalog::SnapshotRecord& snapshot);
+// Whether rows were only added to `table` (or compacted) since the commit `seq`, so that the
+// commits of its rows tell its state at that time.
 Result<bool> OnlyGrewSince(Workspace& workspace, const std::string& table, CommitSeq seq);
 }  // namespace weirhouse::work

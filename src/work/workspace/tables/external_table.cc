@@ -41,8 +41,7 @@ Result<iceberg::TablePtr> MakeExternal(Workspace& workspace,
   return iceberg::MakeTable(made, workspace.random(), workspace.clock());
 }
 
-// What the table's schema is asked to become: the contract's columns, and those that it does not
-// know as they are.
+// The schema that the table should get: the contract's columns, and other columns as they are.
 Result<iceberg::Schema> WantedSchema(const transform::CheckedTransform& transform,
                                      const iceberg::TableMetadata& table) {
   WEIRHOUSE_TRY(iceberg::Schema wanted, iceberg::Schema::FromArrow(*transform.output));
@@ -63,7 +62,7 @@ Status CheckFollows(const transform::CheckedTransform& transform,
                     const iceberg::TableMetadata& table) {
   const transform::TransformDefinition& definition = transform.definition;
   if (table.properties.count(kContractProperty) == 0) {
-    return Refused(definition, "was made by SQL, its rows are not other engines'",
+    return Refused(definition, "was made by SQL, so its rows do not come from other engines",
                    "give the external table another name");
   }
   std::set<int> key;
@@ -129,7 +128,7 @@ Status StageExternalTables(Workspace& workspace, Publication& publication) {
                         ContractTitle(workspace.project(), transform.definition));
     }
     WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
-    // Engines write their first files before they ask for the commit, and make no folders.
+    // Engines write their first files before they ask for the commit, and create no folders.
     for (const char* folder : {"/data", "/metadata"}) {
       WEIRHOUSE_TRY_STATUS(workspace.store().MakeFolder(base->location + folder));
     }
@@ -139,8 +138,8 @@ Status StageExternalTables(Workspace& workspace, Publication& publication) {
 }
 
 namespace {
-// The table with the columns that its contract gives it: where an apply computes what reads it, it
-// has them with the same commit.
+// The table with the columns of its contract: if an apply computes tables that read it, it gets
+// them in the same commit.
 Result<iceberg::TablePtr> WithContractColumns(const transform::CheckedTransform& transform,
                                               const iceberg::TablePtr& table) {
   WEIRHOUSE_TRY(const iceberg::Schema given, iceberg::Schema::FromArrow(*transform.output));
@@ -176,7 +175,7 @@ Result<std::shared_ptr<arrow::Table>> ExternalRows(Workspace& workspace,
   if (columns.empty()) columns = transform.declared;
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table,
                 workspace.FindTable(transform.definition.name()));
-  if (!table || !snapshot) return EmptyRowsOf(workspace, transform.definition.name(), columns);
+  if (!table || !snapshot) return MakeEmptyRows(workspace, transform.definition.name(), columns);
   WEIRHOUSE_TRY(const iceberg::TablePtr followed, WithContractColumns(transform, *table));
   iceberg::ScanOptions options;
   options.columns = std::move(columns);

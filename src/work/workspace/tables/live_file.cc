@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kRemovedAtOnce = 256;
 
 struct Gate {
-  std::mutex turn;  // who removes keeps it while it waits, so that new commits do not overtake it
+  std::mutex turn;  // held by a remover that waits, so that new commits do not overtake it
   std::shared_mutex use;
 };
 Gate& TheGate() {
@@ -23,8 +23,8 @@ Gate& TheGate() {
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-// An object's own name is its digest, and only what has that name, or more names than one, can be
-// the very file.
+// An object's name is its digest, so only a path with that name, or a file with more than one name,
+// can be the object.
 bool MayBeObject(const platform::ObjectStore& store, std::string_view path) {
   constexpr std::size_t kDigestDigits = 64;
   const std::string place = store.Spelling(path);
@@ -33,7 +33,7 @@ bool MayBeObject(const platform::ObjectStore& store, std::string_view path) {
   return lstat(place.c_str(), &found) == 0 && found.st_nlink > 1;
 }
 
-// What `path` itself is, the last link not followed; nothing if it is not there.
+// The entry at `path` itself, its last link not followed; nothing if it does not exist.
 Result<std::optional<platform::Entry>> LookAt(const std::string& path) {
   const auto folder = platform::OpenFolder::Open(FolderOf(path));
   if (!folder.ok()) {
@@ -65,7 +65,7 @@ Result<LiveFiles> LiveFiles::LoadFor(Workspace& workspace, const std::vector<std
 
 Result<LiveFiles> LiveFiles::LoadSome(Workspace& workspace, bool with_objects) {
   catalog::Catalog& catalog = workspace.catalog();
-  // Asked first: what is committed meanwhile is looked at again rather than missed.
+  // Read first, so that commits made meanwhile are read again rather than missed.
   WEIRHOUSE_TRY(const CommitSeq seq, catalog.LastSeq());
   LiveFiles live(workspace.store(), seq);
   WEIRHOUSE_TRY(const auto files, catalog.Files(std::nullopt));
@@ -100,7 +100,7 @@ Status LiveFiles::CatchUp(Workspace& workspace) {
 
 void LiveFiles::Add(std::string_view path) {
   paths_.insert(store_->Spelling(path));
-  // Some clients decode what stands in a name, some do not.
+  // Some clients decode percent signs in names, others do not.
   if (path.find('%') != std::string_view::npos)
     paths_.insert(store_->Spelling(platform::DecodedPath(path)));
 }

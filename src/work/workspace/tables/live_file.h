@@ -1,5 +1,5 @@
-// Which files of the lake must stay, whatever spelling names them; and the order between those who
-// commit files and those who remove them.
+// Which files of the lake must stay, whatever spelling names them; and the order between committing
+// files and removing them.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 namespace weirhouse::work {
 
-// Held while a commit of another engine is judged, hashed and published, so that a file that it has
-// found in its place is not removed before the commit that names it. Any number at a time.
+// Held while a commit of another engine is judged, hashed and published, so that a file it has
+// found is not removed before the commit that names it. Any number may be held at a time.
 class LakeUse {
  public:
   LakeUse();
@@ -25,8 +25,8 @@ class LakeUse {
  private:
   std::shared_lock<std::shared_mutex> lock_;
 };
-// Held while files are removed: no commit is under way then. Waits for those that are, and new ones
-// wait for it, so it is held for few files at a time.
+// Held while files are removed: then no commit is under way. It waits for current commits, and new
+// ones wait for it, so it is held for few files at a time.
 class LakeRemoval {
  public:
   LakeRemoval();
@@ -36,19 +36,19 @@ class LakeRemoval {
   std::unique_lock<std::shared_mutex> lock_;
 };
 
-// What the catalog's books name and what the tables reach: of each file its one spelling, and for
-// those that lie behind a link or under another name, device and inode. Threads: one.
+// The files that the catalog names and that tables reach: the canonical spelling of each, and
+// device and inode of those behind a link or with several names. Threads: one.
 class LiveFiles {
  public:
-  // Cost: reads the books, and the manifests of all snapshots that tables have.
+  // Cost: reads the catalog's file records, and the manifests of all snapshots of all tables.
   static Result<LiveFiles> Load(Workspace& workspace);
-  // What is needed to judge `paths`: of raw objects, as many as ever came, nothing unless one of
-  // them may be an object.
+  // Loads what is needed to judge `paths`: raw objects, which may be very many, only if one of the
+  // paths may be an object.
   static Result<LiveFiles> LoadFor(Workspace& workspace, const std::vector<std::string>& paths);
 
-  // Any spelling, and the places where the project was before.
+  // Takes any spelling, including former places of the project.
   bool Names(std::string_view path) const;
-  // What lies at `path`, by name or as the very file that is live under another.
+  // Whether the file at `path` is live, under this name or under another name of the same file.
   bool Holds(std::string_view path, const platform::Entry& entry);
   // Adds what was committed since. Cost: the files of those commits.
   Status CatchUp(Workspace& workspace);
@@ -67,10 +67,10 @@ class LiveFiles {
   std::set<std::pair<std::uint64_t, std::uint64_t>> inodes_;  // device, inode
 };
 
-// Removes `paths` that are not live (any more), in turns with those who commit. Those that are live
-// stay, and are returned.
+// Removes those of `paths` that are not live, in turns with commits. Live files stay and are
+// returned.
 struct RemovedFiles {
-  std::vector<std::string> gone;    // removed now, or before
+  std::vector<std::string> gone;    // removed now, or gone before
   std::vector<std::string> spared;  // live under this or another name
 };
 Result<RemovedFiles> RemoveUnlessLive(Workspace& workspace, LiveFiles& live,

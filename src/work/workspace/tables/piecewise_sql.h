@@ -1,4 +1,4 @@
-// SQL over rows that are many, a piece at a time.
+// Runs SQL over many rows, a piece at a time.
 #pragma once
 
 #include <memory>
@@ -11,16 +11,16 @@
 
 namespace weirhouse::work {
 
-// transform::RegisterInput of `rows`; of the driver's rows that RunInPieces takes piece by piece
-// the columns alone.
+// Registers `rows` as transform::RegisterInput does; of the driver's rows, which RunInPieces takes
+// piece by piece, only the columns.
 Status RegisterRows(Workspace& workspace, platform::SqlSession& session,
                     const transform::CheckedTransform& transform, const std::string& name,
                     const std::shared_ptr<arrow::Table>& rows);
 
-// transform::RunAround over `driven`, the rows of the driver, which are registered (RegisterRows).
-// Where each gives at most one row of the answer, it is run over a piece of them at a time and the
-// answer lies in a file; else the engine holds what it must. Cost: as one run, and a few ms for
-// each piece.
+// As transform::RunAround over `driven`, the driver's rows, which were registered with
+// RegisterRows. If each row gives at most one row of the answer, it runs over one piece at a time
+// and writes the answer to a file; otherwise the engine holds what it needs. Cost: as one run, and
+// a few ms for each piece.
 Result<transform::GoodRows> RunInPieces(Workspace& workspace, platform::SqlSession& session,
                                         const transform::CheckedTransform& transform,
                                         const std::shared_ptr<arrow::Table>& driven,

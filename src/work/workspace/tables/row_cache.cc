@@ -19,7 +19,7 @@ Positions ByFile(const std::vector<iceberg::RowPosition>& rows) {
   return positions;
 }
 
-// The rows of one file whose positions are, or are not, among `named`.
+// The rows of one file whose positions are, or are not, in `named`.
 Result<RowsPtr> RowsByPosition(const RowsPtr& rows, const std::set<std::int64_t>& named,
                                bool among) {
   const auto positions = rows->GetColumnByName("_pos");
@@ -41,7 +41,7 @@ Result<RowsPtr> RowsByPosition(const RowsPtr& rows, const std::set<std::int64_t>
   return filtered->table();
 }
 
-// `columns` of `parts`; no rows of `scan` if there are none.
+// `columns` of all `parts`; an empty table if there are no parts.
 Result<RowsPtr> Joined(const iceberg::Scan& scan, const std::vector<RowsPtr>& parts,
                        const std::vector<std::string>& columns) {
   RowsPtr rows;
@@ -98,7 +98,7 @@ Result<std::shared_ptr<arrow::Table>> RowCache::Rows(
     if (rows->num_rows() > 0) parts.push_back(rows);
   }
   known = std::move(used);
-  // None may stand: there is none, or each of them is masked.
+  // There may be no rows: the table has none, or all are masked.
   return Joined(scan, parts, options.columns);
 }
 

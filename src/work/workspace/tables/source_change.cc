@@ -45,7 +45,7 @@ std::set<std::string> PathsOfEqualityDeletes(const iceberg::Scan& scan) {
   return paths;
 }
 
-// Rows of the files of `scan` that `other` does not hold, or holds under other deletes.
+// Rows of the files of `scan` that `other` does not hold, or holds with other deletes.
 Result<RowsPtr> RowsNotShared(const iceberg::Scan& scan, const Tasks& other) {
   std::vector<RowsPtr> parts;
   for (const iceberg::Scan::Task& task : scan.tasks()) {
@@ -61,7 +61,7 @@ Result<RowsPtr> RowsNotShared(const iceberg::Scan& scan, const Tasks& other) {
   return PlainRows(*empty);
 }
 
-// The rows of `rows` that `others` does not hold: equal ones cancel out one by one.
+// The rows of `rows` that `others` does not hold; equal rows cancel one by one.
 Result<RowsPtr> Without(const RowsPtr& rows, const std::vector<Digest>& digests,
                         const std::vector<Digest>& others) {
   std::map<Digest, std::int64_t> held;
@@ -95,7 +95,7 @@ SourceChange Whole(std::string why) {
   return change;
 }
 
-// A table that other engines write, as of two commits.
+// The change of an external table between two commits.
 Result<SourceChange> ReadExternal(Workspace& workspace,
                                   const transform::CheckedTransform& transform,
                                   const std::optional<catalog::SnapshotRecord>& before,
@@ -114,7 +114,7 @@ Result<SourceChange> ReadExternal(Workspace& workspace,
   return change;
 }
 
-// The transform that makes `table`, or of which it is the history.
+// The transform that makes `table`, or that `table` is the history of.
 const transform::CheckedTransform* MakerOf(const ProjectDefinition& project,
                                            const std::string& table) {
   for (const transform::CheckedTransform& transform : project.transforms) {
@@ -124,10 +124,10 @@ const transform::CheckedTransform* MakerOf(const ProjectDefinition& project,
   return nullptr;
 }
 
-constexpr char kUnknown[] = "unknown";  // a snapshot in between is not kept any more
+constexpr char kUnknown[] = "unknown";  // a snapshot in between is no longer kept
 
-// The strongest thing that the snapshots after `before`, up to `now`, say of rows that left; empty
-// if nothing.
+// The strongest statement of the snapshots after `before`, up to `now`, about rows that left; empty
+// if there is none.
 std::string LossBetween(const iceberg::TableMetadata& table, SnapshotId before, SnapshotId now) {
   std::string loss;
   const iceberg::Snapshot* snapshot = table.FindSnapshot(now);
@@ -140,12 +140,13 @@ std::string LossBetween(const iceberg::TableMetadata& table, SnapshotId before, 
   return snapshot == nullptr ? std::string(kUnknown) : loss;
 }
 
-// Adds to `change`, the rows that joined a processed table since `before`, what left it.
+// Adds to `change`, which holds the rows that joined a processed table since `before`, the rows
+// that left.
 Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transform,
                  const iceberg::TablePtr& table, SnapshotId before, SnapshotId now,
                  SourceChange& change) {
   const std::string loss = LossBetween(*table, before, now);
-  // Rows made of records stay, whatever a snapshot that is gone said.
+  // Rows made of records never leave, whatever a snapshot that is gone said.
   const bool may_lose = transform.driver && transform::KindOfTable(*transform.driver) ==
                                                 transform::TableKind::kProcessed;
   if (loss.empty() || (loss == kUnknown && !may_lose)) return Status();
@@ -173,8 +174,9 @@ bool HasTwice(std::vector<std::string> keys) {
 }
 
 // Why `change` cannot be followed by key; empty if it can.
-Result<std::string> WhyNotByKey(Workspace& workspace, const std::string& follower,
-                                const SourceChange& change, const std::vector<std::string>& key) {
+Result<std::string> FindReasonNotByKey(Workspace& workspace, const std::string& follower,
+                                       const SourceChange& change,
+                                       const std::vector<std::string>& key) {
   WEIRHOUSE_TRY(const std::optional<iceberg::TablePtr> table, workspace.FindTable(follower));
   if (!table) return std::string("its first rows");
   const auto unique = (*table)->properties.find(kUniqueKeysProperty);
@@ -250,7 +252,7 @@ Result<std::optional<RowChange>> RowsBetween(Workspace& workspace, const std::st
                 iceberg::Scan::Plan(workspace.store(), AtSnapshot(table, now->snapshot), {}));
   WEIRHOUSE_TRY(const RowsPtr gone, RowsNotShared(old_scan, ByPath(new_scan)));
   WEIRHOUSE_TRY(const RowsPtr come, RowsNotShared(new_scan, ByPath(old_scan)));
-  // Which commit wrote a row is known of those in merged files alone.
+  // Only rows in merged files record the commit that wrote them.
   const auto digests = [](const arrow::Table& rows) {
     std::vector<int> columns;
     for (int i = 0; i < rows.num_columns(); ++i) {
@@ -281,7 +283,7 @@ Result<SourceChange> ReadChange(Workspace& workspace, const std::string& source,
   WEIRHOUSE_TRY(const iceberg::TablePtr table, workspace.LoadTable(source));
   const transform::CheckedTransform* transform = MakerOf(workspace.project(), source);
   iceberg::ScanOptions options;
-  // A snapshot older than the last hundred is gone: what is current holds its rows too.
+  // A snapshot older than the last hundred is gone, but the current one holds its rows.
   options.snapshot =
       table->FindSnapshot(now->snapshot) != nullptr ? now->snapshot : table->current_snapshot()->id;
   if (replaced) {
@@ -311,8 +313,8 @@ Result<SourceChange> FollowKeys(Workspace& workspace, const std::string& source,
                                 const std::string& follower, SourceChange change, CommitSeq seq) {
   const transform::CheckedTransform* external = FindExternal(workspace.project(), source);
   if (external == nullptr || change.rows == nullptr || change.whole) return change;
-  WEIRHOUSE_TRY(const std::string why,
-                WhyNotByKey(workspace, follower, change, external->definition.key_columns()));
+  WEIRHOUSE_TRY(const std::string why, FindReasonNotByKey(workspace, follower, change,
+                                                          external->definition.key_columns()));
   if (why.empty()) return change;
   change = Whole(why);
   WEIRHOUSE_TRY(change.rows, ExternalRowsAsOf(workspace, *external, seq));

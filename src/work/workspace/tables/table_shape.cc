@@ -22,7 +22,7 @@ std::vector<std::string> NamesIn(const iceberg::Schema& schema, const iceberg::S
   return names;
 }
 
-// The partitioning in words, as far as the table has the columns.
+// The partitioning as text; "?" for a column that the table lacks.
 std::vector<std::string> PartitionTexts(const iceberg::TableMetadata& table) {
   std::vector<std::string> texts;
   for (const iceberg::PartitionField& field : table.spec().fields) {
@@ -58,7 +58,7 @@ Result<std::string> ShapeDifference(const iceberg::TableMetadata& table,
     }
   }
   for (const iceberg::Field& field : now.fields) {
-    if (field.name == iceberg::kCommitSeqColumn) continue;  // compaction's, of any table
+    if (field.name == iceberg::kCommitSeqColumn) continue;  // added by compaction to any table
     if (then.Find(field.name) == nullptr) changes.push_back(fmt::format("{} dropped", field.name));
   }
   if (NamesIn(now, then) != NamesIn(then, now)) changes.emplace_back("order of columns");
