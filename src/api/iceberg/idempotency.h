@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/iceberg/ask.h"
+#include "api/iceberg/rest_call.h"
 #include "api/iceberg/route.h"
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
@@ -46,18 +46,19 @@ class KeysAtWork {
 
 // Fills in the caller's key and digest, if the request has a key: kInvalidInput (WH8091) unless it
 // is a UUID of version 7.
-Status TakeKey(const Route& route, Ask& ask);
+Status ReadKey(const Route& route, RestCall& call);
 // The answer kept under the request's key, if there is one; kInvalidInput (WH8092) if another
 // request was answered under it.
-Result<std::optional<http::HttpResponse>> FindKept(Ask& ask);
+Result<std::optional<http::HttpResponse>> FindKept(RestCall& call);
 // Keeps what no commit has kept. A reply that cannot be kept is sent all the same: what it tells of
 // has happened.
-void Keep(Ask& ask, const Reply& reply);
+void Keep(RestCall& call, const Reply& reply);
 // Whether asking again would end the same way.
 bool IsSettled(int status);
 
 // For commits: what is stored with them.
-std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::string body);
-work::ReplyOf StoredAsLoad(const Ask& ask);
+std::optional<catalog::StoredReply> MakeStoredReply(const RestCall& call, int status,
+                                                    std::string body);
+work::ReplyOf MakeStoredLoad(const RestCall& call);
 std::string KeptLoad(const iceberg::TableMetadata& table);
 }  // namespace weirhouse::rest

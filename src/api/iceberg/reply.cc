@@ -111,7 +111,7 @@ iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
 }
 }  // namespace
 
-ErrorKind KindOf(const Status& status, Subject subject) {
+ErrorKind ClassifyError(const Status& status, Subject subject) {
   WEIRHOUSE_CHECK(!status.ok());
   const auto* const narrower = std::ranges::find(kKinds, status.error_code(), &CodeKind::code);
   if (narrower != std::end(kKinds)) return narrower->kind;
@@ -137,7 +137,8 @@ ErrorKind KindOf(const Status& status, Subject subject) {
 }
 
 http::HttpResponse ErrorReply(const Status& status, Subject subject) {
-  return ErrorBody(KindOf(status, subject), status.message(), status.hint(), status.error_code());
+  return ErrorBody(ClassifyError(status, subject), status.message(), status.hint(),
+                   status.error_code());
 }
 
 http::HttpResponse FaultReply(const http::Fault& fault) {

@@ -20,7 +20,7 @@ struct ErrorKind {
   int status = 500;
   std::string_view type;
 };
-ErrorKind KindOf(const Status& status, Subject subject);
+ErrorKind ClassifyError(const Status& status, Subject subject);
 // {"error":{"message":…,"type":…,"code":…}}; hint and error code are part of the message, which is
 // all that clients show.
 http::HttpResponse ErrorReply(const Status& status, Subject subject);

@@ -1,4 +1,4 @@
-#include "api/iceberg/ask.h"
+#include "api/iceberg/rest_call.h"
 
 #include <fmt/format.h>
 
@@ -76,29 +76,29 @@ std::optional<std::string> OfHex(std::string_view hex) {
 }
 }  // namespace
 
-Name NamespaceOfStep(std::string_view step) {
+Name ParseNamespaceStep(std::string_view step) {
   Name name;
   for (const std::string_view level : Split(step, kLevelSeparator)) AddLevel(name, level);
   return name;
 }
 
-Name ChildOf(const Name& name_space, std::string_view own_name) {
+Name JoinName(const Name& name_space, std::string_view own_name) {
   Name name = name_space;
   AddLevel(name, own_name);
   return name;
 }
 
-Name NamespaceAsked(const Ask& ask) {
-  return NamespaceOfStep(ask.request.parameters.at("namespace"));
+Name NamespaceInPath(const RestCall& call) {
+  return ParseNamespaceStep(call.request.parameters.at("namespace"));
 }
-Name TableAsked(const Ask& ask) {
-  return ChildOf(NamespaceAsked(ask), ask.request.parameters.at("table"));
+Name TableInPath(const RestCall& call) {
+  return JoinName(NamespaceInPath(call), call.request.parameters.at("table"));
 }
-Name ViewAsked(const Ask& ask) {
-  return ChildOf(NamespaceAsked(ask), ask.request.parameters.at("view"));
+Name ViewInPath(const RestCall& call) {
+  return JoinName(NamespaceInPath(call), call.request.parameters.at("view"));
 }
 
-Result<Name> NameOfLevels(const json& levels, std::string_view where) {
+Result<Name> ParseLevels(const json& levels, std::string_view where) {
   if (!levels.is_array()) return WrongType(where, "an array of texts", levels);
   if (levels.empty()) return Malformed(fmt::format("\"{}\" is empty: name a namespace", where));
   Name name;
@@ -109,16 +109,16 @@ Result<Name> NameOfLevels(const json& levels, std::string_view where) {
   return name;
 }
 
-Result<Name> NameOfIdentifier(const json& identifier, std::string_view where) {
+Result<Name> ParseIdentifier(const json& identifier, std::string_view where) {
   if (!identifier.is_object()) return WrongType(where, "an object", identifier);
   const json* levels = Find(identifier, "namespace");
   if (levels == nullptr) return Malformed(fmt::format("\"{}\" lacks \"namespace\"", where));
-  WEIRHOUSE_TRY(const Name name_space, NameOfLevels(*levels, "namespace"));
-  WEIRHOUSE_TRY(const std::string own, TextIn(identifier, "name"));
-  return ChildOf(name_space, own);
+  WEIRHOUSE_TRY(const Name name_space, ParseLevels(*levels, "namespace"));
+  WEIRHOUSE_TRY(const std::string own, ParseText(identifier, "name"));
+  return JoinName(name_space, own);
 }
 
-json LevelsOf(std::string_view name_space) {
+json LevelsToJson(std::string_view name_space) {
   json levels = json::array();
   for (const std::string_view level : NamespaceView(name_space).levels()) levels.push_back(level);
   return levels;
@@ -137,49 +137,49 @@ Result<json> ParseBody(std::string_view text) {
   return body;
 }
 
-Result<std::string> TextIn(const json& object, const char* key) {
+Result<std::string> ParseText(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   std::string text = JsonFields(place, object, "").AnyText(key);
   return place.Unless(std::move(text));
 }
 
-Result<bool> FlagIn(const json& object, const char* key) {
+Result<bool> ParseFlagMember(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   const bool flag = JsonFields(place, object, "").OptionalBool(key);
   return place.Unless(flag);
 }
 
-Result<std::map<std::string, std::string>> TextsIn(const json& object, const char* key) {
+Result<std::map<std::string, std::string>> ParseTexts(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   auto texts = JsonFields(place, object, "").OptionalTextMap(key);
   return place.Unless(std::move(texts));
 }
 
-Result<std::vector<std::string>> ListIn(const json& object, const char* key) {
+Result<std::vector<std::string>> ParseList(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   auto texts = JsonFields(place, object, "").OptionalTexts(key);
   return place.Unless(std::move(texts));
 }
 
-Result<const json*> ArrayIn(const json& object, const char* key) {
+Result<const json*> ParseArray(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return static_cast<const json*>(nullptr);
   if (!found->is_array()) return WrongType(key, "an array", *found);
   return &*found;
 }
 
-Result<bool> FlagAsked(const Ask& ask, const std::string& name) {
-  const auto found = ask.request.query.find(name);
-  if (found == ask.request.query.end() || found->second.empty()) return false;
+Result<bool> ParseFlag(const RestCall& call, const std::string& name) {
+  const auto found = call.request.query.find(name);
+  if (found == call.request.query.end() || found->second.empty()) return false;
   const std::string value = LowerCase(found->second);
   if (value == "true" || value == "false") return value == "true";
   return Malformed(
       fmt::format("\"{}\" must be true or false, found \"{}\"", name, Shown(found->second)));
 }
 
-Result<Page> PageAsked(const Ask& ask) {
+Result<Page> ParsePage(const RestCall& call) {
   Page page;
-  const auto& query = ask.request.query;
+  const auto& query = call.request.query;
   if (const auto size = query.find("pageSize"); size != query.end() && !size->second.empty()) {
     const std::string& text = size->second;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), page.size);
@@ -199,9 +199,9 @@ Result<Page> PageAsked(const Ask& ask) {
   return page;
 }
 
-std::string TokenOfPage(std::string_view last_name) { return ToHex(last_name); }
+std::string MakePageToken(std::string_view last_name) { return ToHex(last_name); }
 
-std::string EngineOf(const http::HttpRequest& request) {
+std::string FindEngine(const http::HttpRequest& request) {
   // Java's client names itself and its version only in a field of its own.
   const std::string* agent = Header(request, "x-client-version");
   if (agent == nullptr) agent = Header(request, "user-agent");

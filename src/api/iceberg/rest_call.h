@@ -19,7 +19,7 @@ inline constexpr std::size_t kEngineBytesMax = 80;
 inline constexpr std::int64_t kPageSizeMax = 10'000;
 
 // What one request works with. Lives on the stack of its handler.
-struct Ask {
+struct RestCall {
   work::Workspace& workspace;
   const http::HttpRequest& request;
   work::Caller caller;
@@ -43,33 +43,34 @@ struct Name {
   Status problem = Status();
 };
 // The step "a\x1fb" of a path, or the query field of this form.
-Name NamespaceOfStep(std::string_view step);
-Name ChildOf(const Name& name_space, std::string_view own_name);
+Name ParseNamespaceStep(std::string_view step);
+Name JoinName(const Name& name_space, std::string_view own_name);
 // Of the path's {namespace}, and {table} or {view}.
-Name NamespaceAsked(const Ask& ask);
-Name TableAsked(const Ask& ask);
-Name ViewAsked(const Ask& ask);
+Name NamespaceInPath(const RestCall& call);
+Name TableInPath(const RestCall& call);
+Name ViewInPath(const RestCall& call);
 // {"namespace": ["a", "b"], "name": "t"}
-Result<Name> NameOfIdentifier(const nlohmann::json& identifier, std::string_view where);
-Result<Name> NameOfLevels(const nlohmann::json& levels, std::string_view where);
+Result<Name> ParseIdentifier(const nlohmann::json& identifier, std::string_view where);
+Result<Name> ParseLevels(const nlohmann::json& levels, std::string_view where);
 // ["a","b"] of "a.b"
-nlohmann::json LevelsOf(std::string_view name_space);
+nlohmann::json LevelsToJson(std::string_view name_space);
 
 // ---- Bodies. All errors: kInvalidInput (WH7105).
 Status Malformed(std::string what);
 // One JSON object, no deeper than kSentDepthMax; looks before it parses.
 Result<nlohmann::json> ParseBody(std::string_view text);
-Result<std::string> TextIn(const nlohmann::json& object, const char* key);
-Result<bool> FlagIn(const nlohmann::json& object, const char* key);  // absent: false
+Result<std::string> ParseText(const nlohmann::json& object, const char* key);
+Result<bool> ParseFlagMember(const nlohmann::json& object, const char* key);  // absent: false
 // Absent or null: empty.
-Result<std::map<std::string, std::string>> TextsIn(const nlohmann::json& object, const char* key);
-Result<std::vector<std::string>> ListIn(const nlohmann::json& object, const char* key);
+Result<std::map<std::string, std::string>> ParseTexts(const nlohmann::json& object,
+                                                      const char* key);
+Result<std::vector<std::string>> ParseList(const nlohmann::json& object, const char* key);
 // An array in `object`; absent or null: nullptr.
-Result<const nlohmann::json*> ArrayIn(const nlohmann::json& object, const char* key);
+Result<const nlohmann::json*> ParseArray(const nlohmann::json& object, const char* key);
 
 // ---- Queries
 // Absent: `if_absent`. Anything but true and false is refused.
-Result<bool> FlagAsked(const Ask& ask, const std::string& name);
+Result<bool> ParseFlag(const RestCall& call, const std::string& name);
 
 // A page of a sorted list of names.
 struct Page {
@@ -77,9 +78,9 @@ struct Page {
   std::string after = "";  // the last name of the page before
   std::int64_t size = kPageSizeMax;
 };
-Result<Page> PageAsked(const Ask& ask);
-std::string TokenOfPage(std::string_view last_name);
+Result<Page> ParsePage(const RestCall& call);
+std::string MakePageToken(std::string_view last_name);
 
 // Who calls, by its user agent: "duckdb 1.5.5"; empty if it does not say.
-std::string EngineOf(const http::HttpRequest& request);
+std::string FindEngine(const http::HttpRequest& request);
 }  // namespace weirhouse::rest

@@ -85,7 +85,7 @@ constexpr Route kRoutes[] = {
 };
 
 // "/v1/config" is the one path that never has the prefix a configuration might name.
-std::string EndpointOf(const Route& route) {
+std::string EndpointName(const Route& route) {
   return fmt::format("{} /v1{}{}", route.method, route.path == "/config" ? "" : "/{prefix}",
                      route.path);
 }
@@ -166,10 +166,10 @@ std::string OpenApiDocument() {
 
 std::span<const Route> Routes() { return kRoutes; }
 
-Result<Reply> GetConfig(Ask& ask) {
-  const auto warehouse = ask.request.query.find("warehouse");
-  const std::string& name = ask.workspace.project().name;
-  if (warehouse != ask.request.query.end() && !warehouse->second.empty() &&
+Result<Reply> GetConfig(RestCall& call) {
+  const auto warehouse = call.request.query.find("warehouse");
+  const std::string& name = call.workspace.project().name;
+  if (warehouse != call.request.query.end() && !warehouse->second.empty() &&
       warehouse->second != name) {
     return Status(Code::kNotFound,
                   fmt::format("Warehouse does not exist: {}", EscapeControl(warehouse->second)))
@@ -177,7 +177,7 @@ Result<Reply> GetConfig(Ask& ask) {
         .WithHint(fmt::format("name the project, \"{}\", or no warehouse at all", name));
   }
   json endpoints = json::array();
-  for (const Route& route : kRoutes) endpoints.push_back(EndpointOf(route));
+  for (const Route& route : kRoutes) endpoints.push_back(EndpointName(route));
   return Reply{JsonReply({{"defaults", json::object()},
                           {"overrides", json::object()},
                           {"endpoints", std::move(endpoints)},

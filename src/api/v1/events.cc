@@ -65,19 +65,19 @@ class CommitStream : public http::BodyStream {
 };
 
 // What the client saw last, by itself after a connection broke (Last-Event-ID), or asked for.
-Result<CommitSeq> AfterAsked(const HttpRequest& request, CommitSeq last) {
+Result<CommitSeq> ParseAfter(const HttpRequest& request, CommitSeq last) {
   HttpRequest asked = request;
   const auto header = request.headers.find("last-event-id");
   if (header != request.headers.end()) asked.query["after"] = header->second;
   WEIRHOUSE_TRY(const std::int64_t after,
-                NumberAsked(asked, "after", last.value(), 0, last.value()));
+                ParseNumber(asked, "after", last.value(), 0, last.value()));
   return CommitSeq(after);
 }
 
 Result<CommitSeq> Begin(const Options& options, const HttpRequest& request) {
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectLease> lease, options.take());
   WEIRHOUSE_TRY(const CommitSeq last, lease->workspace().catalog().LastSeq());
-  return AfterAsked(request, last);
+  return ParseAfter(request, last);
 }
 }  // namespace
 

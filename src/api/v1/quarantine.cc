@@ -67,7 +67,7 @@ HttpResponse GetQuarantine(std::shared_ptr<const Options> options, const HttpReq
   return response;
 }
 
-Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask) {
-  return answers::ListQuarantineReasons(ask.workspace(), SourceAsked(ask.request));
+Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(ApiCall& call) {
+  return answers::ListQuarantineReasons(call.workspace(), SourceAsked(call.request));
 }
 }  // namespace weirhouse::v1

@@ -21,13 +21,13 @@
 namespace weirhouse::v1 {
 
 // What one request works with. Lives as long as its handler runs.
-struct Ask {
+struct ApiCall {
   ProjectLease& lease;
   const http::HttpRequest& request;
   work::Workspace& workspace() const { return lease.workspace(); }
 };
 
-// Who may ask. On an address beyond loopback every route needs the project's token.
+// Who may call. On an address beyond loopback every route needs the project's token.
 enum class Role : std::uint8_t {
   kReader,  // anybody on this machine
   kOwner,   // whoever has the project's token
@@ -35,11 +35,11 @@ enum class Role : std::uint8_t {
 
 nlohmann::json ToJson(const work::Prediction& prediction);
 
-using Handler = Result<nlohmann::json> (*)(Ask& ask);
+using Handler = Result<nlohmann::json> (*)(ApiCall& call);
 // The form of a handler that returns a typed answer.
 template <auto kFunction>
-Result<nlohmann::json> Answered(Ask& ask) {
-  WEIRHOUSE_TRY(const auto answer, kFunction(ask));
+Result<nlohmann::json> Answered(ApiCall& call) {
+  WEIRHOUSE_TRY(const auto answer, kFunction(call));
   return ToJson(answer);
 }
 
@@ -53,19 +53,19 @@ struct Route {
 std::span<const Route> Routes();
 
 // ---- What people and programs ask of the catalog
-Result<answers::StatusAnswer> GetStatus(Ask& ask);
-Result<answers::TablesAnswer> GetTables(Ask& ask);
-Result<answers::RunsAnswer> GetRuns(Ask& ask);
-Result<answers::GatesAnswer> GetGates(Ask& ask);
-Result<answers::ModelsAnswer> GetModels(Ask& ask);
-Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask);
-Result<answers::TraceAnswer> GetTrace(Ask& ask);
-Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask);  // quarantine.cc
+Result<answers::StatusAnswer> GetStatus(ApiCall& call);
+Result<answers::TablesAnswer> GetTables(ApiCall& call);
+Result<answers::RunsAnswer> GetRuns(ApiCall& call);
+Result<answers::GatesAnswer> GetGates(ApiCall& call);
+Result<answers::ModelsAnswer> GetModels(ApiCall& call);
+Result<answers::TrainingSetsAnswer> GetTrainingSets(ApiCall& call);
+Result<answers::TraceAnswer> GetTrace(ApiCall& call);
+Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(ApiCall& call);  // quarantine.cc
 
 // ---- What models and their callers ask (serving.cc)
-Result<work::OnlineVector> GetFeatures(Ask& ask);
-Result<work::OnlineVector> PostFeatures(Ask& ask);
-Result<work::Prediction> PostPrediction(Ask& ask);
+Result<work::OnlineVector> GetFeatures(ApiCall& call);
+Result<work::OnlineVector> PostFeatures(ApiCall& call);
+Result<work::Prediction> PostPrediction(ApiCall& call);
 // ---- Streams: each takes a lease when it needs one (quarantine.cc, events.cc)
 http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
                                  const http::HttpRequest& request);
@@ -77,6 +77,6 @@ http::HttpResponse GetEvents(const std::shared_ptr<const Options>& options,
 // An error as what is sent: of a damaged cache, that one may come again.
 http::HttpResponse ErrorReply(const Options& options, const Status& status);
 // A field of the query as a number from `least` to `most`; absent: `fallback`. WH8048.
-Result<std::int64_t> NumberAsked(const http::HttpRequest& request, std::string_view name,
+Result<std::int64_t> ParseNumber(const http::HttpRequest& request, std::string_view name,
                                  std::int64_t fallback, std::int64_t least, std::int64_t most);
 }  // namespace weirhouse::v1

@@ -39,7 +39,7 @@ Status Unusable(std::string message) {
 }
 
 // "carrier_delay" → "carrier_delay@1:*", the newest version; "carrier_delay@1:n_24h" stays.
-Result<std::string> SelectorOf(work::Workspace& workspace, const std::string& text) {
+Result<std::string> ExpandSelector(work::Workspace& workspace, const std::string& text) {
   if (text.find(':') != std::string::npos) return text;
   WEIRHOUSE_TRY(const feature::FeatureView* view,
                 feature::FindView(workspace.project().views, text));
@@ -52,7 +52,7 @@ Result<work::OnlineVector> FeaturesOf(work::Workspace& workspace,
   work::OnlineRequest request;
   request.texts = std::move(texts);
   for (const std::string& text : wanted) {
-    WEIRHOUSE_TRY(std::string selector, SelectorOf(workspace, text));
+    WEIRHOUSE_TRY(std::string selector, ExpandSelector(workspace, text));
     request.features.push_back(std::move(selector));
   }
   if (request.features.empty()) {
@@ -92,7 +92,7 @@ Status CheckMembers(const json& members) {
 
 // The entity keys and the fields of the request, as one. Numbers are compared as they are spelt:
 // two that differ may be the same double.
-Result<json> FieldsOf(const answers::SentObject& body, answers::Texts* numbers) {
+Result<json> MergeFields(const answers::SentObject& body, answers::Texts* numbers) {
   json fields = json::object();
   for (const char* part : {"keys", "request"}) {
     const json sent = body.members.value(part, json());
@@ -117,8 +117,8 @@ Result<json> FieldsOf(const answers::SentObject& body, answers::Texts* numbers) 
 }
 }  // namespace
 
-Result<work::OnlineVector> PostFeatures(Ask& ask) {
-  WEIRHOUSE_TRY(const answers::SentObject body, BodyOf(ask.request));
+Result<work::OnlineVector> PostFeatures(ApiCall& call) {
+  WEIRHOUSE_TRY(const answers::SentObject body, BodyOf(call.request));
   WEIRHOUSE_TRY_STATUS(CheckMembers(body.members));
   std::vector<std::string> wanted;
   for (const char* name : {"features", "views"}) {
@@ -126,13 +126,13 @@ Result<work::OnlineVector> PostFeatures(Ask& ask) {
     wanted.insert(wanted.end(), texts.begin(), texts.end());
   }
   answers::Texts numbers;
-  WEIRHOUSE_TRY(json fields, FieldsOf(body, &numbers));
-  return FeaturesOf(ask.workspace(), wanted, std::move(fields), std::move(numbers),
+  WEIRHOUSE_TRY(json fields, MergeFields(body, &numbers));
+  return FeaturesOf(call.workspace(), wanted, std::move(fields), std::move(numbers),
                     body.members.value("at", json()));
 }
 
-Result<work::OnlineVector> GetFeatures(Ask& ask) {
-  const auto& query = ask.request.query;
+Result<work::OnlineVector> GetFeatures(ApiCall& call) {
+  const auto& query = call.request.query;
   std::vector<std::string> wanted;
   for (const char* name : {"view", "features"}) {
     const auto found = query.find(name);
@@ -143,16 +143,16 @@ Result<work::OnlineVector> GetFeatures(Ask& ask) {
   std::map<std::string, std::string> texts(query.begin(), query.end());
   for (const char* name : {"view", "features", "at"}) texts.erase(name);
   const auto at = query.find("at");
-  return FeaturesOf(ask.workspace(), wanted, json::object(), std::move(texts),
+  return FeaturesOf(call.workspace(), wanted, json::object(), std::move(texts),
                     at == query.end() ? json() : json(at->second));
 }
 
-Result<work::Prediction> PostPrediction(Ask& ask) {
-  WEIRHOUSE_TRY(answers::SentObject body, BodyOf(ask.request));
+Result<work::Prediction> PostPrediction(ApiCall& call) {
+  WEIRHOUSE_TRY(answers::SentObject body, BodyOf(call.request));
   WEIRHOUSE_TRY(const std::optional<EventTime> at, TimeOf(body.members.value("at", json())));
   body.members.erase("at");
-  return ask.lease.predictions().Predict(ask.request.parameters.at("name"), body.members, at,
-                                         body.numbers);
+  return call.lease.predictions().Predict(call.request.parameters.at("name"), body.members, at,
+                                          body.numbers);
 }
 
 json ToJson(const work::Prediction& prediction) {
