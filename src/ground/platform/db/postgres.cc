@@ -25,7 +25,7 @@ constexpr Oid kBoolOid = 16;
 constexpr Oid kByteaOid = 17;
 constexpr int kTextFormat = 0;
 constexpr int kBinaryFormat = 1;
-// A server that says nothing for so long is asked by another connection whether it lives.
+// After so long without an answer, another connection checks whether the server is alive.
 constexpr int kSilenceMs = 3'000;
 
 struct CloseConnection {
@@ -37,12 +37,12 @@ struct ClearResult {
 };
 using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
 
-// Parameters as libpq wants them. Integers and reals travel as text, so that the server reads each
-// as the type of the column it meets; bytes travel as they are.
+// Parameters in libpq's form. Integers and reals are sent as text, so that the server reads each as
+// the type of its column; bytes are sent as they are.
 class Parameters {
  public:
   explicit Parameters(const std::vector<DatabaseValue>& values) {
-    texts_.reserve(values.size());  // the pointers below stay good
+    texts_.reserve(values.size());  // keeps the pointers below valid
     for (const DatabaseValue& value : values) Add(value);
   }
   int count() const { return static_cast<int>(pointers_.size()); }
@@ -120,9 +120,9 @@ std::string Shown(std::string_view sql) {
   return sql.size() > kShownSqlMax ? line + "…" : line;
 }
 
-// Threads: one at a time. A statement takes what time it needs for as long as its server, asked by
-// another connection, answers; a server that hangs or is stopped ends the connection (WH7041, of
-// COMMIT WH7003), after kSilenceMs and the time that connecting may take.
+// Threads: one at a time. A statement may take any time as long as the server answers another
+// connection; a server that hangs or is stopped ends the connection (WH7041, for COMMIT WH7003)
+// after kSilenceMs and the connect timeout.
 class PostgresConnection : public Postgres {
  public:
   PostgresConnection(ConnectionHandle connection, const PostgresAddress& address,
@@ -166,8 +166,8 @@ class PostgresConnection : public Postgres {
   }
 
   Status Begin() override {
-    // One message, so one journey. The statements after it see what was committed before the lock
-    // was given, because each has a snapshot of its own.
+    // One message and so one round trip. Statements after it see everything committed before the
+    // lock was granted, because each takes a new snapshot.
     return Open(
         fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
                     "SELECT pg_advisory_xact_lock({})",
@@ -202,7 +202,7 @@ class PostgresConnection : public Postgres {
   ResultHandle Ask(const std::string& sql) {
     return Answer(PQsendQuery(connection_.get(), sql.c_str()));
   }
-  // The last result of what was sent, as PQexec gives it; none if the connection gave none.
+  // The last result of the request, as PQexec returns it; none if the connection gave none.
   ResultHandle Answer(int sent) {
     ResultHandle last;
     if (sent == 0) return last;
@@ -214,7 +214,7 @@ class PostgresConnection : public Postgres {
     }
     return ResultHandle();
   }
-  // False if the server hangs: nothing of it is waited for any more.
+  // False if the server hangs: stop waiting.
   bool AwaitResult() {
     while (PQisBusy(connection_.get()) != 0) {
       pollfd watched{PQsocket(connection_.get()), POLLIN, 0};
@@ -260,8 +260,8 @@ class PostgresConnection : public Postgres {
     if (silent_) error = {"", "", "the server has stopped answering"};
     return error;
   }
-  // OK if the server did what it was told; remembers how many rows that were, and whether it is
-  // gone. `unknown_if_lost`: it may have done it without being able to say so.
+  // OK if the statement succeeded; remembers the number of changed rows and whether the connection
+  // has ended. `unknown_if_lost`: the statement may have taken effect without an answer.
   Result<bool> Judge(const PGresult* result, std::string_view what, bool unknown_if_lost) {
     const ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
@@ -347,7 +347,7 @@ Status PostgresConnection::Stream(std::string_view sql,
 
 Status PostgresConnection::Commit() {
   in_transaction_ = false;
-  // A connection that is seen to have ended before COMMIT is sent took the transaction with it.
+  // If the connection ended before COMMIT is sent, the transaction is rolled back.
   if (PQconsumeInput(connection_.get()) == 0 || PQstatus(connection_.get()) == CONNECTION_BAD) {
     lost_ = true;
     return StatusOfPostgres({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
@@ -358,7 +358,7 @@ Status PostgresConnection::Commit() {
   // An earlier statement had failed, and the server rolled back instead.
   return Status(
              Code::kInternal,
-             fmt::format("transaction was rolled back: a statement of it had failed: {}", shown_))
+             fmt::format("transaction was rolled back because one of its statements failed: {}", shown_))
       .WithError("WH7025");
 }
 
@@ -390,7 +390,7 @@ Status CheckServer(PGconn* connection, const PostgresAddress& address) {
                               encoding == nullptr ? "unknown" : encoding, address.shown))
         .WithError("WH7045")
         .WithHint(
-            "make the database anew with `create database … encoding 'UTF8' template "
+            "create the database again with `create database … encoding 'UTF8' template "
             "template0`");
   }
   return Status::Ok();
@@ -403,12 +403,12 @@ Result<std::string> Quoted(PGconn* connection, const std::string& name) {
   const std::unique_ptr<char, FreeText> quoted(
       PQescapeIdentifier(connection, name.data(), name.size()));
   if (quoted == nullptr) {
-    return Status(Code::kInvalidInput, "name of the schema is no text").WithError("WH7044");
+    return Status(Code::kInvalidInput, "name of the schema is not valid text").WithError("WH7044");
   }
   return std::string(quoted.get());
 }
 
-// What holds for the whole session. A writer that went silent must not keep the lock for ever.
+// Settings of the whole session. A silent writer must not keep the lock for ever.
 Status SetUp(Postgres& session, const std::string& schema, bool read_only) {
   WEIRHOUSE_TRY_STATUS(session.Script(
       fmt::format("SET search_path TO {}; SET client_encoding TO 'UTF8'; SET lock_timeout TO '5s'; "
@@ -439,7 +439,7 @@ Status MakeSchema(Postgres& session, const PostgresAddress& address, const std::
   if (read_only) {
     return Status(Code::kNotFound, fmt::format("catalog does not exist: {}", address.shown))
         .WithError("WH7012")
-        .WithHint("`wh init` makes it; a schema of another name is given by `?schema=`");
+        .WithHint("create it with `wh init`; `?schema=` in the URL names another schema");
   }
   WEIRHOUSE_TRY_STATUS(session.Begin());
   Status status = session.Script(fmt::format("CREATE SCHEMA IF NOT EXISTS {}", schema));
@@ -448,7 +448,8 @@ Status MakeSchema(Postgres& session, const PostgresAddress& address, const std::
   return status;
 }
 
-// Projects have a lock each. Other programs' locks in the same database are unlikely to have it.
+// Each project has its own lock. Other programs in the same database are unlikely to use the same
+// key.
 std::int64_t LockKey(const std::string& schema) {
   const Digest digest = Sha256Of("weirhouse catalog " + schema);
   std::uint64_t key = 0;

@@ -22,7 +22,7 @@ Status StatusOfErrno(int error, std::string_view what, const std::string& path) 
     case EROFS:
       return Status(Code::kPermissionDenied, message)
           .WithError("WH7013")
-          .WithHint("give this user the right to the file and its folder");
+          .WithHint("give this user access to the file and its folder");
     case EEXIST:
       return Status(Code::kConflict, message).WithError("WH7014");
     case EMFILE:

@@ -19,8 +19,8 @@
 
 namespace weirhouse::platform {
 namespace {
-constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache starts afresh
-// The kernel takes the time of files from a clock that stands still for up to a tick.
+constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache is cleared
+// The kernel takes file times from a clock that advances once per tick.
 constexpr std::int64_t kTimeStepNs = 20'000'000;
 constexpr const char* kFailedAttribute = "user.weirhouse.fsync_failed";
 
@@ -43,12 +43,12 @@ std::optional<Identity> IdentityAt(int fd, const char* path, int flags) {
   return identity;
 }
 
-// Whether whatever takes its place from now on has another identity.
+// Whether any file that replaces it from now on has another identity.
 bool IsUnlikeAnyLater(const Identity& identity) {
   return Micros(SystemClock().Now()) * 1000 - identity.born_ns > kTimeStepNs;
 }
 
-// Names this start of the machine.
+// The id of the current boot.
 const std::string& BootId() {
   static const std::string id = [] {
     char text[64];
@@ -146,11 +146,11 @@ Status DurableFolders::Sync(const std::string& folder) {
   WEIRHOUSE_TRY(std::string at, RealPath(folder));
   while (at != "/") {
     const std::string parent = FolderOf(at);
-    // Looked at before the fsync: a folder that takes its place meanwhile is another one.
+    // Read before the fsync, so that a folder that replaces it meanwhile has another identity.
     const std::optional<Identity> identity = IdentityOf(at);
     if (!Knows(at, identity)) {
       const Status synced = SyncFolder(parent);
-      // Where this user may not look it has made nothing.
+      // This user cannot have created anything in a folder that it may not open.
       if (!synced.ok() && synced.code() != Code::kPermissionDenied) return synced;
       if (synced.ok() && identity && IsUnlikeAnyLater(*identity)) {
         const std::lock_guard lock(mutex_);
@@ -165,7 +165,7 @@ Status DurableFolders::Sync(const std::string& folder) {
 
 // ---- Files
 void FailedSyncs::Note(int fd) {
-  // Where it cannot be kept with the file, this process still knows.
+  // If the attribute cannot be stored with the file, this process still remembers it.
   [[maybe_unused]] const int kept =
       fsetxattr(fd, kFailedAttribute, BootId().data(), BootId().size(), 0);
   const std::optional<Identity> identity = IdentityOf(fd);
@@ -195,11 +195,10 @@ Status SyncFile(const std::string& path, FailedSyncs& failed) {
   if (!fd.open()) return StatusOfErrno(errno, "open for fsync", path);
   if (failed.Contains(fd.get())) {
     return Status(Code::kCorruption,
-                  fmt::format("an earlier fsync of this file failed, so nobody knows what of it "
-                              "reached the disk: {}",
+                  fmt::format("an earlier fsync of this file failed, so it is unknown which bytes reached the disk: {}",
                               path))
         .WithError(kSyncFailedBefore)
-        .WithHint("check the disk, and write the rows again, to a new file");
+        .WithHint("check the disk and write the rows to a new file");
   }
   const int error = SyncRetrying(fd.get());
   if (error == 0) return Status::Ok();

@@ -40,8 +40,8 @@ int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
   return fd;
 }
 
-// A regular file to read. Whatever else stands under the name (a pipe, a device, a socket) is
-// refused without waiting for it: somebody may have put it there.
+// Opens a regular file for reading. Anything else under the name (a pipe, a device, a socket) is
+// refused without blocking.
 Result<Descriptor> OpenToRead(const std::string& path, struct stat& found) {
   Descriptor fd(OpenRetrying(path, O_RDONLY | O_NONBLOCK));
   if (!fd.open()) return StatusOfErrno(errno, "open", path);
@@ -52,9 +52,9 @@ Result<Descriptor> OpenToRead(const std::string& path, struct stat& found) {
                                 : S_ISSOCK(found.st_mode) ? "a socket"
                                                           : "a device";
   return Status(Code::kInvalidInput,
-                fmt::format("could not read {}, no regular file: {}", kind, path))
+                fmt::format("could not read {}, which is not a regular file: {}", kind, path))
       .WithError("WH7016")
-      .WithHint("only regular files are read; find out who put it there");
+      .WithHint("only regular files are read; find out what created it, and remove it");
 }
 
 // 0, or the errno of the write that failed.
@@ -152,7 +152,7 @@ class LocalDriver final : public ObjectStore {
       return StatusOfErrno(error, "replace", path);
     }
     MarkSynced(temporary);
-    MarkSynced(path);  // what stood there unsynced is gone
+    MarkSynced(path);  // the unsynced file that was replaced no longer exists
     WEIRHOUSE_FAILPOINT("disk.replace.after_rename");
     return folders_.Sync(FolderOf(path));
   }
@@ -187,7 +187,7 @@ class LocalDriver final : public ObjectStore {
     const std::string path = PathOf(location);
     struct stat found{};
     WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
-    // One byte more than it should hold, so that the end is seen without growing the buffer.
+    // One byte more than the file's size, so that the end is seen without growing the buffer.
     std::string bytes(static_cast<std::size_t>(found.st_size) + 1, '\0');
     std::size_t filled = 0;
     while (true) {
@@ -215,7 +215,7 @@ class LocalDriver final : public ObjectStore {
                     fmt::format("range lies beyond the file: {} bytes at {} of {}: {}", size_bytes,
                                 offset, found.st_size, path))
           .WithError("WH7017")
-          .WithHint("the file is shorter than what points into it says: `wh verify --deep`");
+          .WithHint("the file is shorter than its metadata says; run `wh verify --deep`");
     }
     std::string bytes(static_cast<std::size_t>(size_bytes), '\0');
     std::size_t filled = 0;
@@ -241,7 +241,8 @@ class LocalDriver final : public ObjectStore {
 
   Status MakeFolder(const std::string& location) override {
     const std::string path = PathOf(location);
-    // Asked for by name, so the cache must not answer for a folder that someone removed.
+    // The caller asked for it explicitly, so the cache must not answer for a folder that was
+    // removed.
     folders_.Forget();
     return folders_.Make(path);
   }
@@ -271,7 +272,7 @@ class LocalDriver final : public ObjectStore {
     }
   }
 
-  // Gives up a file that no one was told of.
+  // Removes a file that was not yet reported as created.
   static void Discard(const std::string& path) {
     if (unlink(path.c_str()) == 0) MarkSynced(path);
   }
@@ -329,7 +330,7 @@ class LocalDriver final : public ObjectStore {
     return unlink(from.c_str()) == 0 ? 0 : errno;
   }
 
-  // Whoever put it may not have fsynced the folder yet, and our caller is about to rely on it.
+  // The process that created it may not have fsynced the folder yet, and our caller relies on it.
   Result<bool> WasThere(const std::string& path) {
     WEIRHOUSE_TRY_STATUS(folders_.Sync(FolderOf(path)));
     MarkNameSynced(path);
@@ -340,10 +341,10 @@ class LocalDriver final : public ObjectStore {
   FailedSyncs failed_;
 };
 
-// What is being put and has not got its name yet: no object.
+// An object that is still being written and has no final name yet.
 bool IsTemporary(std::string_view name) { return name.starts_with('.') && name.ends_with(".tmp"); }
 
-// Walks folders so that the paths of files come in the order of their bytes.
+// Walks folders so that files are listed in the byte order of their paths.
 class Listing {
  public:
   Listing(std::string prefix, std::string after, std::int64_t limit)
@@ -360,7 +361,7 @@ class Listing {
   }
 
  private:
-  // Whether something that begins with `path` may be wanted.
+  // Whether `path` may be a prefix of wanted locations.
   bool MayLead(std::string_view path) const {
     const std::size_t common = std::min(path.size(), prefix_.size());
     if (path.substr(0, common) != std::string_view(prefix_).substr(0, common)) return false;
@@ -371,7 +372,7 @@ class Listing {
     WEIRHOUSE_TRY(const std::vector<Entry> entries, folder.List());
     std::vector<std::pair<std::string, const Entry*>> names;
     for (const Entry& entry : entries) {
-      // As a part of the longer paths below it a folder's name ends with a slash.
+      // Sorted as a part of the longer paths below it, a folder's name ends with a slash.
       if (entry.kind == EntryKind::kFolder) names.emplace_back(entry.name + "/", &entry);
       if (entry.kind == EntryKind::kFile && !IsTemporary(entry.name))
         names.emplace_back(entry.name, &entry);
@@ -411,7 +412,7 @@ class Listing {
   ObjectPage page_;
 };
 
-// As CanonicalPath, but a slash at the end of a prefix says something.
+// As CanonicalPath, but keeps a slash at the end, which matters in a prefix.
 std::string PrefixOf(const std::string& prefix) {
   std::string path = CanonicalPath(prefix);
   if (prefix.ends_with('/') && !path.ends_with('/')) path += '/';
@@ -422,7 +423,7 @@ Result<ObjectPage> LocalDriver::List(const std::string& prefix, const std::strin
                                      std::int64_t limit) {
   const std::string path = PrefixOf(prefix);
   if (!path.starts_with('/')) {
-    return Status(Code::kInvalidInput, "what is listed must begin with an absolute path: " + prefix)
+    return Status(Code::kInvalidInput, "the prefix to list must begin with an absolute path: " + prefix)
         .WithError("WH7016");
   }
   return Listing(path, after.empty() ? after : PrefixOf(after), limit).Run();
@@ -447,7 +448,7 @@ Result<std::vector<FileInfo>> ListFolder(const std::string& folder) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat stat{};
-    // Gone since, or a link to nothing: not an entry any more. Pipes and sockets are no files.
+    // Removed meanwhile, or a dangling link: not an entry. Pipes and sockets are not files.
     if (fstatat(dirfd(handle.get()), entry->d_name, &stat, 0) != 0) continue;
     if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)) continue;
     found.push_back(InfoOf(folder.ends_with('/') ? folder + name : folder + "/" + name, stat));

@@ -59,7 +59,7 @@ Result<FileInfo> MovedStore::Stat(const std::string& location) {
 }
 Result<ObjectPage> MovedStore::List(const std::string& prefix, const std::string& after,
                                     std::int64_t limit) {
-  // A slash at the end of a prefix says something, and canonical paths have none.
+  // A slash at the end matters in a prefix, and canonical paths have none.
   const auto moved = [this](const std::string& location) {
     std::string place = MovedLocation(location, former_, present_);
     if (location.ends_with('/') && !place.ends_with('/')) place += '/';

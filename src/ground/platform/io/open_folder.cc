@@ -123,7 +123,7 @@ Result<OpenFolder> OpenFolder::Walk(std::string_view below) const {
 }
 
 Result<std::vector<Entry>> OpenFolder::List() const {
-  // A descriptor of its own: closedir closes it, and where it reads from is nobody else's.
+  // A separate descriptor: closedir closes it, and it has its own read position.
   const int fd = OpenAt(fd_.get(), ".", O_RDONLY | O_DIRECTORY);
   if (fd < 0) return StatusOfErrno(errno, "list", path_);
   const std::unique_ptr<DIR, CloseFolder> handle(fdopendir(fd));
@@ -178,9 +178,9 @@ Result<OpenFolder> OpenFolder::MakePrivate(const std::string& name) const {
   if (fstat(folder->fd_.get(), &found) != 0) return StatusOfErrno(errno, "stat", Of(name));
   if (found.st_uid != geteuid() || (found.st_mode & 077) != 0) {
     return Status(Code::kPermissionDenied,
-                  "a folder that should be private is not this user's alone: " + Of(name))
+                  "a folder that must be private is accessible to other users: " + Of(name))
         .WithError("WH7013")
-        .WithHint("remove it, or give it mode 0700 and this owner");
+        .WithHint("remove it, or set its mode to 0700 and its owner to this user");
   }
   return folder;
 }
@@ -219,9 +219,9 @@ Result<Entry> EntryOf(int fd, const std::string& path) {
 }
 
 Writers WritersOf(int fd) {
-  // A read lease is granted only while nobody writes (fcntl(2), F_SETLEASE). Whoever opens the file
-  // for writing while we hold it has the kernel send us a signal: SIGIO would end the process,
-  // SIGURG is ignored unless somebody asks for it.
+  // A read lease is granted only while the file is not open for writing (fcntl(2), F_SETLEASE). If
+  // a process opens the file for writing while we hold the lease, the kernel sends us a signal:
+  // SIGIO would end the process, SIGURG is ignored by default.
   fcntl(fd, F_SETSIG, SIGURG);
   if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
     fcntl(fd, F_SETLEASE, F_UNLCK);

@@ -1,4 +1,4 @@
-// One connection: reads requests, has them admitted and handled, writes responses, in order.
+// One connection: reads requests, admits and handles them, writes responses, in order.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@
 
 namespace weirhouse::http {
 
-// What all sessions of a server share. Outlives them.
+// State shared by all sessions of a server. Outlives them.
 struct SessionContext {
   const ServerOptions& options;
   const AdmissionRules& rules;
@@ -43,9 +43,9 @@ class Session {
   // Cancels whatever has passed its deadline. Runs beside Run, and ends with it. Beast's own stream
   // closes the socket on a timeout, which leaves no way to answer 408.
   boost::asio::awaitable<void> Watch();
-  // What was thrown out of Run: the connection ends, and Watch with it.
+  // Called when Run has thrown: ends the connection, and Watch with it.
   void Abandon() noexcept;
-  // Ends it now if no request is being worked on, or in any case if `force`.
+  // Ends the connection now if no request is being handled, or in any case if `force`.
   void Close(bool force);
   auto executor() { return socket_.get_executor(); }
 
@@ -54,7 +54,7 @@ class Session {
   enum class Next : std::uint8_t { kKeep, kLinger, kClose };
 
   boost::asio::awaitable<Next> ServeOne();
-  // Nothing: the body is read. A fault: it is refused. A code: the connection is gone.
+  // Monostate: the body was read. Fault: it is refused. Error code: the connection has ended.
   boost::asio::awaitable<std::variant<std::monostate, Fault, boost::system::error_code>> ReadBody(
       Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
   // Admit, with the authenticator run on a thread of `token_lane`.
@@ -68,8 +68,8 @@ class Session {
   // A response whose body is made while it is sent.
   boost::asio::awaitable<Next> ServeStream(const HttpResponse& response, Lane& lane,
                                            bool is_http_1_0, bool keep_alive);
-  // The head, `first`, and each piece when the one before it has gone out. `lane`: who makes them.
-  // Of HEAD the head alone, and `first` is none.
+  // Writes the head, `first`, and each further piece once the previous one was sent. `lane`: the
+  // workers that make them. For HEAD it writes the head alone, and `first` is empty.
   boost::asio::awaitable<Ended> WriteStream(const HttpResponse& response,
                                             std::optional<BodyStream::Piece> first, Lane& lane,
                                             bool chunked, bool keep_alive);
@@ -77,7 +77,7 @@ class Session {
                                                               Lane& lane);
   boost::asio::awaitable<bool> WritePiece(std::string_view bytes, bool chunked);
   boost::asio::awaitable<bool> WriteAll(std::string_view bytes);
-  // Whether there is somebody to go on for: the client has not gone, the server does not stop.
+  // Waits; false if the client has disconnected or the server stops.
   boost::asio::awaitable<bool> WaitFor(std::chrono::milliseconds time);
   bool ClientHasGone();
   boost::asio::awaitable<void> Linger();

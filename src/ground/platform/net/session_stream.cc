@@ -77,7 +77,7 @@ asio::awaitable<Result<BodyStream::Piece>> Session::NextPiece(std::shared_ptr<Bo
       no_memory);
   auto [waited] = co_await task->ready.async_wait(kAwaitable);
   if (!task->answer && !task->taken.exchange(true)) {
-    co_return Status(Code::kUnavailable, "all who could go on wait for something else")
+    co_return Status(Code::kUnavailable, "no worker is free to continue the response")
         .WithError("WH8081");
   }
   while (!task->answer) {  // it has begun
@@ -97,7 +97,7 @@ asio::awaitable<bool> Session::WritePiece(std::string_view bytes, bool chunked) 
   co_return co_await WriteAll(bytes);
 }
 
-// A slice at a time, so that who takes little at a time is told from who takes nothing.
+// Writes a slice at a time, so that a slow client can be told from one that reads nothing.
 asio::awaitable<bool> Session::WriteAll(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::string_view slice = bytes.substr(0, kSliceBytes);
@@ -121,8 +121,9 @@ asio::awaitable<bool> Session::WaitFor(std::chrono::milliseconds time) {
   co_return !gone_ && !done_ && !context_.stopping;
 }
 
-// Nothing is read here, so that a request which was sent ahead stays: it is only looked whether the
-// other side has ended the connection. One that has shut down its half alone counts as gone.
+// Peeks instead of reading, so that a pipelined request stays in the buffer: it only checks whether
+// the client has closed the connection. A client that has shut down only its sending half counts as
+// closed too.
 bool Session::ClientHasGone() {
   char byte = 0;
   const ssize_t got = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

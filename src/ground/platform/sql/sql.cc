@@ -23,7 +23,7 @@
 namespace weirhouse::platform {
 namespace {
 Status ArrowRefused(const arrow::Status& status) {
-  return Status(Code::kInternal, "could not take rows from SQL: " + status.message())
+  return Status(Code::kInternal, "could not read the rows of a query: " + status.message())
       .WithError("WH7038");
 }
 
@@ -38,14 +38,14 @@ Result<std::string> WithoutNul(std::string_view sql) {
   if (nul == std::string_view::npos) return std::string(sql);
   SourceSpan span;
   span.column = static_cast<int>(nul) + 1;
-  return Status(Code::kInvalidInput, "SQL was refused: it holds a NUL character")
+  return Status(Code::kInvalidInput, "SQL was refused: it contains a NUL character")
       .WithError("WH7035")
       .WithSpan(std::move(span));
 }
 
 std::string_view TextOf(const char* text) { return text == nullptr ? "" : text; }
 
-// What an SQL type without a form of ours comes out as: plain text for enumerations, µs for times.
+// The type in which an unsupported SQL type is returned: plain text for enumerations, µs for times.
 std::shared_ptr<arrow::DataType> OutputType(const std::shared_ptr<arrow::DataType>& type) {
   switch (type->id()) {
     case arrow::Type::DICTIONARY:
@@ -124,7 +124,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     bytes += arrow::util::TotalBufferSize(*batches.back());
     if (bytes > bytes_max) {
       return Status(Code::kUnavailable,
-                    fmt::format("SQL was ended: its rows are more than {} MiB", bytes_max >> 20))
+                    fmt::format("SQL was stopped: its result is larger than {} MiB", bytes_max >> 20))
           .WithError("WH7048")
           .WithHint("return fewer rows or columns");
     }
@@ -151,7 +151,7 @@ class DuckSession : public SqlSession {
     tables_->RemoveSession(id_);
   }
 
-  // Gives the session a catalog of its own, so that sessions may register the same names.
+  // Creates a catalog for the session, so that sessions may register the same names.
   Status Enter() {
     return Execute(fmt::format("ATTACH ':memory:' AS {0}; USE {0}", catalog_name()));
   }
@@ -181,7 +181,7 @@ class DuckSession : public SqlSession {
   Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) override {
     const auto current = tables_->Find(id_, name);
     if (current != nullptr && current->rows->schema()->Equals(*rows->schema(), false)) {
-      // The view stands and reads whatever is under its name: only the rows change.
+      // The view exists and reads the table registered under its name: only the rows change.
       auto replaced = std::make_shared<RegisteredTable>(*current);
       replaced->rows = std::move(rows);
       tables_->Put(id_, name, std::move(replaced));
@@ -256,8 +256,7 @@ class DuckSession : public SqlSession {
     return QuoteIdentifier(parts.name_space()) + "." + QuoteIdentifier(parts.own());
   }
 
-  // Rows that are bounded come as they are found: all at once they would not be the engine's
-  // memory.
+  // A bounded result is streamed: materialised at once it would not count as the engine's memory.
   Result<std::shared_ptr<arrow::Table>> Run(const DuckPrepared& prepared, std::string_view sql) {
     DuckResult result;
     DuckPending pending;
@@ -284,7 +283,7 @@ class DuckSession : public SqlSession {
     }
     if (count != 1) {
       return Status(Code::kInvalidInput,
-                    fmt::format("SQL must be one statement: it holds {}", count))
+                    fmt::format("SQL must be one statement, found {}", count))
           .WithError("WH7035");
     }
     DuckPrepared prepared;
@@ -301,7 +300,7 @@ class DuckSession : public SqlSession {
     if (table->num_columns() != 1 || table->num_rows() != 1 ||
         table->column(0)->type()->id() != arrow::Type::STRING ||
         table->column(0)->null_count() > 0) {
-      return Status(Code::kInternal, "the SQL engine gave no text").WithError("WH7038");
+      return Status(Code::kInternal, "the SQL engine returned no text").WithError("WH7038");
     }
     return static_cast<const arrow::StringArray&>(*table->column(0)->chunk(0)).GetString(0);
   }
@@ -356,7 +355,7 @@ std::string SettingsOf(const SqlOptions& options) {
 
 Result<std::unique_ptr<SqlEngine>> SqlEngine::Open(const SqlOptions& options) {
   if (options.threads < 1 || options.memory_limit_mb < 1) {
-    return Status(Code::kInvalidInput, "the SQL engine needs a thread and a MiB at least")
+    return Status(Code::kInvalidInput, "could not open the SQL engine: it needs at least one thread and 1 MiB")
         .WithError("WH7037");
   }
   DuckDatabase database;
