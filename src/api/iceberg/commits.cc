@@ -28,12 +28,12 @@ Result<work::ForeignChange> ChangeOf(std::string table, const json& request) {
   return change;
 }
 
-// What cannot be named cannot be there either, unless it is to be made.
+// A name that cannot be used does not exist, unless it is to be created.
 Status CheckName(const Name& name) {
   return name.problem.ok() ? Status() : NotFound(name.text, catalog::PointerKind::kTable);
 }
-// Who may not see a table hears that it is not there, and who may not change it hears that, whatever the
-// body says. The commit asks all of it again, of the state that it changes.
+// Without read access a caller gets "not found", and without write access "forbidden", whatever the
+// body says. The commit checks both again, on the state that it changes.
 Status CheckCaller(const RestCall& call, const Name& name) {
   const policy::Principal& who = call.who();
   if (!policy::MayAct(who, policy::Action::kRead, name.text).ok())
@@ -49,8 +49,8 @@ bool Creates(const work::ForeignChange& change) {
                      });
 }
 
-// A commit that creates says by a requirement that the table is not there yet; so that is what did
-// not hold.
+// A commit that creates a table requires that it does not exist yet, so that requirement has
+// failed.
 Result<work::ForeignAnswer> Commit(RestCall& call, const work::ForeignCommit& commit,
                                    const work::ReplyOf& reply) {
   auto answer = work::CommitForeign(call.workspace, commit, reply);
@@ -72,7 +72,7 @@ Result<Reply> CommitTable(RestCall& call) {
   if (identifier != call.body.end() && !identifier->is_null()) {
     WEIRHOUSE_TRY(const Name named, ParseIdentifier(*identifier, "identifier"));
     if (named.text != name.text)
-      return Malformed("\"identifier\" names another table than the path does");
+      return Malformed("\"identifier\" and the path name different tables");
   }
   work::ForeignCommit commit;
   commit.caller = call.caller;
@@ -96,7 +96,7 @@ Result<Reply> CommitTransaction(RestCall& call) {
   if (changes == nullptr || changes->empty())
     return Malformed("\"table-changes\" is missing or empty");
   if (changes->size() > kTableChangesMax) {
-    return Malformed(fmt::format("\"table-changes\" has {} tables, at most {} are taken",
+    return Malformed(fmt::format("\"table-changes\" has {} tables, more than the limit of {}",
                                  changes->size(), kTableChangesMax));
   }
   work::ForeignCommit commit;
@@ -105,7 +105,8 @@ Result<Reply> CommitTransaction(RestCall& call) {
   for (const json& request : *changes) {
     if (!request.is_object()) return Malformed("\"table-changes\" must be an array of objects");
     const auto identifier = request.find("identifier");
-    if (identifier == request.end()) return Malformed("a change of a table lacks \"identifier\"");
+    if (identifier == request.end())
+      return Malformed("an element of \"table-changes\" lacks \"identifier\"");
     WEIRHOUSE_TRY(const Name name, ParseIdentifier(*identifier, "identifier"));
     WEIRHOUSE_TRY_STATUS(CheckName(name));
     call.tables.push_back(name.text);

@@ -51,7 +51,7 @@ Result<http::HttpResponse> Rebuild(RestCall& call, const catalog::StoredReply& s
     auto table = iceberg::LoadTable(call.workspace.store(), name, location);
     if (table.ok()) return LoadReply(**table, Snapshots::kAll);
   }
-  // The file is gone, or it was seen through a staging area: a newer state is as good an answer.
+  // The file was removed, or the reply was for a staging area: a newer state is as good an answer.
   WEIRHOUSE_TRY(const iceberg::TablePtr table,
                 work::LoadForeign(call.workspace, call.caller, name));
   WEIRHOUSE_TRY(const auto pointer, call.workspace.catalog().FindTable(name));
@@ -110,7 +110,8 @@ void Keep(RestCall& call, const Reply& reply) {
   if (!stored) return;
   const auto kept = call.workspace.catalog().FindReply(stored->key);
   if (kept.ok() && !*kept)
-    call.workspace.catalog().KeepReply(*stored).Ignore("the answer is true without it");
+    call.workspace.catalog().KeepReply(*stored).Ignore(
+        "the reply is correct even if it is not stored");
 }
 
 bool IsSettled(int status) {

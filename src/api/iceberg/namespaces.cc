@@ -147,7 +147,7 @@ Result<Reply> UpdateNamespaceProperties(RestCall& call) {
                               EscapeControl(key)))
         .WithError("WH8094");
   }
-  // Worked out from what stands now; the commit refuses it if that has changed meanwhile.
+  // Computed from the current properties; the commit fails if they have changed meanwhile.
   return WithRetries(catalog::kWhilePointersMove,
                      [&] { return UpdatePropertiesOnce(call, name, removals, updates); });
 }

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr std::size_t kTagHexDigits = 32;
 
-// Codes whose meaning is narrower than their class.
+// Error codes with a more specific type than their class.
 struct CodeKind {
   std::string_view code;
   ErrorKind kind;
@@ -39,7 +39,7 @@ constexpr CodeKind kKinds[] = {
     {"WH8092", {422, "UnprocessableEntityException"}},
     {"WH8093", {404, "NotFoundException"}},
     {"WH8094", {422, "UnprocessableEntityException"}},
-    // The project is not open: nothing was begun, so the same request may be sent again.
+    // The project is not open: nothing was started, so the same request may be sent again.
     {"WH8046", {429, "TooManyRequestsException"}},
 };
 
@@ -78,8 +78,8 @@ std::string_view TypeOfStatus(int status) {
 
 http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::string_view hint,
                              std::string_view code) {
-  // The message first: clients and their tests look at how it begins, and a conflict begins as a
-  // sentence there. That something is not there needs no explanation.
+  // The message comes first, because clients and their tests check how it begins; a conflict's
+  // message is a whole sentence there. "Not found" needs no hint.
   std::string text(message);
   if (kind.status == 409 && !text.empty() && text[0] >= 'a' && text[0] <= 'z')
     text[0] = static_cast<char>(text[0] - 'a' + 'A');
@@ -98,8 +98,7 @@ http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::stri
   return response;
 }
 
-// As clients see a table that has lost its history: what refs name is there, and the rest is asked
-// for when it is needed.
+// A table reduced to the snapshots that refs name; clients request the others when they need them.
 iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
   std::set<SnapshotId> named;
   for (const auto& [name, ref] : table.refs) named.insert(ref.snapshot);

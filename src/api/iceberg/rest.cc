@@ -13,7 +13,7 @@ using http::HttpRequest;
 using http::HttpResponse;
 using nlohmann::json;
 
-// What all handlers share.
+// State shared by all handlers.
 struct Service {
   const Options& options;
   KeysAtWork keys;
@@ -22,7 +22,7 @@ struct Service {
 Status NotAuthorized(std::string why) {
   return Status(Code::kPermissionDenied, std::move(why))
       .WithError("WH8073")
-      .WithHint("an admin makes a token: wh token create");
+      .WithHint("an admin creates a token with `wh token create`");
 }
 
 Result<policy::Principal> PrincipalOf(work::Workspace& workspace, const HttpRequest& request) {
@@ -32,22 +32,22 @@ Result<policy::Principal> PrincipalOf(work::Workspace& workspace, const HttpRequ
   return token->who;
 }
 
-// A staging area's token opens the view's prefix alone, and nothing else does.
+// A staging area's token is valid for that area's prefix alone, and the prefix only for that token.
 Status CheckPrefix(const policy::Principal& who, const HttpRequest& request) {
   const auto run = request.parameters.find("run");
   const std::string asked = run == request.parameters.end() ? "" : run->second;
   const std::string own = who.staging_area ? ToString(*who.staging_area) : "";
   if (asked == own) return Status();
   return Status(Code::kPermissionDenied,
-                asked.empty()
-                    ? fmt::format("this token is of staging area {} and good there alone", own)
-                    : fmt::format("this token is not of staging area {}", EscapeControl(asked)))
+                asked.empty() ? fmt::format("this token is valid only for staging area {}", own)
+                              : fmt::format("this token is not valid for staging area {}",
+                                            EscapeControl(asked)))
       .WithError("WH8095")
-      .WithHint(own.empty() ? "open it with the token that `wh staging open` printed"
+      .WithHint(own.empty() ? "use the token that `wh staging open` printed"
                             : fmt::format("use it with …/iceberg/staging/{}", own));
 }
 
-// One line of JSON for what policy refused.
+// Writes one line of JSON for a refusal by policy.
 void Audit(const Service& service, const Route& route, const RestCall& call,
            const Status& refusal) {
   if (!service.options.audit) return;
@@ -67,7 +67,7 @@ void Audit(const Service& service, const Route& route, const RestCall& call,
       line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-// What the path names, for the audit line of one who does not get as far as the handler.
+// The names in the path, for the audit line of a call that is refused before its handler.
 std::vector<std::string> NamedByPath(const RestCall& call) {
   const auto& parameters = call.request.parameters;
   if (parameters.count("table") != 0) return {TableInPath(call).text};
@@ -94,7 +94,7 @@ HttpResponse Answer(Service& service, const Route& route, RestCall& call) {
   const ErrorKind kind = ClassifyError(reply.status(), route.subject);
   if (kind.status == 403) Audit(service, route, call, reply.status());
   if (IsSettled(kind.status)) {
-    // Whoever else answered under this key (another daemon on the same catalog) was first.
+    // Another daemon on the same catalog stored a reply under this key first.
     kept = FindKept(call);
     if (kept.ok() && *kept) return **std::move(kept);
     Keep(call, {ErrorReply(reply.status(), route.subject)});
@@ -127,7 +127,7 @@ HttpResponse Serve(Service& service, const Route& route, const HttpRequest& requ
   return Answer(service, route, call);
 }
 
-// The document is for everyone with a live token.
+// Everyone with a valid token may read the document.
 HttpResponse ServeOpenApi(const Service& service, const HttpRequest& request) {
   auto lease = service.options.take();
   if (!lease.ok()) return ErrorReply(lease.status(), Subject::kCatalog);

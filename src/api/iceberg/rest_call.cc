@@ -30,12 +30,13 @@ constexpr std::size_t kShownBytesMax = 200;
 
 std::string Shown(std::string_view text) { return EscapeControl(text.substr(0, kShownBytesMax)); }
 
-// The joined form cannot hold a dot inside a level: two names would then be spelled alike.
+// A level with a dot would be ambiguous in the joined form.
 Status CheckLevel(std::string_view level) {
-  if (level.empty()) return Malformed("name cannot be used: one of its levels is empty");
+  if (level.empty()) return Malformed("the name cannot be used: one of its levels is empty");
   if (level.find('.') != std::string_view::npos) {
     return Malformed(fmt::format(
-        "name cannot be used: it holds a dot, which separates levels here: \"{}\"", Shown(level)));
+        "the name cannot be used: it has a dot, which separates levels in this catalog: \"{}\"",
+        Shown(level)));
   }
   return Status();
 }
@@ -45,7 +46,7 @@ void AddLevel(Name& name, std::string_view level) {
   name.text += level;
   if (name.problem.ok()) name.problem = CheckLevel(level);
   if (name.problem.ok() && name.text.size() > kNameBytesMax)
-    name.problem = Malformed("name cannot be used: it is longer than 1,024 bytes");
+    name.problem = Malformed("the name cannot be used: it is longer than 1,024 bytes");
 }
 
 Status WrongType(std::string_view key, std::string_view wanted, const json& found) {
@@ -193,7 +194,7 @@ Result<Page> ParsePage(const RestCall& call) {
   if (const auto token = query.find("pageToken"); token != query.end()) {
     page.wanted = true;
     const auto after = OfHex(token->second);
-    if (!after) return Malformed("\"pageToken\" is none that was given out here");
+    if (!after) return Malformed("\"pageToken\" was not issued by this catalog");
     page.after = *after;
   }
   return page;
@@ -202,7 +203,7 @@ Result<Page> ParsePage(const RestCall& call) {
 std::string MakePageToken(std::string_view last_name) { return ToHex(last_name); }
 
 std::string FindEngine(const http::HttpRequest& request) {
-  // Java's client names itself and its version only in a field of its own.
+  // Java's client states its name and version in this header field only.
   const std::string* agent = Header(request, "x-client-version");
   if (agent == nullptr) agent = Header(request, "user-agent");
   if (agent == nullptr) return "";

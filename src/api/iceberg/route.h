@@ -1,4 +1,4 @@
-// The routes of the catalog: what each is called, takes and does.
+// The routes of the REST catalog, and their handlers.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +17,18 @@ inline constexpr std::int64_t kSchemaBodyBytesMax = 16 << 20;  // thousands of c
 inline constexpr std::int64_t kCommitBodyBytesMax = 64 << 20;  // many tables, snapshots, statistics
 inline constexpr std::size_t kTableChangesMax = 1'000;         // of one transaction
 
-// What a handler answers.
+// The result of a handler.
 struct Reply {
   http::HttpResponse response;
-  // How the answer is kept under an idempotency key; empty: as it is. See idempotency.h.
+  // The form in which the reply is stored under an idempotency key; empty: as it is. See
+  // idempotency.h.
   std::string kept = {};
 };
 using Handler = Result<Reply> (*)(RestCall& call);
 
 enum class Kind : std::uint8_t {
   kRead,
-  kChange,  // waits for the disk, so it runs beside the reads
+  kChange,  // waits for the disk, so it runs on workers of its own
 };
 
 struct Route {
@@ -43,7 +44,7 @@ struct Route {
 };
 std::span<const Route> Routes();
 
-// GET /v1/config and the OpenAPI document, which speak of the other routes.
+// GET /v1/config and the OpenAPI document, which list the other routes.
 Result<Reply> GetConfig(RestCall& call);
 http::HttpResponse OpenApiReply();
 
@@ -76,13 +77,13 @@ Result<Reply> DropView(RestCall& call);
 Result<Reply> RenameView(RestCall& call);
 
 // ---- Shared by handlers
-// Whether the namespace is there and may be seen: kNotFound WH7033.
+// Checks that the namespace exists and is visible to the caller: kNotFound WH7033.
 Status CheckVisible(RestCall& call, const Name& name_space);
-// The pointer of a table or view that may be seen: kNotFound WH7101 or WH7103.
+// The pointer of a table or view that is visible to the caller: kNotFound WH7101 or WH7103.
 Result<catalog::TablePointer> FindPointer(RestCall& call, const Name& name,
                                           catalog::PointerKind kind);
 Status NotFound(std::string_view name, catalog::PointerKind kind);
-// {"identifiers": […], "next-page-token"} of one kind in the namespace asked for.
+// {"identifiers": […], "next-page-token"} of one kind in the path's namespace.
 Result<Reply> ListPointers(RestCall& call, catalog::PointerKind kind);
 Result<Reply> Rename(RestCall& call, catalog::PointerKind kind);
 }  // namespace weirhouse::rest

@@ -62,7 +62,7 @@ Result<Reply> ListPointers(RestCall& call, PointerKind kind) {
   WEIRHOUSE_TRY_STATUS(CheckVisible(call, name_space));
   WEIRHOUSE_TRY(const Page page, ParsePage(call));
   const std::string levels = Quoted(LevelsToJson(name_space.text));
-  // One that only sees the way to what lies below is shown what is its own.
+  // A caller that may see only part of the namespace gets only the names visible to it.
   const bool sees_all = call.who().Covers(name_space.text);
   std::string body = R"({"identifiers":[)";
   std::string last = page.after;
@@ -72,7 +72,7 @@ Result<Reply> ListPointers(RestCall& call, PointerKind kind) {
     WEIRHOUSE_TRY(auto names,
                   call.workspace.catalog().TableNames(name_space.text, kind, last, page.size + 1));
     is_full = static_cast<std::int64_t>(names.size()) > page.size;
-    if (is_full) names.pop_back();  // it begins the next page
+    if (is_full) names.pop_back();  // it belongs to the next page
     for (const std::string& name : names) {
       if (!sees_all && !policy::MayAct(call.who(), policy::Action::kRead, name).ok()) continue;
       body += fmt::format("{}{{\"namespace\":{},\"name\":{}}}", is_first ? "" : ",", levels,
@@ -101,7 +101,7 @@ Result<Reply> CreateTable(RestCall& call) {
   WEIRHOUSE_TRY(const bool stage, ParseFlagMember(call.body, "stage-create"));
   const auto location = call.body.find("location");
   if (location != call.body.end() && !location->is_null() && !location->is_string()) {
-    return Malformed("the location of a table is a text");
+    return Malformed("\"location\" of a table must be a string");
   }
   WEIRHOUSE_TRY(iceberg::WantedTable wanted, iceberg::ParseWantedTable(call.body, name.text));
   WEIRHOUSE_TRY(
@@ -133,13 +133,13 @@ Result<Reply> RegisterTable(RestCall& call) {
 Result<Reply> LoadTable(RestCall& call) {
   WEIRHOUSE_TRY(const Snapshots snapshots, SnapshotsAsked(call));
   WEIRHOUSE_TRY(const auto pointer, FindPointer(call, TableInPath(call), PointerKind::kTable));
-  // What is cached here is of no use to a client that cannot open the file.
+  // Checked even if the metadata is cached, because the client must be able to open the file.
   if (!call.workspace.store().Stat(pointer.metadata_location).ok()) {
     return Status(Code::kNotFound, fmt::format("Failed to open input stream for file: {}",
                                                pointer.metadata_location))
         .WithError("WH8093");
   }
-  // A staging area's state is not that of its metadata file.
+  // The state in a staging area differs from its metadata file.
   if (!call.who().staging_area) {
     const std::string tag = EntityTag(pointer.metadata_location, snapshots);
     if (Knows(call, tag)) {
@@ -197,13 +197,13 @@ Result<Reply> Rename(RestCall& call, PointerKind kind) {
 
 Result<Reply> RenameTable(RestCall& call) { return Rename(call, PointerKind::kTable); }
 
-// Files are read where they lie: nothing is lent out.
+// Clients read the files directly, so no credentials are issued.
 Result<Reply> LoadCredentials(RestCall& call) {
   WEIRHOUSE_TRY_STATUS(FindPointer(call, TableInPath(call), PointerKind::kTable).status());
   return Reply{JsonReply({{"storage-credentials", json::array()}})};
 }
 
-// A report is a courtesy of the client's: it is checked and let go.
+// Checks the report and discards it.
 Result<Reply> ReportMetrics(RestCall& call) {
   WEIRHOUSE_TRY_STATUS(ParseText(call.body, "report-type").status());
   WEIRHOUSE_TRY_STATUS(FindPointer(call, TableInPath(call), PointerKind::kTable).status());

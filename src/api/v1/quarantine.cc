@@ -15,8 +15,8 @@ std::string SourceAsked(const HttpRequest& request) {
   return source == request.query.end() ? std::string() : source->second;
 }
 
-// The document of `wh quarantine list --json`, a file of the tables at a time. Holds no lease: the
-// reader goes on with the files of the moment it was opened in.
+// The document of `wh quarantine list --json`, sent one file of the tables at a time. Holds no
+// lease: the reader keeps using the files as of the moment it was opened.
 class QuarantineStream : public http::BodyStream {
  public:
   QuarantineStream(std::shared_ptr<const Options> options, answers::QuarantineReader reader)

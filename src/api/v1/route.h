@@ -1,4 +1,4 @@
-// The routes: what each is called, who may ask it, and what answers.
+// The routes of our own HTTP API: name, required role, handler.
 #pragma once
 
 #include <cstdint>
@@ -20,23 +20,23 @@
 
 namespace weirhouse::v1 {
 
-// What one request works with. Lives as long as its handler runs.
+// The context of one call, passed to its handler. Lives as long as the handler runs. Threads: one.
 struct ApiCall {
   ProjectLease& lease;
   const http::HttpRequest& request;
   work::Workspace& workspace() const { return lease.workspace(); }
 };
 
-// Who may call. On an address beyond loopback every route needs the project's token.
+// Who may call a route. On an address other than loopback every route needs the project's token.
 enum class Role : std::uint8_t {
-  kReader,  // anybody on this machine
-  kOwner,   // whoever has the project's token
+  kReader,  // anyone on this machine
+  kOwner,   // the holder of the project's token
 };
 
 nlohmann::json ToJson(const work::Prediction& prediction);
 
 using Handler = Result<nlohmann::json> (*)(ApiCall& call);
-// The form of a handler that returns a typed answer.
+// Wraps a handler that returns a typed answer, and converts the answer to JSON.
 template <auto kFunction>
 Result<nlohmann::json> Answered(ApiCall& call) {
   WEIRHOUSE_TRY(const auto answer, kFunction(call));
@@ -48,7 +48,8 @@ struct Route {
   std::string_view path;
   Role role = Role::kReader;
   Handler handler = nullptr;
-  std::string_view end = {};  // behind the document: a line feed where a verb prints the same
+  // appended to the document: a line feed if a verb prints the same document
+  std::string_view end = {};
 };
 std::span<const Route> Routes();
 
@@ -69,14 +70,15 @@ Result<work::Prediction> PostPrediction(ApiCall& call);
 // ---- Streams: each takes a lease when it needs one (quarantine.cc, events.cc)
 http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
                                  const http::HttpRequest& request);
-// Commits as server-sent events, from Last-Event-ID or `after` on, without an end.
+// Commits as an endless stream of server-sent events, after Last-Event-ID or `after`.
 http::HttpResponse GetEvents(const std::shared_ptr<const Options>& options,
                              const http::HttpRequest& request);
 
 // ---- Shared by handlers
-// An error as what is sent: of a damaged cache, that one may come again.
+// The response for an error; for a damaged cache it says that the request may be repeated.
 http::HttpResponse ErrorReply(const Options& options, const Status& status);
-// A field of the query as a number from `least` to `most`; absent: `fallback`. WH8048.
+// A query field as a number from `least` to `most`; `fallback` if absent. kInvalidInput (WH8048)
+// otherwise.
 Result<std::int64_t> ParseNumber(const http::HttpRequest& request, std::string_view name,
                                  std::int64_t fallback, std::int64_t least, std::int64_t most);
 }  // namespace weirhouse::v1

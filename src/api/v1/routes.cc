@@ -50,7 +50,7 @@ HttpResponse ErrorReply(const Options& options, const Status& status) {
   return http::ErrorResponse(
       Status(Code::kUnavailable, status.message())
           .WithError(status.error_code())
-          .WithHint("the cache is being made anew from the tables: ask again"));
+          .WithHint("the cache is being rebuilt from the tables; send the request again"));
 }
 
 Result<std::int64_t> ParseNumber(const HttpRequest& request, std::string_view name,
@@ -62,7 +62,8 @@ Result<std::int64_t> ParseNumber(const HttpRequest& request, std::string_view na
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
     return number;
-  return Status(Code::kInvalidInput, fmt::format("{} must be {} to {}", name, least, most))
+  return Status(Code::kInvalidInput,
+                fmt::format("{} must be a number from {} to {}", name, least, most))
       .WithError("WH8048");
 }
 

@@ -130,7 +130,7 @@ TEST_F(V1Test, ADamagedCacheIsMendedAndAskedForAgain) {
   const http::HttpResponse response =
       ErrorReply(options, Status(Code::kCorruption, "a block is damaged").WithError("WH7063"));
   EXPECT_EQ(response.status, 503);
-  EXPECT_THAT(response.body, AllOf(HasSubstr("WH7063"), HasSubstr("ask again")));
+  EXPECT_THAT(response.body, AllOf(HasSubstr("WH7063"), HasSubstr("send the request again")));
   EXPECT_EQ(noted.error_code(), "WH7063");
 }
 

@@ -129,7 +129,8 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
       const std::size_t first = at;
       for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
         scale /= 10;
-        if (scale == 0 && text[at] != '0') return NotATime(text, "it has digits below a microsecond");
+        if (scale == 0 && text[at] != '0')
+          return NotATime(text, "it has digits below a microsecond");
         fraction += scale * (text[at] - '0');
       }
       if (at == first) return NotATime(text, "no digits follow the point");

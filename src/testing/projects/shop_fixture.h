@@ -64,7 +64,7 @@ features: { n: { agg: count }, total: { agg: sum, of: amount } }
 online: { fill: stream }
 )";
 
-// What training and serving need beside the above; see ShopTest::AddModels.
+// The files that training and serving need in addition; see ShopTest::AddModels.
 inline constexpr char kShopMoreViews[] = R"yaml(
 --- { feature_view: shop_recent, version: 1, entity: { shop: string }, source: processed.order_history, event_time: at,
   known_time: reported_at, windows: [24h], features: { mean: { agg: mean, of: amount }, last: { agg: last, of: amount } }, online: { fill: stream } }

@@ -30,7 +30,7 @@ struct RequestWords {
   std::string_view beyond_int64 = "";  // empty: the message gives the allowed range
   // false: a missing member is refused like one of the wrong type
   bool tells_missing = true;
-  bool tells_found = false;            // ", found number"
+  bool tells_found = false;  // ", found number"
 };
 
 struct RequestPlace {

@@ -17,7 +17,7 @@ nlohmann::json ListOf(const nlohmann::json& record, const char* member) {
 
 Status ChainBroken(std::int64_t seq, std::string_view why) {
   return Status(Code::kCorruption,
-                fmt::format("commit {} does not fit the hash chain: {}", seq, why))
+                fmt::format("commit {} does not match the hash chain: {}", seq, why))
       .WithError("WH7008")
       .WithHint("the catalog was changed from outside: keep the file and restore a backup");
 }
@@ -122,6 +122,6 @@ Status NamesCheck::CheckSpans(Database& db, std::int64_t last) const {
         return Status::Ok();
       }));
   if (stored == spans_) return Status::Ok();
-  return ChainBroken(last, "the names that tables had were changed");
+  return ChainBroken(last, "the recorded names of tables were changed");
 }
 }  // namespace weirhouse::catalog

@@ -132,7 +132,8 @@ Result<CommitSeq> SqlCatalog::SeqOf(std::string_view table, std::int64_t sequenc
           fmt::format("SELECT {} FROM snapshot WHERE ref = 'main' AND sequence_number = ?",
                       kSnapshotColumns),
           {sequence_number}, "ORDER BY seq + 0 LIMIT 1", SnapshotOfRow,
-          // Not by the index of commits, through the table's whole history: by that of numbers.
+          // Keeps the planner from the index of commits, which would scan the table's whole
+          // history, so that it uses that of sequence numbers.
           "seq + 0"));
   if (!found.empty()) return found.front().seq;
   return Status(Code::kNotFound,
@@ -180,7 +181,7 @@ Result<std::vector<MetricRecord>> SqlCatalog::Metrics(const std::string& table,
           fmt::format("SELECT {} FROM metric WHERE name = ? AND batch_end >= ? AND batch_end < ?",
                       kMetricColumns),
           {name, Micros(from), Micros(to)}, "ORDER BY batch_end, id", MetricOfRow));
-  // Days may be run in any order, so a later span may hold an earlier day.
+  // Batches may run in any order, so a later span may hold an earlier day.
   std::stable_sort(
       metrics.begin(), metrics.end(),
       [](const MetricRecord& a, const MetricRecord& b) { return a.batch_end < b.batch_end; });

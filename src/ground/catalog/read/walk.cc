@@ -37,7 +37,7 @@ class Walker {
                     });
   }
 
-  // Takes in what lies `depth` edges away; true if there was anything, and the limit allows it.
+  // Adds the nodes `depth` edges away; true if there were any and the limit permits them.
   Result<bool> Advance(int depth) {
     std::vector<std::int64_t> from;  // ascending, as nodes of one distance are
     for (auto one = walk_.nodes.rbegin(); one != walk_.nodes.rend(); ++one) {
@@ -61,7 +61,7 @@ class Walker {
 
  private:
   struct Level {
-    std::map<std::int64_t, Node> nodes;  // that were not reached before
+    std::map<std::int64_t, Node> nodes;  // newly reached nodes
     std::vector<EdgeRecord> edges;
   };
 
@@ -119,7 +119,7 @@ class Walker {
   bool is_back_;
   const WalkFilter& filter_;
   LineageWalk& walk_;
-  std::map<std::int64_t, NodeRef> refs_;  // of all nodes that were reached
+  std::map<std::int64_t, NodeRef> refs_;  // of all reached nodes
 };
 }  // namespace
 

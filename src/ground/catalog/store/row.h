@@ -1,4 +1,4 @@
-// Rows of the catalog's tables as values, and values as parameters.
+// Converts rows of the catalog's tables to values, and values to parameters.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,15 +13,14 @@
 
 namespace weirhouse::catalog {
 
-// Canonical text: sorted keys, no blanks. Bytes that are no UTF-8 become U+FFFD, so that it cannot
-// fail.
+// Canonical text: sorted keys, no blanks. Invalid UTF-8 becomes U+FFFD, so that it cannot fail.
 std::string JsonText(const nlohmann::json& value);
-// What was stored must be JSON; anything else is kCorruption (WH7088) of `what`.
+// Parses stored JSON; kCorruption (WH7088) naming `what` if it is not JSON.
 Result<nlohmann::json> StoredJson(const std::string& text, std::string_view what);
 Status UnreadableStored(std::string_view what);
 Result<Digest> StoredDigest(const std::string& hex, std::string_view what);
 Result<RunState> StoredState(const std::string& name);
-// The kind whose word is stored; kCorruption (WH7088) of `what` if it is none's.
+// The kind of a stored word; kCorruption (WH7088) naming `what` if there is none.
 template <NamedKind Kind>
 Result<Kind> StoredKind(const std::string& word, std::string_view what) {
   const std::optional<Kind> kind = KindNamed<Kind>(word);
@@ -68,7 +67,7 @@ inline constexpr std::string_view kFileColumns =
     "path, table_name, kind, size_bytes, sha256, seq, run";
 Result<FileRecord> FileOfRow(const platform::DatabaseRow& row);
 
-// Attempts go on being counted after an object is committed (it is read again), so they are joined.
+// Joined, because attempts are also counted after an object is committed (it may be read again).
 inline constexpr std::string_view kObjectSelect =
     "SELECT o.id, o.source, o.name, o.digest, o.size_bytes, o.record_count, o.first_record_id, "
     "o.path, o.batch, o.contract_version, o.sender, o.arrived_at, o.state, "

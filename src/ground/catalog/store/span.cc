@@ -17,8 +17,8 @@ TableSpans SpansAfterDrop(TableSpans spans, std::int64_t seq) {
 }
 
 TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name) {
-  // What was recorded under the name since its last table ended belongs to the new one: a batch may
-  // be judged and staged before its table exists.
+  // Records made under the name since its last table ended belong to the new table: a batch may be
+  // judged and staged before its table exists.
   if (Open(spans)) return spans;
   return {{std::string(name), spans.back().until, TableSpan::kOpen}};
 }

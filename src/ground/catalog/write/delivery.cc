@@ -17,7 +17,7 @@ Status NotBooked(const Delivery& delivery) {
       .WithError("WH7086");
 }
 
-// An event none of whose deliveries is pending is done with: `dead` if one was given up.
+// Closes an event without pending deliveries: `dead` if a delivery was given up.
 Status CloseEvent(Database& db, std::int64_t event) {
   std::int64_t pending = 0;
   std::int64_t given_up = 0;
@@ -129,7 +129,7 @@ Result<std::vector<Catalog::TargetCount>> SqlCatalog::OpenDeliveries() {
 
 Result<std::vector<Delivery>> SqlCatalog::Deliveries(std::string_view state, bool newest_first,
                                                      std::int64_t limit) {
-  // The state stands in the text, so that an index on those rows alone can serve it.
+  // The state is a literal, so that a partial index can serve the query.
   const std::string where = state.empty() ? "" : fmt::format("WHERE state = '{}' ", state);
   return Collect<Delivery>(
       fmt::format("SELECT {} FROM delivery {}ORDER BY event {}, target LIMIT ?", kDeliveryColumns,

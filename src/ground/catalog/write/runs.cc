@@ -63,10 +63,11 @@ Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan, ProcessTime no
   const bool last = run.first_record_id.value() + run.plan.record_ids_wanted == next;
   if (plan.record_ids_wanted != run.plan.record_ids_wanted ||
       (plan.record_ids_wanted > 0 && !last)) {
-    // What it was planned for no longer fits, or others reserved ids since and may have published
-    // their records before it: numbers follow the order in which records were published, since of
-    // equal records the first stands. Nothing of it was published: its ids are given up, and it
-    // counts as planned now, so that what arrives with greater numbers does not arrive earlier.
+    // The reserved ids no longer fit: either the plan needs another number, or other runs have
+    // reserved ids since and may have published their records. Numbers follow the order of
+    // publication, because of equal records the first wins. Nothing of this run was published, so
+    // it gives its ids up and counts as planned now: records with greater numbers then do not
+    // arrive earlier.
     WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
     run.plan.record_ids_wanted = plan.record_ids_wanted;
     run.planned_at = now;

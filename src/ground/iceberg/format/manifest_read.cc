@@ -54,7 +54,7 @@ Result<ManifestFile> ManifestFileOf(const AvroValue& record, const std::string& 
   file.sequence_number = IntAt(record, 515).value_or(0);
   file.min_sequence_number = IntAt(record, 516).value_or(0);
   file.added_by = SnapshotId(IntAt(record, 503).value_or(0));
-  // v1 writers may leave the counts out: then assume live files, which costs one read.
+  // Version 1 writers may omit the counts: then assume live files, which costs one read.
   file.added_files = IntAt(record, 504).value_or(1);
   file.existing_files = IntAt(record, 505).value_or(1);
   file.deleted_files = IntAt(record, 506).value_or(0);
@@ -103,7 +103,7 @@ void ReadStatistics(const AvroValue& record, DataFile& file) {
   });
 }
 
-// The single-value bytes of a partition value, whatever Avro type the writer chose for it.
+// The single-value bytes of a partition value, whichever Avro type the writer chose.
 std::optional<std::string> PartitionBytes(const AvroValue& value, const std::optional<Type>& type) {
   switch (value.type->kind) {
     case AvroType::Kind::kBoolean:
@@ -165,7 +165,7 @@ class ManifestReader {
     entry.status = static_cast<ManifestEntry::Status>(*status);
     WEIRHOUSE_TRY(DataFile file, FileOf(*data));
     file.added_by = SnapshotId(IntAt(record, 1).value_or(manifest_.added_by.value()));
-    // Only added entries inherit; v1 manifests have no numbers at all and count as 0.
+    // Only added entries inherit; version 1 manifests have no sequence numbers, which count as 0.
     const bool added = entry.status == ManifestEntry::Status::kAdded;
     const std::int64_t inherited = added ? manifest_.sequence_number : 0;
     file.data_sequence_number = IntAt(record, 3).value_or(inherited);

@@ -1,5 +1,5 @@
-// What was parsed from files that never change: metadata, manifest lists, manifests, position
-// deletes. Bounded, least recently used goes first. Threads: any.
+// Caches of parsed immutable files: metadata, manifest lists, manifests, position deletes. Bounded;
+// the least recently used entry is dropped first. Threads: any.
 #pragma once
 
 #include <map>
@@ -16,13 +16,13 @@
 
 namespace weirhouse::iceberg {
 
-// A location as the disk wants it: platform::CanonicalPath.
+// A location as a local path: platform::CanonicalPath.
 std::string LocalPath(std::string_view location);
 
 using ManifestList = std::vector<ManifestFile>;
-// Positions that one position-delete file masks, by data file; sorted, each once.
+// The positions that one position-delete file deletes, by data file; sorted and unique.
 using PositionDeletes = std::map<std::string, std::vector<std::int64_t>, std::less<>>;
-// Encoded keys (key_encoding.h) that one equality-delete file removes.
+// The encoded keys (key_encoding.h) that one equality-delete file deletes.
 using EqualityDeletes = std::unordered_set<std::string>;
 
 Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectStore& store,
@@ -30,8 +30,8 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectSto
 Result<std::shared_ptr<const Manifest>> LoadManifest(platform::ObjectStore& store,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file);
-// The same, read again even if cached: for files that a client has just named and could have
-// written anew after an earlier attempt was refused.
+// As above, but read again even if cached: for files that a client has just named and may have
+// rewritten after an earlier attempt was refused.
 Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectStore& store,
                                                                const std::string& path);
 Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& store,
@@ -43,12 +43,12 @@ Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::Obj
 Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
-// The same past the cache: scan_read.cc.
+// As LoadEqualityDeletes, without the cache; implemented in scan_read.cc.
 Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
 
-// What a staged write has just written need not be read back.
+// Put what a staged write has just written into the caches, so that it is not read back.
 void KeepTable(const TablePtr& table);
 void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestList> list);
 void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest);

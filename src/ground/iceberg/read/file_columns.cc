@@ -73,7 +73,7 @@ std::optional<std::string> BytesOfText(const std::string& text, const Type& type
   return bytes;
 }
 
-// Absent if `json` is no value of `type`.
+// Absent if `text` is not a value of `type`.
 std::optional<ScalarPtr> ScalarOfText(const std::string& text, const Type& type,
                                       const std::shared_ptr<arrow::DataType>& arrow_type) {
   const auto of_integer = [&](std::optional<std::int64_t> value) -> std::optional<ScalarPtr> {

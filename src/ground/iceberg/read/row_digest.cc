@@ -30,7 +30,8 @@
 namespace weirhouse::iceberg {
 namespace {
 
-constexpr std::int64_t kBlockRows = 2048;  // their bytes stay in the cache between the columns
+// their bytes stay in the processor's cache between columns
+constexpr std::int64_t kBlockRows = 2048;
 
 // Canonical bytes of a block of rows. Each row owns a piece of one buffer, sized before it is
 // filled, so that no row allocates.
@@ -142,7 +143,7 @@ class ColumnBytes {
   Status Timestamps(const arrow::Array& any) {
     const auto& type = static_cast<const arrow::TimestampType&>(*any.type());
     if (type.unit() != arrow::TimeUnit::MICRO) {
-      return Status(Code::kInvalidInput, "a timestamp is not in microseconds")
+      return Status(Code::kInvalidInput, "could not digest a timestamp that is not in microseconds")
           .WithError("WH7055")
           .WithHint("cast it to TIMESTAMP or TIMESTAMPTZ");
     }

@@ -26,7 +26,7 @@ TEST(EvolveSchema, NeverGivesAnIdThatMetadataColumnsHave) {
   EXPECT_EQ(last.fields.back().id, kColumnIdMax);
   const Status refused = EvolveSchema(Flights(), wanted, kColumnIdMax).status();
   EXPECT_EQ(refused.error_code(), "WH7054");
-  EXPECT_THAT(refused.message(), HasSubstr("\"gate\" has no id left"));
+  EXPECT_THAT(refused.message(), HasSubstr("no id is left for the new field \"gate\""));
 }
 
 TEST(Schema, JsonRoundTrips) {

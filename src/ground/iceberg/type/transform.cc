@@ -18,7 +18,7 @@ std::int64_t FloorDivide(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
 }
 
-// Days that fit a time in microseconds; what lies beyond is no date that anyone meant.
+// Days clamped to the range of a time in microseconds; dates beyond it are not meaningful.
 std::int64_t Clamped(std::int64_t days) {
   return std::clamp<std::int64_t>(days, -100'000'000, 100'000'000);
 }
@@ -34,7 +34,7 @@ std::string UrlEncoded(std::string_view text) {
       out += fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
     }
   }
-  // "." and ".." would walk the tree; a very long value would not fit in a file name.
+  // "." and ".." would traverse folders; a very long value would not fit into a file name.
   if (out.empty() || out.find_first_not_of('.') == std::string::npos) out = "%" + out;
   if (out.size() > 100) out.resize(100);
   return out;
@@ -116,7 +116,7 @@ std::int32_t Murmur3(std::string_view bytes) {
   return static_cast<std::int32_t>(hash ^ (hash >> 16));
 }
 
-// v - (((v % W) + W) % W), in a wider type: what lies below the least value wraps as in Java.
+// v - (((v % W) + W) % W), in a wider type: a result below the least value wraps as in Java.
 Int128 Truncated(Int128 value, int width) {
   const Int128 rest = ((value % width) + width) % width;
   return value - rest;
@@ -210,7 +210,8 @@ std::optional<std::int32_t> BucketHash(const Type& source, std::string_view valu
   if (!whole) return Murmur3(value);
   const std::optional<std::int64_t> number = LongOfBytes(value);
   if (!number) return std::nullopt;
-  return Murmur3(BytesOfLong(*number));  // an int hashes as the equal long: it may be promoted
+  // an int hashes like the equal long, because it may be promoted
+  return Murmur3(BytesOfLong(*number));
 }
 
 std::optional<std::string> ApplyTransform(std::string_view transform, const Type& source,

@@ -83,7 +83,7 @@ std::optional<Type> DecimalOf(std::string_view inside) {
   return Type::Decimal(precision, scale);
 }
 
-// Checked before anything copies or prints it: both go as deep as the JSON does.
+// Checked before the JSON is copied or printed, because both recurse.
 bool IsDeep(const Json& json, int depth) {
   if (!json.is_structured()) return false;
   if (depth > kTypeJsonDepthMax) return true;
@@ -114,7 +114,7 @@ void AddOtherMembers(const std::string& others, Json& json) {
 
 Result<Type> ReadTypeAt(const Json& json, int depth);
 
-// What follows throws what nlohmann throws where a member is missing or of another type.
+// The functions below throw nlohmann's exceptions if a member is missing or has another type.
 Result<Field> ReadFieldAt(const Json& json, int depth) {
   Field field;
   field.id = IdOfJson(json.at("id"), "id");
@@ -150,7 +150,7 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
   if (json.is_string()) {
     const auto name = json.get<std::string>();
     if (std::optional<Type> type = PrimitiveOf(name)) return *std::move(type);
-    return MalformedType(fmt::format("\"{}\" is no type", name));
+    return MalformedType(fmt::format("\"{}\" is not a type", name));
   }
   const std::string kind = json.at("type").get<std::string>();
   if (kind == "struct") {
@@ -173,7 +173,7 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
         .WithOtherMembers(OtherMembers(json, {"type", "key", "key-id", "key-required", "value",
                                               "value-id", "value-required"}));
   }
-  return MalformedType(fmt::format("\"{}\" is no nested type", kind));
+  return MalformedType(fmt::format("\"{}\" is not a nested type", kind));
 }
 }  // namespace
 

@@ -122,7 +122,8 @@ std::optional<int> CompareValues(const Type& type, std::string_view a, std::stri
                      type.kind() == TypeKind::kDate || type.kind() == TypeKind::kTime ||
                      IsTimestamp(type);
   if (!whole) return std::nullopt;
-  // A date that was promoted to a timestamp has days in its bound; such bounds prune nothing.
+  // The bound of a date that was promoted to a timestamp is in days; such bounds cannot prune
+  // files.
   const bool mixed = IsTimestamp(type) && a.size() != b.size();
   const auto x = LongOfBytes(a);
   const auto y = LongOfBytes(b);

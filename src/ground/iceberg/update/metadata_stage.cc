@@ -11,7 +11,7 @@
 namespace weirhouse::iceberg {
 namespace {
 
-// How many earlier metadata files the log names.
+// The number of earlier metadata files that the log keeps.
 std::size_t LogMax(const TableMetadata& metadata) {
   constexpr int kMax = kMetadataLogMax;
   const auto it = metadata.properties.find("write.metadata.previous-versions-max");
@@ -24,7 +24,7 @@ std::size_t LogMax(const TableMetadata& metadata) {
 }
 
 bool IsAncestor(const TableMetadata& metadata, SnapshotId ancestor, const Snapshot* of) {
-  // A chain that leads into itself ends after as many steps as there are snapshots.
+  // Bounded by the number of snapshots, in case the parents form a cycle.
   for (std::size_t left = metadata.snapshots.size(); of != nullptr && left > 0; --left) {
     if (of->id == ancestor) return true;
     of = of->parent ? metadata.FindSnapshot(*of->parent) : nullptr;
@@ -59,7 +59,7 @@ Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& 
       records.push_back(std::move(record));
     }
   }
-  // The file that is written becomes one more entry of the log.
+  // The new file adds one entry to the log.
   const std::size_t kept = LogMax(metadata) - 1;
   if (metadata.metadata_log.size() > kept) {
     metadata.metadata_log.erase(metadata.metadata_log.begin(),
@@ -72,7 +72,7 @@ Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& 
     none->uuid = metadata.uuid;
     follows = std::move(none);
   }
-  // Engines write their first files without making the folders.
+  // Engines write their first files without creating the folders.
   WEIRHOUSE_FAILPOINT("table.stage.folders");
   WEIRHOUSE_TRY_STATUS(store.MakeFolder(LocalPath(metadata.location + "/data")));
   WEIRHOUSE_TRY_STATUS(store.MakeFolder(LocalPath(metadata.location + "/metadata")));

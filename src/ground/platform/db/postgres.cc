@@ -356,9 +356,9 @@ Status PostgresConnection::Commit() {
   WEIRHOUSE_TRY_STATUS(Judge(result.get(), "commit", /*unknown_if_lost=*/true).status());
   if (std::string_view(PQcmdStatus(result.get())) == "COMMIT") return Status::Ok();
   // An earlier statement had failed, and the server rolled back instead.
-  return Status(
-             Code::kInternal,
-             fmt::format("transaction was rolled back because one of its statements failed: {}", shown_))
+  return Status(Code::kInternal,
+                fmt::format("transaction was rolled back because one of its statements failed: {}",
+                            shown_))
       .WithError("WH7025");
 }
 

@@ -105,8 +105,7 @@ Result<ConnectionOptions> OptionsOf(const std::string& url) {
   const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
       PQconninfoParse(url.c_str(), &complaint));
   PQfreemem(complaint);
-  if (parsed == nullptr)
-    return Malformed("libpq cannot read the URL, or it has an unknown option");
+  if (parsed == nullptr) return Malformed("libpq cannot read the URL, or it has an unknown option");
   ConnectionOptions options;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) options.pairs.emplace_back(option->keyword, option->val);
@@ -129,7 +128,8 @@ Result<PostgresAddress> ParsePostgresUrl(std::string_view url, std::string_view 
   if (address.schema.empty() || address.schema.size() > kSchemaBytesMax ||
       address.schema.find('\0') != std::string::npos || address.schema.starts_with("pg_")) {
     return Malformed(
-        fmt::format("its schema must be a name of 1 to {} bytes, not and must not begin with pg_, which PostgreSQL reserves: \"{}\"",
+        fmt::format("its schema must be a name of 1 to {} bytes, not and must not begin with pg_, "
+                    "which PostgreSQL reserves: \"{}\"",
                     kSchemaBytesMax, address.schema));
   }
   WEIRHOUSE_TRY(const ConnectionOptions options, OptionsOf(address.url));

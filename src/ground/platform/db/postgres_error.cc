@@ -20,7 +20,8 @@ constexpr std::string_view kAgain = "the same command may be run again";
 constexpr std::string_view kGrant =
     "grant the user the right to create a schema in the database, or to use the existing one";
 constexpr std::string_view kDamaged =
-    "stop all writers and keep a copy; if the message names an index, `REINDEX SCHEMA name` in psql "
+    "stop all writers and keep a copy; if the message names an index, `REINDEX SCHEMA name` in "
+    "psql "
     "rebuilds it; otherwise restore a backup of the database; then `wh verify --deep`";
 constexpr std::array kRules{
     Rule{"25006", Code::kPermissionDenied, kReadOnlyDatabase.code(),

@@ -173,7 +173,8 @@ class SqliteConnection : public Sqlite {
   }
   void Rollback() override {
     // Some errors (disk full, I/O) have already rolled back; then there is nothing to do.
-    if (sqlite3_get_autocommit(db_.get()) == 0) Run("ROLLBACK", {}).Ignore("a best-effort rollback");
+    if (sqlite3_get_autocommit(db_.get()) == 0)
+      Run("ROLLBACK", {}).Ignore("a best-effort rollback");
   }
   Status Savepoint() override { return Run("SAVEPOINT step", {}); }
   Status RollbackToSavepoint() override {

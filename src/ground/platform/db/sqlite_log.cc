@@ -156,6 +156,7 @@ Status CheckSqliteLog(const std::string& path) {
                             damage->commits == 1 ? "s" : "", log))
       .WithError("WH7021")
       .WithHint(
-          "restore a copy of the state folder; or give up these commits: move the log away, then run `wh verify --deep` to see what is left");
+          "restore a copy of the state folder; or give up these commits: move the log away, then "
+          "run `wh verify --deep` to see what is left");
 }
 }  // namespace weirhouse::platform

@@ -194,9 +194,9 @@ Status SyncFile(const std::string& path, FailedSyncs& failed) {
   const Descriptor fd(OpenThrough(path, O_RDONLY));
   if (!fd.open()) return StatusOfErrno(errno, "open for fsync", path);
   if (failed.Contains(fd.get())) {
-    return Status(Code::kCorruption,
-                  fmt::format("an earlier fsync of this file failed, so it is unknown which bytes reached the disk: {}",
-                              path))
+    return Status(Code::kCorruption, fmt::format("an earlier fsync of this file failed, so it is "
+                                                 "unknown which bytes reached the disk: {}",
+                                                 path))
         .WithError(kSyncFailedBefore)
         .WithHint("check the disk and write the rows to a new file");
   }

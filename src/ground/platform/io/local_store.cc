@@ -423,7 +423,8 @@ Result<ObjectPage> LocalDriver::List(const std::string& prefix, const std::strin
                                      std::int64_t limit) {
   const std::string path = PrefixOf(prefix);
   if (!path.starts_with('/')) {
-    return Status(Code::kInvalidInput, "the prefix to list must begin with an absolute path: " + prefix)
+    return Status(Code::kInvalidInput,
+                  "the prefix to list must begin with an absolute path: " + prefix)
         .WithError("WH7016");
   }
   return Listing(path, after.empty() ? after : PrefixOf(after), limit).Run();

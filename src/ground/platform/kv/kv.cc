@@ -69,7 +69,8 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
     return Status(Code::kUnavailable, message)
         .WithError("WH7026")
         .WithHint(IsLocked(status) ? "another process has it open; try again when it is done"
-                                   : "check the disk and the rights to the folder; the store is only a cache, so its folder may also be removed");
+                                   : "check the disk and the rights to the folder; the store is "
+                                     "only a cache, so its folder may also be removed");
   }
   if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7028");
   if (status.IsNotSupported()) {

@@ -88,8 +88,8 @@ Fault NoToken(std::string why, std::string code = "WH8073",
 std::optional<Fault> RefuseUnknown(const RequestHead& head, const Authenticator* authenticator,
                                    const Identify& identify, bool takes_guests,
                                    Principal* principal) {
-  const std::string missing =
-      takes_guests ? "this request needs a token of the project" : "this request needs the project's own token";
+  const std::string missing = takes_guests ? "this request needs a token of the project"
+                                           : "this request needs the project's own token";
   if (authenticator == nullptr) return NoToken(missing);
   const std::string challenge = authenticator->Challenge();
   const Result<bool> brought = authenticator->Brings(head);
@@ -99,8 +99,9 @@ std::optional<Fault> RefuseUnknown(const RequestHead& head, const Authenticator*
   if (identified.ok()) {
     *principal = std::move(identified).value();
     if (takes_guests || principal->standing == Principal::Standing::kOwner) return std::nullopt;
-    return NoToken("the token is valid for the catalog only: this request needs the project's own token", "WH8073",
-                   challenge);
+    return NoToken(
+        "the token is valid for the catalog only: this request needs the project's own token",
+        "WH8073", challenge);
   }
   const Status& why = identified.status();
   if (why.code() != Code::kUnavailable) return NoToken(why.message(), why.error_code(), challenge);
@@ -122,14 +123,16 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
   if (error != std::errc() || end != text.data() + text.size())
     return Fault{400, "WH8070", "the content-length is not a number"};
   if (bytes <= body_bytes_max) return bytes;
-  return Fault{413, "WH8077",
-               fmt::format("the body has {} bytes, more than the limit of {}", bytes, body_bytes_max)};
+  return Fault{
+      413, "WH8077",
+      fmt::format("the body has {} bytes, more than the limit of {}", bytes, body_bytes_max)};
 }
 
 std::optional<Fault> RefuseType(const RequestHead& head) {
   const std::string* encoding = FindField(head, "content-encoding");
   if (encoding != nullptr && LowerCase(Trim(*encoding)) != "identity")
-    return Fault{415, "WH8080", "the body is compressed, which is not supported", "send it uncompressed"};
+    return Fault{415, "WH8080", "the body is compressed, which is not supported",
+                 "send it uncompressed"};
   const std::string* type = FindField(head, "content-type");
   const std::string media =
       type == nullptr ? "" : LowerCase(Trim(std::string_view(*type).substr(0, type->find(';'))));

@@ -298,12 +298,11 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
         });
     auto [waited] = co_await task->ready.async_wait(kAwaitable);
     if (!task->answer && !task->taken.exchange(true)) {
-      co_return context_.router.Form(
-          target_, Fault{503,
-                         "WH8081",
-                         "no worker is free for the request",
-                         "try again a little later",
-                         {{"Retry-After", "1"}}});
+      co_return context_.router.Form(target_, Fault{503,
+                                                    "WH8081",
+                                                    "no worker is free for the request",
+                                                    "try again a little later",
+                                                    {{"Retry-After", "1"}}});
     }
     while (!task->answer) {  // the handler has started and uses the request
       task->ready.expires_at(asio::steady_timer::time_point::max());

@@ -168,7 +168,8 @@ void ReadSlice(duckdb_function_info info, duckdb_data_chunk output) {
 Result<std::shared_ptr<const RegisteredTable>> MakeRegisteredTable(
     duckdb_connection connection, std::shared_ptr<arrow::Table> rows) {
   if (rows->num_columns() == 0) {
-    return Status(Code::kInvalidInput, "could not pass rows to the SQL engine: they have no columns")
+    return Status(Code::kInvalidInput,
+                  "could not pass rows to the SQL engine: they have no columns")
         .WithError("WH7039");
   }
   WEIRHOUSE_TRY(const DuckArrowTypes converted, ConvertSchema(connection, *rows->schema()));

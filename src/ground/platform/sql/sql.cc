@@ -123,8 +123,9 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     if (bytes_max == 0) continue;
     bytes += arrow::util::TotalBufferSize(*batches.back());
     if (bytes > bytes_max) {
-      return Status(Code::kUnavailable,
-                    fmt::format("SQL was stopped: its result is larger than {} MiB", bytes_max >> 20))
+      return Status(
+                 Code::kUnavailable,
+                 fmt::format("SQL was stopped: its result is larger than {} MiB", bytes_max >> 20))
           .WithError("WH7048")
           .WithHint("return fewer rows or columns");
     }
@@ -282,8 +283,7 @@ class DuckSession : public SqlSession {
       return StatusOfDuckError(error, sql);
     }
     if (count != 1) {
-      return Status(Code::kInvalidInput,
-                    fmt::format("SQL must be one statement, found {}", count))
+      return Status(Code::kInvalidInput, fmt::format("SQL must be one statement, found {}", count))
           .WithError("WH7035");
     }
     DuckPrepared prepared;
@@ -355,7 +355,8 @@ std::string SettingsOf(const SqlOptions& options) {
 
 Result<std::unique_ptr<SqlEngine>> SqlEngine::Open(const SqlOptions& options) {
   if (options.threads < 1 || options.memory_limit_mb < 1) {
-    return Status(Code::kInvalidInput, "could not open the SQL engine: it needs at least one thread and 1 MiB")
+    return Status(Code::kInvalidInput,
+                  "could not open the SQL engine: it needs at least one thread and 1 MiB")
         .WithError("WH7037");
   }
   DuckDatabase database;
