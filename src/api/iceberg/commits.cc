@@ -80,7 +80,7 @@ Result<Reply> CommitTable(RestCall& call) {
   WEIRHOUSE_TRY(work::ForeignChange change, ChangeOf(name.text, call.body));
   commit.changes.push_back(std::move(change));
   WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(call, commit, MakeStoredLoad(call)));
-  // What a staging area stages concerns nobody before it is published.
+  // A change in a staging area has no effect downstream before it is published.
   call.committed = answer.seq.value() != 0 && !call.who().staging_area;
   const iceberg::TableMetadata& table = *answer.tables.at(0);
   std::string location;
@@ -120,7 +120,7 @@ Result<Reply> CommitTransaction(RestCall& call) {
   if (const auto stored = MakeStoredReply(call, 204, ""))
     reply = [stored](const std::vector<iceberg::TablePtr>&) { return *stored; };
   WEIRHOUSE_TRY(const work::ForeignAnswer answer, Commit(call, commit, reply));
-  // What a staging area stages concerns nobody before it is published.
+  // A change in a staging area has no effect downstream before it is published.
   call.committed = answer.seq.value() != 0 && !call.who().staging_area;
   return Reply{NoContent()};
 }

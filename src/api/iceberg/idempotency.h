@@ -21,7 +21,7 @@
 
 namespace weirhouse::rest {
 
-inline constexpr std::string_view kKeyLifetime = "PT30M";  // ISO 8601, as clients are told
+inline constexpr std::string_view kKeyLifetime = "PT30M";  // ISO 8601, as sent to clients
 // longer, to allow for clocks that differ
 inline constexpr std::chrono::minutes kReplyKept{40};
 

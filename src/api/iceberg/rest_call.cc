@@ -130,7 +130,7 @@ Status Malformed(std::string what) {
 }
 
 Result<json> ParseBody(std::string_view text) {
-  if (JsonDepthOf(text) > kSentDepthMax)
+  if (MeasureJsonDepth(text) > kSentDepthMax)
     return Malformed(fmt::format("the body is nested deeper than {} levels", kSentDepthMax));
   json body = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (body.is_discarded()) return Malformed("the body is not JSON");

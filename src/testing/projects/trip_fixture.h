@@ -193,7 +193,7 @@ struct TripTest : ::testing::Test {
       if (!instead.empty()) ASSERT_OK(write.Append(*TripRows(instead)));
     });
   }
-  // All rows written anew, as copy-on-write engines do.
+  // Rewrites all rows, as copy-on-write engines do.
   void Rewrite(const std::vector<Trip>& trips) {
     ForeignCommit([&](iceberg::StagedWrite& write, const iceberg::TablePtr&) {
       ASSERT_OK(write.RemoveAllFiles());

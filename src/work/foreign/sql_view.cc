@@ -30,7 +30,7 @@ Result<json> ReadViewFile(Workspace& workspace, const std::string& path) {
   WEIRHOUSE_TRY(const platform::FileInfo info, workspace.store().Stat(path));
   if (info.size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
   WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(path));
-  if (JsonDepthOf(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
+  if (MeasureJsonDepth(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
   json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
   const Status checked = iceberg::CheckViewMetadata(metadata);

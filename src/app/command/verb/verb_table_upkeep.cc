@@ -156,7 +156,7 @@ Result<int> RunTableFiles(Context& context) {
   Listing listing("files", {"content", "rows", "bytes", "partition", "sequence", "path"});
   for (const iceberg::DataFile& file : files) {
     listing.Add({ContentName(file.content), file.row_count, file.size_bytes,
-                 iceberg::PartitionOf(*table, file), file.data_sequence_number, file.path});
+                 iceberg::FormatPartition(*table, file), file.data_sequence_number, file.path});
     listing.Detail("added_by_snapshot", file.added_by.value());
   }
   context.Print(listing);

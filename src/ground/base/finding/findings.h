@@ -10,7 +10,7 @@
 namespace weirhouse {
 
 // The finding that a Status without diagnostics stands for.
-Diagnostic DiagnosticOf(const Status& status);
+Diagnostic ToDiagnostic(const Status& status);
 
 // Findings in the order in which they were added. Threads: one.
 class Findings {

@@ -12,7 +12,7 @@ inline constexpr int kSentDepthMax = 128;
 
 // The greatest depth of brackets outside strings. For text that is not JSON the result is
 // arbitrary. Cost: one pass.
-inline int JsonDepthOf(std::string_view text) {
+inline int MeasureJsonDepth(std::string_view text) {
   int depth = 0;
   int greatest = 0;
   bool in_text = false;

@@ -32,7 +32,7 @@ class NamesCheck {
     std::map<std::string, std::string> properties{};
     friend bool operator==(const Namespace&, const Namespace&) = default;
   };
-  TableSpans SpansOf(const std::string& name) const;
+  TableSpans FindSpans(const std::string& name) const;
   Status CheckPointers(platform::Database& db, std::int64_t last) const;
   Status CheckNamespaces(platform::Database& db, std::int64_t last) const;
   Status CheckSpans(platform::Database& db, std::int64_t last) const;

@@ -31,7 +31,7 @@ class Walker {
   Status Begin(const NodeRef& start) {
     return db_.Each("SELECT id, kind, key, record, seq FROM node WHERE kind = ? AND key = ?",
                     {WordOf(start.kind), start.key}, [&](const DatabaseRow& row) -> Status {
-                      WEIRHOUSE_TRY(Node node, NodeOfRow(row));
+                      WEIRHOUSE_TRY(Node node, ParseNodeRow(row));
                       Keep(std::move(node), 0);
                       return Status::Ok();
                     });
@@ -99,7 +99,7 @@ class Walker {
     } else {
       auto place = level.nodes.find(id);
       if (place == level.nodes.end()) {
-        WEIRHOUSE_TRY(Node node, NodeOfRow(row));
+        WEIRHOUSE_TRY(Node node, ParseNodeRow(row));
         place = level.nodes.emplace(id, std::move(node)).first;
       }
       far = RefOf(place->second);

@@ -143,13 +143,13 @@ void GroupWriter::SettleGuarded(const Group& group, const Status& failure) {
 void GroupWriter::Settle(const Group& group, const Status& failure) {
   // The state after the failed COMMIT is read on a new connection, not guessed here.
   connection_.reset();
-  const Status buried = Bury();
+  const Status buried = OverwriteFailedCommit();
   for (Member* member : group) {
     if (member->status.ok()) member->status = SettleOne(*member->work, failure, buried);
   }
 }
 
-Status GroupWriter::Bury() {
+Status GroupWriter::OverwriteFailedCommit() {
   // A COMMIT whose fsync failed may have left whole frames in the log. No reader sees them, but
   // recovery after a crash would bring them back. A commit of our own overwrites them: only then is
   // a commit that is not visible certainly absent. It must change something, or nothing is written.

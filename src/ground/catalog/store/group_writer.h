@@ -64,7 +64,7 @@ class GroupWriter {
   void Settle(const Group& group, const Status& failure);
   void SettleGuarded(const Group& group, const Status& failure);
   // Makes sure that the frames a failed COMMIT left in the log cannot reappear.
-  Status Bury();
+  Status OverwriteFailedCommit();
   Status SettleOne(const WriteWork& work, const Status& failure, const Status& buried);
   Result<bool> Ask(const WriteWork& work);
   void Finish(const Group& group);

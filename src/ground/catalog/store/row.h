@@ -48,24 +48,24 @@ inline platform::DatabaseValue OrNull(const std::optional<std::string>& text) {
   return *text;
 }
 
-// Each `…Columns` lists what its `…OfRow` reads, in order.
+// Each `…Columns` lists what its `Parse…Row` reads, in order.
 inline constexpr std::string_view kRunColumns =
     "id, kind, name, step_identity, idempotency_key, inputs, parameters, record_ids_wanted, "
     "first_record_id, state, attempt, planned_at, finished_at, seq, error";
-Result<Run> RunOfRow(const platform::DatabaseRow& row);
+Result<Run> ParseRunRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kPointerColumns =
     "name, uuid, metadata_location, previous_metadata_location, seq, kind";
-Result<TablePointer> PointerOfRow(const platform::DatabaseRow& row);
+Result<TablePointer> ParsePointerRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kSnapshotColumns =
     "table_name, snapshot_id, sequence_number, ref, operation, added_rows, deleted_rows, "
     "total_rows, seq, run";
-Result<SnapshotRecord> SnapshotOfRow(const platform::DatabaseRow& row);
+Result<SnapshotRecord> ParseSnapshotRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kFileColumns =
     "path, table_name, kind, size_bytes, sha256, seq, run";
-Result<FileRecord> FileOfRow(const platform::DatabaseRow& row);
+Result<FileRecord> ParseFileRow(const platform::DatabaseRow& row);
 
 // Joined, because attempts are also counted after an object is committed (it may be read again).
 inline constexpr std::string_view kObjectSelect =
@@ -74,32 +74,32 @@ inline constexpr std::string_view kObjectSelect =
     "CASE WHEN p.attempts > o.attempts THEN p.attempts ELSE o.attempts END, o.seq FROM object o "
     "LEFT JOIN parse_attempt p ON "
     "p.source = o.source AND p.name = o.name AND p.digest = o.digest";
-Result<ObjectRecord> ObjectOfRow(const platform::DatabaseRow& row);
+Result<ObjectRecord> ParseObjectRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kLandingColumns =
     "path, size_bytes, mtime_us, inode, source, digest, state, ctime_us";
-Result<LandingRecord> LandingOfRow(const platform::DatabaseRow& row);
+Result<LandingRecord> ParseLandingRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kVerdictColumns =
     "gate, table_name, state, batch, batch_end, checks, override_reason, override_by, run, seq";
-Result<VerdictRecord> VerdictOfRow(const platform::DatabaseRow& row);
+Result<VerdictRecord> ParseVerdictRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kMetricColumns =
     "table_name, name, batch, batch_end, in_baseline, value, run, seq";
-Result<MetricRecord> MetricOfRow(const platform::DatabaseRow& row);
+Result<MetricRecord> ParseMetricRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kNodeColumns = "id, kind, key, record, seq";
-Result<Node> NodeOfRow(const platform::DatabaseRow& row);
+Result<Node> ParseNodeRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kEventColumns = "id, type, subject, data, seq, attempts, state";
-Result<Delivery> DeliveryOfRow(const platform::DatabaseRow& row);
-Result<OutboxEvent> EventOfRow(const platform::DatabaseRow& row);
+Result<Delivery> ParseDeliveryRow(const platform::DatabaseRow& row);
+Result<OutboxEvent> ParseEventRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kPredictionColumns =
     "id, model, at, request, vector, vector_digest, output, features_seq";
-Result<PredictionRecord> PredictionOfRow(const platform::DatabaseRow& row);
+Result<PredictionRecord> ParsePredictionRow(const platform::DatabaseRow& row);
 
 inline constexpr std::string_view kCommitColumns =
     "seq, run, layer, batch, state, committed_at, batch_end, chain";
-Result<Catalog::CommitEntry> CommitOfRow(const platform::DatabaseRow& row);
+Result<Catalog::CommitEntry> ParseCommitRow(const platform::DatabaseRow& row);
 }  // namespace weirhouse::catalog

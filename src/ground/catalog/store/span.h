@@ -28,7 +28,7 @@ struct TableSpan {
 using TableSpans = std::vector<TableSpan>;  // oldest first, never empty
 
 // The effect of commit `seq` on the spans; everything else of that commit is recorded after it.
-TableSpans SpansOfUnnamed(std::string_view name);
+TableSpans DefaultSpans(std::string_view name);
 TableSpans SpansAfterDrop(TableSpans spans, std::int64_t seq);
 // The spans of a name under which a table is created.
 TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name);

@@ -151,8 +151,7 @@ class SqlCatalog final : public Catalog {
    private:
     SqlCatalog& catalog_;
     bool counted_ = false;
-    bool at_work_ =
-        false;  // what is thrown meanwhile leaves a connection that nobody else may have
+    bool at_work_ = false;  // after an exception the connection must not be reused
     std::unique_ptr<platform::Database> connection_;
   };
   // Writes `body` atomically. `body` may be called more than once (see WriteWork).

@@ -32,7 +32,7 @@ Result<const TalliedDatabase::Prepared*> TalliedDatabase::Prepare(std::string_vi
   std::string sql(sql_view);
   if (const auto found = prepared_.find(sql); found != prepared_.end()) return &found->second;
   Prepared write;
-  WEIRHOUSE_TRY(write.form, FormOf(sql));
+  WEIRHOUSE_TRY(write.form, ParseWriteForm(sql));
   if (write.form.table == kTallyTable) write.form.kind = WriteForm::Kind::kOther;
   if (write.form.kind != WriteForm::Kind::kOther) {
     WEIRHOUSE_TRY(const TallyColumns* columns, ColumnsOf(write.form.table));

@@ -191,7 +191,7 @@ Result<std::vector<std::string>> TalliedTables(Database& db) {
   return tables;
 }
 
-Result<Tally> TallyOf(Database& db, const std::string& table) {
+Result<Tally> ComputeTally(Database& db, const std::string& table) {
   WEIRHOUSE_TRY(const TallyColumns columns, TallyColumns::Of(db, table));
   Tally tally;
   WEIRHOUSE_TRY_STATUS(
@@ -223,7 +223,7 @@ Result<std::map<std::string, Tally>> TallyDrift(Database& db) {
   WEIRHOUSE_TRY(const auto stored, StoredTallies(db));
   WEIRHOUSE_TRY(const std::vector<std::string> tables, TalliedTables(db));
   for (const std::string& table : tables) {
-    WEIRHOUSE_TRY(const Tally found, TallyOf(db, table));
+    WEIRHOUSE_TRY(const Tally found, ComputeTally(db, table));
     const auto known = stored.find(table);
     Tally difference = known == stored.end() ? Tally() : known->second.tally;
     difference.Remove(found);
@@ -238,7 +238,7 @@ Status RetakeTallies(Database& db, const std::map<std::string, Tally>& drift) {
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM tally"));
   WEIRHOUSE_TRY(const std::vector<std::string> tables, TalliedTables(db));
   for (const std::string& table : tables) {
-    WEIRHOUSE_TRY(Tally tally, TallyOf(db, table));
+    WEIRHOUSE_TRY(Tally tally, ComputeTally(db, table));
     if (const auto other = drift.find(table); other != drift.end()) tally.Add(other->second);
     WEIRHOUSE_TRY_STATUS(
         db.Run("INSERT INTO tally (table_name, row_count, digest, seq) VALUES (?, ?, ?, 0)",
@@ -256,7 +256,7 @@ Status CheckTallies(Database& db, const std::map<std::string, StatedTally>& stat
                                 [](const auto& entry) { return entry.second.seq == 0; });
   for (const std::string& table : tables) {
     WEIRHOUSE_TRY_STATUS(CheckCommitNumbers(db, table, last));
-    WEIRHOUSE_TRY(const Tally found, TallyOf(db, table));
+    WEIRHOUSE_TRY(const Tally found, ComputeTally(db, table));
     const auto known = stored.extract(table);
     if (known.empty())
       return Changed(kTallyTable, fmt::format("the tally of \"{}\" is missing", table));

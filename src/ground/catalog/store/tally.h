@@ -59,7 +59,7 @@ class TallyColumns {
 // Names of the tables that have tallies: all but the table of tallies itself.
 Result<std::vector<std::string>> TalliedTables(platform::Database& db);
 // Computes the tally of `table` from its rows, without using indexes. Inside a transaction.
-Result<Tally> TallyOf(platform::Database& db, const std::string& table);
+Result<Tally> ComputeTally(platform::Database& db, const std::string& table);
 
 struct StoredTally {
   Tally tally;

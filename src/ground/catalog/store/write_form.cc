@@ -124,7 +124,7 @@ void ReadUpdate(std::string_view sql, WriteForm& form) {
 }
 }  // namespace
 
-Result<WriteForm> FormOf(std::string_view sql) {
+Result<WriteForm> ParseWriteForm(std::string_view sql) {
   constexpr std::string_view kInsert = "INSERT INTO ";
   constexpr std::string_view kUpdate = "UPDATE ";
   constexpr std::string_view kDelete = "DELETE FROM ";

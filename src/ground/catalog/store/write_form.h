@@ -33,5 +33,5 @@ struct WriteForm {
 };
 
 // kInternal (WH7085) for a writing statement of another form.
-Result<WriteForm> FormOf(std::string_view sql);
+Result<WriteForm> ParseWriteForm(std::string_view sql);
 }  // namespace weirhouse::catalog

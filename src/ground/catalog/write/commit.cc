@@ -147,7 +147,7 @@ Result<Run> RunToPublish(Database& db, const CommitRequest& request, ProcessTime
   }
   WEIRHOUSE_TRY_STATUS(db.Each(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
                                {id.value()}, [&](const DatabaseRow& row) -> Status {
-                                 WEIRHOUSE_TRY(run, RunOfRow(row));
+                                 WEIRHOUSE_TRY(run, ParseRunRow(row));
                                  return Status::Ok();
                                }));
   if (!run) {

@@ -1,6 +1,6 @@
-// Which folder is which table's alone: no table or view lies in the folder of another, whoever asks
-// and however many servers write. Checked in the transaction that gives the folder, and writers come
-// one after the other.
+// Assigns folders to tables: no table or view may be inside a folder of another, whoever requests
+// it and however many servers write. Checked in the transaction that assigns the folder; writers
+// run one after the other.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -35,8 +35,8 @@ Status CheckNotReleased(CommitContext& commit, const std::string& path) {
       .WithHint("write new files under new names");
 }
 
-// Files are written once: a path that is there already (staged at a halt, named again by the
-// override) must have the same bytes.
+// Files are written once: if the path is recorded already (staged at a halt, named again by the
+// override), the bytes must be the same.
 Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
   const std::string digest = file.sha256.ToHex();
   WEIRHOUSE_TRY_STATUS(commit.db.Run(

@@ -16,7 +16,7 @@ Result<std::optional<Run>> FindStep(Database& db, RunKind kind, const Digest& id
   WEIRHOUSE_TRY_STATUS(
       db.Each(fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
               {WordOf(kind), identity.ToHex()}, [&](const DatabaseRow& row) -> Status {
-                WEIRHOUSE_TRY(found, RunOfRow(row));
+                WEIRHOUSE_TRY(found, ParseRunRow(row));
                 return Status::Ok();
               }));
   return found;
@@ -155,7 +155,7 @@ Status SqlCatalog::FailRun(RunId run, const Status& why) {
 Result<Run> SqlCatalog::GetRun(RunId run) {
   WEIRHOUSE_TRY(std::optional<Run> found,
                 FindOne<Run>(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
-                             {run.value()}, RunOfRow));
+                             {run.value()}, ParseRunRow));
   if (!found) return NoSuchRun(run);
   return *std::move(found);
 }
@@ -163,7 +163,7 @@ Result<Run> SqlCatalog::GetRun(RunId run) {
 Result<std::optional<Run>> SqlCatalog::FindRun(RunKind kind, const Digest& step_identity) {
   return FindOne<Run>(
       fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
-      {WordOf(kind), step_identity.ToHex()}, RunOfRow);
+      {WordOf(kind), step_identity.ToHex()}, ParseRunRow);
 }
 
 Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
@@ -183,6 +183,6 @@ Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
   }
   sql += " ORDER BY id DESC LIMIT ?";
   parameters.emplace_back(filter.limit);
-  return Collect<Run>(sql, parameters, RunOfRow);
+  return Collect<Run>(sql, parameters, ParseRunRow);
 }
 }  // namespace weirhouse::catalog

@@ -15,7 +15,7 @@ enum class FileFormat : std::uint8_t {
 };
 
 // Parses the name, in upper or lower case, as engines write both.
-FileFormat FileFormatOf(std::string_view name);
+FileFormat ParseFileFormat(std::string_view name);
 // The name in capitals, as we write it; empty for kOther.
 std::string_view NameOf(FileFormat format);
 }  // namespace weirhouse::iceberg

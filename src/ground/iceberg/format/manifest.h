@@ -91,7 +91,7 @@ Result<WrittenManifest> WriteManifest(const ManifestDraft& draft, const TableMet
 // The spec with that id; nullptr if there is none.
 const PartitionSpec* FindSpec(const TableMetadata& metadata, int spec_id);
 // The type of a column in any schema of the table (a partition source may be a dropped column).
-std::optional<Type> TypeOfColumn(const TableMetadata& metadata, int field_id);
+std::optional<Type> FindColumnType(const TableMetadata& metadata, int field_id);
 // The type of the partition value of each field of the spec; absent if it cannot be determined.
 std::vector<std::optional<Type>> PartitionTypes(const TableMetadata& metadata,
                                                 const PartitionSpec& spec);

@@ -193,7 +193,7 @@ void PutPartitionValue(AvroWriter& out, const Type& type, const std::optional<st
     out.PutBoolean(!value->empty() && (*value)[0] != 0);
   } else if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
     const std::size_t size = type.kind() == TypeKind::kFloat ? 4 : 8;
-    double real = DoubleOfBytes(*value).value_or(0);
+    double real = DecodeDouble(*value).value_or(0);
     if (value->size() == size) {
       out.PutRaw(*value);
     } else {  // a float from before the column became double
@@ -206,7 +206,7 @@ void PutPartitionValue(AvroWriter& out, const Type& type, const std::optional<st
     fixed.resize(type.kind() == TypeKind::kUuid ? 16 : static_cast<std::size_t>(FixedLength(type)));
     out.PutRaw(fixed);
   } else {
-    out.PutInt(LongOfBytes(*value).value_or(0));
+    out.PutInt(DecodeLong(*value).value_or(0));
   }
 }
 
@@ -255,7 +255,7 @@ void Summarize(const Type& type, const std::optional<std::string>& value,
     return;
   }
   if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
-    if (std::isnan(DoubleOfBytes(*value).value_or(0))) {
+    if (std::isnan(DecodeDouble(*value).value_or(0))) {
       summary.contains_nan = true;
       return;
     }
@@ -305,7 +305,7 @@ Result<WrittenManifest> WriteManifest(const ManifestDraft& draft, const TableMet
   }
   std::vector<Type> types;
   for (const PartitionField& field : spec->fields) {
-    std::optional<Type> source = TypeOfColumn(metadata, field.source_id);
+    std::optional<Type> source = FindColumnType(metadata, field.source_id);
     // Its column may be missing from every schema; there is no value to write either.
     if (!source && field.transform == "void") source = Type(TypeKind::kString);
     if (!source) {

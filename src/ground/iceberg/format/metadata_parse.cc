@@ -25,18 +25,18 @@ Status MalformedMetadata(std::string_view path, std::string_view why) {
       .WithHint("the file was changed from outside, or is not an Iceberg metadata.json");
 }
 
-std::int64_t IntOf(const Json& json, const char* key) { return LongOfJson(json.at(key), key); }
+std::int64_t IntOf(const Json& json, const char* key) { return ReadJsonLong(json.at(key), key); }
 std::optional<std::int64_t> OptionalIntOf(const Json& json, const char* key) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return std::nullopt;
   return IntOf(json, key);
 }
 
-int IdOf(const Json& json, const char* key) { return IdOfJson(json.at(key), key); }
+int IdOf(const Json& json, const char* key) { return ReadJsonId(json.at(key), key); }
 std::optional<int> OptionalIdOf(const Json& json, const char* key) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return std::nullopt;
-  return IdOfJson(*it, key);
+  return ReadJsonId(*it, key);
 }
 
 // Whether the text of `key` is `yes`; anything but `yes` and `no` is refused.
@@ -57,7 +57,7 @@ int SourceOf(const Json& json) {
   if (!list.is_array() || list.size() != 1) {
     throw Json::type_error::create(302, "\"source-ids\" must hold one integer", &json);
   }
-  return IdOfJson(list[0], "source-ids");
+  return ReadJsonId(list[0], "source-ids");
 }
 
 PartitionSpec SpecOf(const Json& fields, int spec_id) {
@@ -253,7 +253,7 @@ Status CheckReferences(const TableMetadata& metadata) {
 }  // namespace
 
 void DataFile::SetFormat(std::string_view name) {
-  format = FileFormatOf(name);
+  format = ParseFileFormat(name);
   format_spelling = name == NameOf(format) ? std::string() : std::string(name);
 }
 
@@ -310,7 +310,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
   if (json_text.size() > kMetadataBytesMax) {
     return MalformedMetadata(metadata_location, "it is larger than 64 MiB");
   }
-  if (JsonDepthOf(json_text) > kJsonDepthMax)
+  if (MeasureJsonDepth(json_text) > kJsonDepthMax)
     return MalformedMetadata(metadata_location, "it is nested too deep");
   try {
     const Json json = Json::parse(json_text);

@@ -17,11 +17,11 @@ namespace weirhouse::iceberg {
 // Converts a default (Apache Iceberg table spec, appendix D, "JSON single-value serialization") to
 // a value of the Arrow type of `field`. A struct's default is {} or null, a list's or map's null.
 // Errors: kCorruption (WH7050).
-Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& json, const Field& field);
+Result<std::shared_ptr<arrow::Scalar>> ParseDefault(const std::string& json, const Field& field);
 
 // The options to read `wanted`: columns are matched by field id, or, in files without ids, by the
 // table property schema.name-mapping.default. A column that the file lacks gets its initial
 // default, else null.
-Result<platform::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
-                                                   const TableMetadata& table);
+Result<platform::ParquetReadOptions> MakeReadOptions(const Schema& wanted,
+                                                     const TableMetadata& table);
 }  // namespace weirhouse::iceberg

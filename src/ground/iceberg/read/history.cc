@@ -63,8 +63,8 @@ class HistoryReader {
     const auto it = file.columns.find(commit_id_);
     if (commit_id_ > 0 && it != file.columns.end() &&
         it->second.null_count < it->second.value_count) {
-      const auto lower = LongOfBytes(it->second.lower_bound.value_or(""));
-      const auto upper = LongOfBytes(it->second.upper_bound.value_or(""));
+      const auto lower = DecodeLong(it->second.lower_bound.value_or(""));
+      const auto upper = DecodeLong(it->second.upper_bound.value_or(""));
       if (!lower || !upper) return true;
       const bool some_null = it->second.null_count > 0;
       least = some_null ? std::min(of_file, *lower) : *lower;

@@ -23,5 +23,5 @@ Result<std::vector<DataFile>> LiveFiles(platform::ObjectStore& store, const Tabl
 
 // The partition of a file, in the spelling of paths: "day=2013-01-01, origin=JFK"; empty for an
 // unpartitioned file.
-std::string PartitionOf(const TableMetadata& table, const DataFile& file);
+std::string FormatPartition(const TableMetadata& table, const DataFile& file);
 }  // namespace weirhouse::iceberg

@@ -105,7 +105,7 @@ class DeleteIndex {
     }
     for (std::size_t i = 0; i < std::min(key.second.size(), it->second.size()); ++i) {
       if (!key.second[i] || !it->second[i]) continue;
-      key.second[i] = Widened(*it->second[i], *std::move(key.second[i]));
+      key.second[i] = Widen(*it->second[i], *std::move(key.second[i]));
     }
     return key;
   }

@@ -110,7 +110,7 @@ class TaskReader {
     WEIRHOUSE_TRY_STATUS(CheckFormat(task_.file));
     Schema wanted = schema_;
     WEIRHOUSE_TRY_STATUS(AddEqualityColumns(wanted));
-    WEIRHOUSE_TRY(const platform::ParquetReadOptions read, ReadOptionsOf(wanted, table_));
+    WEIRHOUSE_TRY(const platform::ParquetReadOptions read, MakeReadOptions(wanted, table_));
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
                   platform::ReadParquet(store_, LocalPath(task_.file.path), read));
     RowMask mask(rows->num_rows());

@@ -8,8 +8,8 @@
 namespace weirhouse::iceberg {
 
 // The integer in `value`; `key` is for the message only.
-std::int64_t LongOfJson(const nlohmann::json& value, const char* key);
+std::int64_t ReadJsonLong(const nlohmann::json& value, const char* key);
 // Ids of schemas, fields, specs and orders are 32 bits wide (Iceberg specification, "Table Metadata
 // Fields").
-int IdOfJson(const nlohmann::json& value, const char* key);
+int ReadJsonId(const nlohmann::json& value, const char* key);
 }  // namespace weirhouse::iceberg

@@ -101,15 +101,15 @@ Result<Schema> Schema::FromJson(const nlohmann::json& json) {
   try {
     Schema schema;
     if (const auto id = json.find("schema-id"); id != json.end()) {
-      schema.schema_id = IdOfJson(*id, "schema-id");
+      schema.schema_id = ReadJsonId(*id, "schema-id");
     }
     for (const nlohmann::json& item : json.at("fields")) {
-      WEIRHOUSE_TRY(Field field, FieldOfJson(item));
+      WEIRHOUSE_TRY(Field field, ParseField(item));
       schema.fields.push_back(std::move(field));
     }
     if (json.contains("identifier-field-ids")) {
       for (const nlohmann::json& id : json["identifier-field-ids"]) {
-        schema.identifier_field_ids.push_back(IdOfJson(id, "identifier-field-ids"));
+        schema.identifier_field_ids.push_back(ReadJsonId(id, "identifier-field-ids"));
       }
     }
     return schema;

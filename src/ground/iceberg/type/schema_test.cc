@@ -14,7 +14,7 @@ Schema Flights() { return Schema::FromArrow(*FlightSchema()).value(); }
 Field NewField(const char* name, const char* type, bool required = false) {
   Field field;
   field.name = name;
-  field.type = PrimitiveOf(type).value();
+  field.type = ParsePrimitiveType(type).value();
   field.required = required;
   return field;
 }
@@ -104,8 +104,8 @@ TEST(Schema, ATypeIsWrittenInOneWay) {
   EXPECT_EQ(NameOf(inside), R"({"fields":[{"doc":"four","id":5,"name":"a","required":true,)"
                             R"("type":"fixed[4]","write-default":"00000000"}],"type":"struct"})");
   for (const Type& type : {list, map, inside, Type(TypeKind::kUuid),
-                           PrimitiveOf("geography(srid:4326, spherical)").value()}) {
-    ASSERT_OK_AND(const Type again, TypeOfJson(JsonOf(type)));
+                           ParsePrimitiveType("geography(srid:4326, spherical)").value()}) {
+    ASSERT_OK_AND(const Type again, ParseType(JsonOf(type)));
     EXPECT_EQ(again, type) << NameOf(type);
   }
   EXPECT_NE(list, Type::List({2, "", Type::Decimal(9, 3), true, ""}));

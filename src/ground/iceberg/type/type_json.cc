@@ -117,7 +117,7 @@ Result<Type> ReadTypeAt(const Json& json, int depth);
 // The functions below throw nlohmann's exceptions if a member is missing or has another type.
 Result<Field> ReadFieldAt(const Json& json, int depth) {
   Field field;
-  field.id = IdOfJson(json.at("id"), "id");
+  field.id = ReadJsonId(json.at("id"), "id");
   field.name = json.at("name").get<std::string>();
   field.required = json.value("required", false);
   if (const auto doc = json.find("doc"); doc != json.end() && !doc->is_null()) {
@@ -139,7 +139,7 @@ Result<Field> ReadFieldAt(const Json& json, int depth) {
 Result<Field> ReadPartAt(const Json& json, const std::string& name, int depth) {
   Field part;
   const std::string id = name + "-id";
-  part.id = IdOfJson(json.at(id), id.c_str());
+  part.id = ReadJsonId(json.at(id), id.c_str());
   part.required = json.value(name + "-required", false);
   WEIRHOUSE_TRY(part.type, ReadTypeAt(json.at(name), depth));
   return part;
@@ -149,7 +149,7 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
   if (depth > kTypeDepthMax) return MalformedType("types are nested deeper than 64 levels");
   if (json.is_string()) {
     const auto name = json.get<std::string>();
-    if (std::optional<Type> type = PrimitiveOf(name)) return *std::move(type);
+    if (std::optional<Type> type = ParsePrimitiveType(name)) return *std::move(type);
     return MalformedType(fmt::format("\"{}\" is not a type", name));
   }
   const std::string kind = json.at("type").get<std::string>();
@@ -177,7 +177,7 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
 }
 }  // namespace
 
-std::optional<Type> PrimitiveOf(std::string_view name) {
+std::optional<Type> ParsePrimitiveType(std::string_view name) {
   for (const NamedKind& plain : kPlainTypes) {
     if (name == plain.name) return Type(plain.kind);
   }
@@ -194,7 +194,7 @@ std::optional<Type> PrimitiveOf(std::string_view name) {
   return std::nullopt;
 }
 
-Result<Type> TypeOfJson(const Json& json) {
+Result<Type> ParseType(const Json& json) {
   if (IsDeep(json, 0)) return MalformedType("types are nested deeper than 64 levels");
   try {
     return ReadTypeAt(json, 0);
@@ -203,7 +203,7 @@ Result<Type> TypeOfJson(const Json& json) {
   }
 }
 
-Result<Field> FieldOfJson(const Json& json) {
+Result<Field> ParseField(const Json& json) {
   if (IsDeep(json, 0)) return MalformedType("types are nested deeper than 64 levels");
   try {
     return ReadFieldAt(json, 0);

@@ -26,21 +26,21 @@ int FixedLength(const Type& type);
 int DecimalBytes(int precision);
 
 // Little-endian, 4 or 8 bytes.
-std::string BytesOfInt(std::int32_t value);
-std::string BytesOfLong(std::int64_t value);
+std::string EncodeInt(std::int32_t value);
+std::string EncodeLong(std::int64_t value);
 // Decodes 4 or 8 bytes (4 if the value was written before a promotion to long); absent for other
 // lengths.
-std::optional<std::int64_t> LongOfBytes(std::string_view bytes);
-std::optional<double> DoubleOfBytes(std::string_view bytes);
+std::optional<std::int64_t> DecodeLong(std::string_view bytes);
+std::optional<double> DecodeDouble(std::string_view bytes);
 __extension__ typedef __int128 Int128;
 __extension__ typedef unsigned __int128 UInt128;
 // Two's complement big-endian in the fewest bytes, as in bounds of decimals, and back.
-std::string BytesOfUnscaled(Int128 value);
-Int128 UnscaledOfBytes(std::string_view bytes);
+std::string EncodeUnscaled(Int128 value);
+Int128 DecodeUnscaled(std::string_view bytes);
 
 // A value of `type` extended to the length of `type`; values written before a promotion to long or
 // double are shorter.
-std::string Widened(const Type& type, std::string bytes);
+std::string Widen(const Type& type, std::string bytes);
 
 // Orders two single values of `type`: -1, 0, 1. Absent if the bytes are not of that type.
 std::optional<int> CompareValues(const Type& type, std::string_view a, std::string_view b);

@@ -167,8 +167,8 @@ void NumberShape(const WantedTable& wanted, TableMetadata& metadata, RequestPlac
 }
 }  // namespace
 
-Result<TableMetadata> MetadataOf(const WantedTable& wanted, const std::string& name, Random& random,
-                                 ProcessTime now) {
+Result<TableMetadata> MakeTableMetadata(const WantedTable& wanted, const std::string& name,
+                                        Random& random, ProcessTime now) {
   WEIRHOUSE_CHECK(wanted.location.has_value());
   RequestPlace place(kTableWords, fmt::format("new table \"{}\"", name));
   TableMetadata metadata;

@@ -113,7 +113,7 @@ TEST_F(MetadataCreateTest, BadRequestsAreRefusedByMember) {
   request = Request();
   request["partition-spec"]["fields"][0]["source-id"] = 3;
   request["partition-spec"]["fields"][0]["transform"] = "identity";
-  ExpectRefused(request, "lies in a list or map");
+  ExpectRefused(request, "is inside a list or map");
   request = Request();
   request["schema"]["fields"][2]["type"] = "variant";
   request.erase("partition-spec");

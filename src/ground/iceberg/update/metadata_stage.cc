@@ -33,9 +33,9 @@ bool IsAncestor(const TableMetadata& metadata, SnapshotId ancestor, const Snapsh
 }
 }  // namespace
 
-std::vector<catalog::SnapshotRecord> RecordsOfMove(const TableMetadata* before,
-                                                   const TableMetadata& after,
-                                                   const std::string& ref) {
+std::vector<catalog::SnapshotRecord> MakeMoveRecords(const TableMetadata* before,
+                                                     const TableMetadata& after,
+                                                     const std::string& ref) {
   const Snapshot* head = after.FindRef(ref);
   const Snapshot* old_head = before != nullptr ? before->FindRef(ref) : nullptr;
   std::vector<catalog::SnapshotRecord> records;
@@ -55,7 +55,7 @@ Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& 
   TableMetadata& metadata = next.metadata;
   std::vector<catalog::SnapshotRecord> records;
   for (const std::string& ref : next.moved_refs) {
-    for (auto& record : RecordsOfMove(base.get(), metadata, ref)) {
+    for (auto& record : MakeMoveRecords(base.get(), metadata, ref)) {
       records.push_back(std::move(record));
     }
   }

@@ -39,8 +39,8 @@ Result<UpdatedMetadata> ApplyUpdates(const TableMetadata* base, const std::strin
 // are renumbered with them. `wanted` states the location. Format version 2 unless the property
 // "format-version" says 1 or 3.
 //   kInvalidInput  contradictory (WH7067), or unsupported (WH7068)
-Result<TableMetadata> MetadataOf(const WantedTable& wanted, const std::string& name, Random& random,
-                                 ProcessTime now);
+Result<TableMetadata> MakeTableMetadata(const WantedTable& wanted, const std::string& name,
+                                        Random& random, ProcessTime now);
 
 // Writes `next` as the metadata.json that follows `base` (nullptr: the first) and creates the
 // folders `data/` and `metadata/`. The result's `snapshots` are those that refs moved to; `files`

@@ -54,7 +54,7 @@ int SchemaReader::ReadId(JsonFields& fields, const char* key) {
 Type SchemaReader::ReadPrimitive(const std::string& name, const std::string& path) {
   const std::string lower = LowerCase(name);
   // Names of coordinate systems are in capitals.
-  if (const auto type = PrimitiveOf(lower.starts_with("geo") ? name : lower)) return *type;
+  if (const auto type = ParsePrimitiveType(lower.starts_with("geo") ? name : lower)) return *type;
   place_.Refuse(path, fmt::format("is not a type of Iceberg: \"{}\"", name));
   return {};
 }
@@ -134,7 +134,7 @@ void CheckIdentifiers(JsonFields& json, const Schema& schema) {
     if (column == nullptr) return refuse("which is not a column");
     if (column->type.is_nested()) return refuse("whose type is nested");
     if (!column->required || !column->ancestors_required) return refuse("which may be null");
-    if (!column->only_in_structs) return refuse("which lies in a list or map");
+    if (!column->only_in_structs) return refuse("which is inside a list or map");
     if (column->type.kind() == TypeKind::kFloat || column->type.kind() == TypeKind::kDouble) {
       return refuse("whose type is float or double");
     }

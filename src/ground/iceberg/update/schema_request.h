@@ -14,7 +14,7 @@ namespace weirhouse::iceberg {
 // partition field without an id gets 0.
 enum class ColumnIds : std::uint8_t {
   kKept,   // the table's own: not negative, not above kColumnIdMax
-  kAnyOf,  // to be assigned anew: only different from each other
+  kAnyOf,  // replaced later: must only differ from each other
 };
 Schema ReadSchema(RequestPlace& place, const nlohmann::json& json, const std::string& path,
                   ColumnIds ids);

@@ -1,7 +1,7 @@
 // Updates of a table's metadata and the requirements for them, as values.
 //
-// Source: Iceberg REST catalog specification, TableUpdate and TableRequirement: all 23 and all 8. Each is
-// called as it is there; update_json.h and requirement_json.h read them from a request.
+// Source: Apache Iceberg REST catalog spec, TableUpdate and TableRequirement: all 23 and all 8,
+// with the same names; update_json.h and requirement_json.h parse them.
 #pragma once
 
 #include <cstdint>

@@ -61,7 +61,7 @@ class ViewBuilder {
     return std::visit([this](const auto& one) { return Apply(one); }, update);
   }
 
-  // Adds a schema unless an equal one is there; its id.
+  // Adds a schema unless an equal one exists; returns its id.
   Result<int> AddSchema(const ViewSchema& wanted);
   Status Apply(const AddViewVersion& update);
   Status Apply(const SetCurrentViewVersion& update);
@@ -134,7 +134,7 @@ Status ViewBuilder::Apply(const RemoveProperties& update) {
 Result<int> ViewBuilder::AddSchema(const ViewSchema& wanted) {
   int id = 0;
   for (const Json& known : view_["schemas"]) {
-    WEIRHOUSE_TRY(const Schema schema, ViewSchemaOfJson(known));
+    WEIRHOUSE_TRY(const Schema schema, ParseViewSchema(known));
     if (HasFieldsOf(schema, wanted.schema)) {
       last_schema_ = schema.schema_id;
       return schema.schema_id;

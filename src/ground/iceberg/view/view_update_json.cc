@@ -105,7 +105,7 @@ ViewVersion ReadVersion(RequestPlace& place, const Json& given) {
 
 ViewSchema ReadViewSchema(RequestPlace& place, const Json& given) {
   ViewSchema read;
-  auto schema = ViewSchemaOfJson(given);
+  auto schema = ParseViewSchema(given);
   if (!schema.ok()) {
     place.Fail(schema.status());
     return read;
@@ -145,7 +145,7 @@ ViewUpdate ReadViewUpdate(RequestPlace& place, const Json& update) {
 }
 }  // namespace
 
-Result<Schema> ViewSchemaOfJson(const Json& given) {
+Result<Schema> ParseViewSchema(const Json& given) {
   if (!given.is_object()) return InvalidView("a view's schema must be an object");
   auto schema = Schema::FromJson(given);
   if (!schema.ok()) {
@@ -228,7 +228,7 @@ Status CheckViewMetadata(const Json& metadata) {
   WEIRHOUSE_TRY_STATUS(place.status);
   std::set<int> schemas;
   for (const Json& given : fields.Any("schemas")) {
-    WEIRHOUSE_TRY(const Schema schema, ViewSchemaOfJson(given));
+    WEIRHOUSE_TRY(const Schema schema, ParseViewSchema(given));
     schemas.insert(schema.schema_id);
   }
   std::set<int> versions;

@@ -21,5 +21,5 @@ Status CheckViewMetadata(const nlohmann::json& metadata);
 
 // The JSON of a version in a view's metadata.
 nlohmann::json JsonOf(const ViewVersion& version);
-Result<Schema> ViewSchemaOfJson(const nlohmann::json& json);
+Result<Schema> ParseViewSchema(const nlohmann::json& json);
 }  // namespace weirhouse::iceberg

@@ -59,7 +59,7 @@ class TableMover {
       : store_(store), table_(table), random_(random), move_(move) {}
 
   std::string Moved(std::string_view location) {
-    std::string moved = platform::MovedLocation(location, move_.former, move_.present);
+    std::string moved = platform::MapLocation(location, move_.former, move_.present);
     changed_ = changed_ || moved != location;
     return moved;
   }
@@ -167,7 +167,7 @@ class TableMover {
     const auto [place, is_new] = deletes_.try_emplace(std::string(path->bytes));
     Rewritten& moved = place->second;
     if (!is_new) return &moved;
-    if (FileFormatOf(format->bytes) == FileFormat::kPuffin) {
+    if (ParseFileFormat(format->bytes) == FileFormat::kPuffin) {
       WEIRHOUSE_TRY_STATUS(MovePuffin(place->first, moved));
     } else {
       WEIRHOUSE_TRY_STATUS(MovePositions(place->first, moved));
@@ -232,7 +232,7 @@ class TableMover {
 
   Status MovePuffin(const std::string& path, Rewritten& moved) {
     WEIRHOUSE_TRY(const std::string bytes, store_.Read(LocalPath(path)));
-    const std::string edited = MovedPuffin(bytes, move_);
+    const std::string edited = MovePuffinFile(bytes, move_);
     moved.path = NewDeletesPath(path);
     moved.size_bytes = static_cast<std::int64_t>(edited.size());
     return Write(catalog::FileKind::kDeletes, moved.path, edited);
@@ -254,23 +254,23 @@ void MoveOtherKeys(std::map<std::string, std::string>& keys, const TableMove& mo
   for (auto& [key, text] : keys) {
     nlohmann::json value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (value.is_discarded()) continue;
-    nlohmann::json moved = MovedJson(value, move);
+    nlohmann::json moved = MoveJsonLocations(value, move);
     if (moved != value) text = moved.dump();
   }
 }
 }  // namespace
 
-nlohmann::json MovedJson(nlohmann::json value, const TableMove& move) {
+nlohmann::json MoveJsonLocations(nlohmann::json value, const TableMove& move) {
   if (value.is_string()) {
-    return platform::MovedLocation(value.get_ref<const std::string&>(), move.former, move.present);
+    return platform::MapLocation(value.get_ref<const std::string&>(), move.former, move.present);
   }
   if (value.is_structured()) {
-    for (auto& item : value) item = MovedJson(std::move(item), move);
+    for (auto& item : value) item = MoveJsonLocations(std::move(item), move);
   }
   return value;
 }
 
-std::string MovedPuffin(std::string_view bytes, const TableMove& move) {
+std::string MovePuffinFile(std::string_view bytes, const TableMove& move) {
   const std::size_t size = bytes.size();
   if (size < 2 * kPuffinMagic.size() + kPuffinTailBytes || !bytes.ends_with(kPuffinMagic))
     return std::string(bytes);
@@ -280,7 +280,7 @@ std::string MovedPuffin(std::string_view bytes, const TableMove& move) {
   const auto footer = nlohmann::json::parse(bytes.substr(begin, text_size), nullptr,
                                             /*allow_exceptions=*/false);
   if (!footer.is_object()) return std::string(bytes);
-  const std::string text = MovedJson(footer, move).dump();
+  const std::string text = MoveJsonLocations(footer, move).dump();
   std::string moved(bytes.substr(0, begin));
   moved += text;
   for (int shift = 0; shift < 32; shift += 8)

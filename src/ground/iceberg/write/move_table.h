@@ -37,9 +37,9 @@ Result<StagedTable> StageMove(platform::ObjectStore& store, const TablePtr& base
 
 // `value` with every string in it that is a location in a former folder replaced by the present
 // location.
-nlohmann::json MovedJson(nlohmann::json value, const TableMove& move);
+nlohmann::json MoveJsonLocations(nlohmann::json value, const TableMove& move);
 // A Puffin file with the data files in its footer replaced by their present locations. Everything
 // before the footer keeps its position, so references to it stay valid. A footer that cannot be
 // read (it may be compressed) is left as it is: manifests name the data files too.
-std::string MovedPuffin(std::string_view bytes, const TableMove& move);
+std::string MovePuffinFile(std::string_view bytes, const TableMove& move);
 }  // namespace weirhouse::iceberg

@@ -73,8 +73,8 @@ void TakeSpec(TableMetadata& next, PartitionSpec spec) {
 }
 }  // namespace
 
-Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
-                          const std::vector<std::string>& partition) {
+Result<TablePtr> Reshape(const TablePtr& base, const Schema& proposed,
+                         const std::vector<std::string>& partition) {
   const int count = static_cast<int>(proposed.fields.size() + partition.size());
   if (std::max(base->last_column_id, base->last_partition_id) > kColumnIdMax - count) {
     return Status(Code::kContractRefused,

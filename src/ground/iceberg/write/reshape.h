@@ -13,8 +13,8 @@ namespace weirhouse::iceberg {
 // base of a StagedWrite with RemoveAllFiles. A column that keeps its name and a compatible type
 // (EvolveSchema) keeps its id; any other gets a new id, so that old files are never read with a new
 // type. Earlier snapshots keep their schema. Returns `base` itself if nothing differs.
-Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
-                          const std::vector<std::string>& partition);
+Result<TablePtr> Reshape(const TablePtr& base, const Schema& proposed,
+                         const std::vector<std::string>& partition);
 
 // The property of a reshaped table that names its schema, because a table without rows has no
 // snapshot to name it.

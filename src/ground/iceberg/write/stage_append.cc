@@ -202,7 +202,7 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
             identity ? value : TransformOrdinal(field.transform, source.type, value));
       },
       [narrow](std::int64_t value) {
-        return narrow ? BytesOfInt(static_cast<std::int32_t>(value)) : BytesOfLong(value);
+        return narrow ? EncodeInt(static_cast<std::int32_t>(value)) : EncodeLong(value);
       });
 }
 
@@ -317,7 +317,7 @@ std::string StagedWrite::State::NewDataPath(
   std::string path = next.location + "/data/";
   for (std::size_t i = 0; i < spec.fields.size(); ++i) {
     const PartitionField& field = spec.fields[i];
-    const Type source = TypeOfColumn(next, field.source_id).value_or(Type(TypeKind::kString));
+    const Type source = FindColumnType(next, field.source_id).value_or(Type(TypeKind::kString));
     path += fmt::format("{}={}/", field.name, PartitionText(field.transform, source, partition[i]));
   }
   path += fmt::format("{}-{:05}-{:08x}{}.parquet", options.run_name, ordinal, random.Next() >> 32,

@@ -12,7 +12,7 @@ namespace weirhouse::platform {
 
 // `number` as JSON. NaN and the infinities, which JSON lacks, become the strings "NaN", "Infinity"
 // and "-Infinity", never null.
-nlohmann::json JsonOfNumber(double number);
+nlohmann::json NumberToJson(double number);
 // One cell as JSON: times as RFC 3339, types that JSON lacks as text. Cost: O(1). Threads: any.
-nlohmann::json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row);
+nlohmann::json CellToJson(const arrow::ChunkedArray& column, std::int64_t row);
 }  // namespace weirhouse::platform

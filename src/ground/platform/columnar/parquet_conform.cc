@@ -145,9 +145,9 @@ Result<std::shared_ptr<arrow::Array>> FieldConformer::Absent(const arrow::Field&
 }
 
 Status FieldConformer::Differs(const arrow::DataType& stored, const arrow::Field& wanted) const {
-  return CorruptParquet(path_,
-                        fmt::format("column \"{}\" is {} where the table says {}", wanted.name(),
-                                    stored.ToString(), wanted.type()->ToString()));
+  return CorruptParquet(
+      path_, fmt::format("column \"{}\" has type {}, but the table has {}", wanted.name(),
+                         stored.ToString(), wanted.type()->ToString()));
 }
 
 Result<std::shared_ptr<arrow::Array>> FieldConformer::ConformArray(

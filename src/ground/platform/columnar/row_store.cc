@@ -29,7 +29,7 @@ constexpr int kNamesMax = 1000;      // names left by a killed process with the 
 
 Status StatusOfRows(const arrow::Status& status, std::string_view what) {
   const int reason = arrow::internal::ErrnoFromStatus(status);
-  if (reason != 0) return StatusOfErrno(reason, what, "rows of a batch");
+  if (reason != 0) return ErrnoToStatus(reason, what, "rows of a batch");
   const Code code = status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal;
   return Status(code, fmt::format("could not {} rows of a batch: {}", what, status.message()))
       .WithError("WH7038");
@@ -106,7 +106,7 @@ Result<std::unique_ptr<Descriptor>> OpenNameless(const std::string& folder) {
     if (fd < 0 && errno != EEXIST) break;
     if (fd >= 0) unlink(path.c_str());
   }
-  if (fd < 0) return StatusOfErrno(errno, "make a file for rows", folder);
+  if (fd < 0) return ErrnoToStatus(errno, "make a file for rows", folder);
   return std::make_unique<Descriptor>(fd);
 }
 }  // namespace
@@ -214,7 +214,7 @@ Result<std::shared_ptr<arrow::Table>> RowFile::Finish(const std::vector<std::siz
 
 struct RowStore::State {
   Scratch scratch;
-  std::vector<std::shared_ptr<arrow::Table>> parts;  // in memory, behind what is in the file
+  std::vector<std::shared_ptr<arrow::Table>> parts;  // in memory; they follow the rows in the file
   std::int64_t rows = 0;                             // of these
   std::int64_t bytes = 0;
   std::unique_ptr<RowFile> file;

@@ -230,7 +230,7 @@ class PostgresConnection : public Postgres {
     return true;
   }
   bool ServerAnswers() const {
-    const auto options = OptionsOf(url_);
+    const auto options = ParseConnectionOptions(url_);
     if (!options.ok()) return true;
     return PQpingParams(options->names().data(), options->values().data(), /*expand_dbname=*/0) !=
            PQPING_NO_RESPONSE;
@@ -271,10 +271,10 @@ class PostgresConnection : public Postgres {
       return true;
     }
     const PostgresError error = ErrorOf(result);
-    if (!EndsConnection(error)) return StatusOfPostgres(error, what, shown_);
+    if (!EndsConnection(error)) return PostgresErrorToStatus(error, what, shown_);
     lost_ = true;
     if (unknown_if_lost) return OutcomeUnknown(error.message, what, shown_);
-    return StatusOfPostgres(error, what, shown_);
+    return PostgresErrorToStatus(error, what, shown_);
   }
 
   Result<Statement> Prepare(const std::string& sql) {
@@ -350,7 +350,7 @@ Status PostgresConnection::Commit() {
   // If the connection ended before COMMIT is sent, the transaction is rolled back.
   if (PQconsumeInput(connection_.get()) == 0 || PQstatus(connection_.get()) == CONNECTION_BAD) {
     lost_ = true;
-    return StatusOfPostgres({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
+    return PostgresErrorToStatus({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
   }
   const ResultHandle result = Ask("COMMIT");
   WEIRHOUSE_TRY_STATUS(Judge(result.get(), "commit", /*unknown_if_lost=*/true).status());
@@ -363,11 +363,11 @@ Status PostgresConnection::Commit() {
 }
 
 Result<ConnectionHandle> Connect(const PostgresAddress& address) {
-  WEIRHOUSE_TRY(const ConnectionOptions options, OptionsOf(address.url));
+  WEIRHOUSE_TRY(const ConnectionOptions options, ParseConnectionOptions(address.url));
   ConnectionHandle connection(
       PQconnectdbParams(options.names().data(), options.values().data(), /*expand_dbname=*/0));
   if (connection == nullptr || PQstatus(connection.get()) != CONNECTION_OK) {
-    return StatusOfConnecting(
+    return ConnectErrorToStatus(
         connection == nullptr ? "out of memory" : PQerrorMessage(connection.get()), address.shown);
   }
   // Notices ("schema exists, skipping") would go to the standard error of the command.

@@ -100,7 +100,7 @@ std::vector<const char*> ConnectionOptions::values() const {
   return list;
 }
 
-Result<ConnectionOptions> OptionsOf(const std::string& url) {
+Result<ConnectionOptions> ParseConnectionOptions(const std::string& url) {
   char* complaint = nullptr;
   const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
       PQconninfoParse(url.c_str(), &complaint));
@@ -132,7 +132,7 @@ Result<PostgresAddress> ParsePostgresUrl(std::string_view url, std::string_view 
                     "which PostgreSQL reserves: \"{}\"",
                     kSchemaBytesMax, address.schema));
   }
-  WEIRHOUSE_TRY(const ConnectionOptions options, OptionsOf(address.url));
+  WEIRHOUSE_TRY(const ConnectionOptions options, ParseConnectionOptions(address.url));
   address.shown = ShownAddress(options, address.schema);
   return address;
 }

@@ -17,5 +17,5 @@ struct ConnectionOptions {
   std::vector<const char*> names() const;
   std::vector<const char*> values() const;
 };
-Result<ConnectionOptions> OptionsOf(const std::string& url);
+Result<ConnectionOptions> ParseConnectionOptions(const std::string& url);
 }  // namespace weirhouse::platform

@@ -70,7 +70,8 @@ bool EndsConnection(const PostgresError& error) {
          error.severity == "FATAL" || error.severity == "PANIC";
 }
 
-Status StatusOfPostgres(const PostgresError& error, std::string_view what, std::string_view where) {
+Status PostgresErrorToStatus(const PostgresError& error, std::string_view what,
+                             std::string_view where) {
   const std::string message =
       fmt::format("could not {}: {}: {}", what, OneLine(error.message), where);
   if (EndsConnection(error)) {
@@ -86,7 +87,7 @@ Status StatusOfPostgres(const PostgresError& error, std::string_view what, std::
   return std::move(status).WithError(std::string(rule->error));
 }
 
-Status StatusOfConnecting(std::string_view message, std::string_view where) {
+Status ConnectErrorToStatus(std::string_view message, std::string_view where) {
   constexpr std::array kRefusals{"password authentication failed", "no password supplied",
                                  "no pg_hba.conf entry", "authentication failed for user"};
   const std::string text =

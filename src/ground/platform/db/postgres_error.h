@@ -18,9 +18,10 @@ struct PostgresError {
 bool EndsConnection(const PostgresError& error);
 // `what` is the attempt ("run \"SELECT …\""), `where` the address as people see it. The transaction
 // around it is certainly rolled back.
-Status StatusOfPostgres(const PostgresError& error, std::string_view what, std::string_view where);
+Status PostgresErrorToStatus(const PostgresError& error, std::string_view what,
+                             std::string_view where);
 // The status for a failed connection, from libpq's text, which has no SQLSTATE.
-Status StatusOfConnecting(std::string_view message, std::string_view where);
+Status ConnectErrorToStatus(std::string_view message, std::string_view where);
 // The status for a COMMIT, or a write outside a transaction, that was sent and never answered.
 Status OutcomeUnknown(std::string_view why, std::string_view what, std::string_view where);
 }  // namespace weirhouse::platform

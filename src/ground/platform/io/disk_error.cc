@@ -6,7 +6,7 @@
 #include <cstring>
 
 namespace weirhouse::platform {
-Status StatusOfErrno(int error, std::string_view what, const std::string& path) {
+Status ErrnoToStatus(int error, std::string_view what, const std::string& path) {
   const std::string message = fmt::format("could not {}: {}: {}", what, std::strerror(error), path);
   switch (error) {
     case ENOSPC:

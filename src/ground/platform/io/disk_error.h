@@ -9,5 +9,5 @@
 namespace weirhouse::platform {
 // The status of an errno: "could not open: No such file or directory: /a/b", with a hint where one
 // helps.
-Status StatusOfErrno(int error, std::string_view what, const std::string& path);
+Status ErrnoToStatus(int error, std::string_view what, const std::string& path);
 }  // namespace weirhouse::platform

@@ -62,7 +62,7 @@ const std::string& BootId() {
 // Some network file systems cannot sync a folder and say so with EINVAL: they need not.
 Status SyncFolder(const std::string& folder) {
   const Descriptor fd(OpenThrough(folder, O_RDONLY | O_DIRECTORY));
-  if (!fd.open()) return StatusOfErrno(errno, "open the folder", folder);
+  if (!fd.open()) return ErrnoToStatus(errno, "open the folder", folder);
   const int error = SyncRetrying(fd.get());
   return error == 0 || error == EINVAL ? Status::Ok() : SyncFailed(error, folder);
 }
@@ -70,17 +70,17 @@ Status SyncFolder(const std::string& folder) {
 // The folder without links on the way, so that its parents are those that hold it.
 Result<std::string> RealPath(const std::string& folder) {
   const std::unique_ptr<char, decltype(&free)> real(realpath(folder.c_str(), nullptr), &free);
-  if (real == nullptr) return StatusOfErrno(errno, "open the folder", folder);
+  if (real == nullptr) return ErrnoToStatus(errno, "open the folder", folder);
   return std::string(real.get());
 }
 }  // namespace
 
-std::optional<Identity> IdentityOf(int fd) { return IdentityAt(fd, "", AT_EMPTY_PATH); }
-std::optional<Identity> IdentityOf(const std::string& path) {
+std::optional<Identity> FindIdentity(int fd) { return IdentityAt(fd, "", AT_EMPTY_PATH); }
+std::optional<Identity> FindIdentity(const std::string& path) {
   return IdentityAt(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW);
 }
 
-std::string FolderOf(const std::string& path) {
+std::string ParentFolder(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
@@ -120,12 +120,12 @@ void DurableFolders::Forget() {
 Status DurableFolders::MakeUnknown(const std::string& folder) {
   struct stat found{};
   if (stat(folder.c_str(), &found) == 0) {
-    if (!S_ISDIR(found.st_mode)) return StatusOfErrno(ENOTDIR, "make the folder", folder);
+    if (!S_ISDIR(found.st_mode)) return ErrnoToStatus(ENOTDIR, "make the folder", folder);
   } else {
-    const std::string parent = FolderOf(folder);
+    const std::string parent = ParentFolder(folder);
     if (parent != folder && parent != ".") WEIRHOUSE_TRY_STATUS(Make(parent));
     if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
-      return StatusOfErrno(errno, "make the folder", folder);
+      return ErrnoToStatus(errno, "make the folder", folder);
     }
   }
   const std::lock_guard lock(mutex_);
@@ -145,9 +145,9 @@ Status DurableFolders::Sync(const std::string& folder) {
   WEIRHOUSE_TRY_STATUS(SyncFolder(folder));
   WEIRHOUSE_TRY(std::string at, RealPath(folder));
   while (at != "/") {
-    const std::string parent = FolderOf(at);
+    const std::string parent = ParentFolder(at);
     // Read before the fsync, so that a folder that replaces it meanwhile has another identity.
-    const std::optional<Identity> identity = IdentityOf(at);
+    const std::optional<Identity> identity = FindIdentity(at);
     if (!Knows(at, identity)) {
       const Status synced = SyncFolder(parent);
       // This user cannot have created anything in a folder that it may not open.
@@ -168,7 +168,7 @@ void FailedSyncs::Note(int fd) {
   // If the attribute cannot be stored with the file, this process still remembers it.
   [[maybe_unused]] const int kept =
       fsetxattr(fd, kFailedAttribute, BootId().data(), BootId().size(), 0);
-  const std::optional<Identity> identity = IdentityOf(fd);
+  const std::optional<Identity> identity = FindIdentity(fd);
   struct stat found{};
   if (!identity && fstat(fd, &found) != 0) return;
   const std::lock_guard lock(mutex_);
@@ -184,7 +184,7 @@ bool FailedSyncs::Contains(int fd) {
   }
   const std::lock_guard lock(mutex_);
   if (identities_.empty()) return false;
-  const std::optional<Identity> identity = IdentityOf(fd);
+  const std::optional<Identity> identity = FindIdentity(fd);
   if (identity) return identities_.contains(*identity);
   struct stat found{};
   return fstat(fd, &found) == 0 && identities_.contains({found.st_dev, found.st_ino, 0});
@@ -192,7 +192,7 @@ bool FailedSyncs::Contains(int fd) {
 
 Status SyncFile(const std::string& path, FailedSyncs& failed) {
   const Descriptor fd(OpenThrough(path, O_RDONLY));
-  if (!fd.open()) return StatusOfErrno(errno, "open for fsync", path);
+  if (!fd.open()) return ErrnoToStatus(errno, "open for fsync", path);
   if (failed.Contains(fd.get())) {
     return Status(Code::kCorruption, fmt::format("an earlier fsync of this file failed, so it is "
                                                  "unknown which bytes reached the disk: {}",

@@ -23,8 +23,8 @@ struct Identity {
   friend auto operator<=>(const Identity&, const Identity&) = default;
 };
 // Absent if the file does not exist, or the file system keeps no birth time.
-std::optional<Identity> IdentityOf(int fd);
-std::optional<Identity> IdentityOf(const std::string& path);
+std::optional<Identity> FindIdentity(int fd);
+std::optional<Identity> FindIdentity(const std::string& path);
 
 // Makes the folders above a file durable. A file survives a power cut only if each folder on the
 // way to it does, and a folder does once its parent was fsynced after it was created. Another
@@ -74,5 +74,5 @@ Status SyncFailed(int error, const std::string& path);
 //   kCorruption  the fsync failed now (WH7011) or earlier (WH7034): write the bytes to a new file
 Status SyncFile(const std::string& path, FailedSyncs& failed);
 
-std::string FolderOf(const std::string& path);
+std::string ParentFolder(const std::string& path);
 }  // namespace weirhouse::platform

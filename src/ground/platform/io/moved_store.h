@@ -18,8 +18,8 @@ namespace weirhouse::platform {
 // `location` in canonical form, with the first of the folders `former` that contains it replaced by
 // `present`; a "file:" URI stays one. A location outside all of them, or inside `present`, is
 // returned as it is.
-std::string MovedLocation(std::string_view location, const std::vector<std::string>& former,
-                          std::string_view present);
+std::string MapLocation(std::string_view location, const std::vector<std::string>& former,
+                        std::string_view present);
 
 // Threads: as for `inner`, which must outlive it.
 class MovedStore final : public ObjectStore {

@@ -115,5 +115,5 @@ class RangeStream final : public ByteStream {
 };
 
 // The SHA-256 of an object's bytes. Memory: one piece.
-Result<Digest> DigestOfObject(ObjectStore& store, const std::string& location);
+Result<Digest> HashObject(ObjectStore& store, const std::string& location);
 }  // namespace weirhouse::platform

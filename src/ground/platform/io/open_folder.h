@@ -93,11 +93,11 @@ class OpenFolder {
 };
 
 // The entry of an open descriptor, without its name.
-Result<Entry> EntryOf(int fd, const std::string& path);
+Result<Entry> StatDescriptor(int fd, const std::string& path);
 enum class Writers : std::uint8_t { kNone, kSome, kUnknown };
 // Whether a process has the file open for writing. kUnknown if the file system or the file's owner
 // does not permit the check.
-Writers WritersOf(int fd);
+Writers FindWriters(int fd);
 // Reads between 1 and `room` bytes at `offset`; 0 at the end of the file, or if `room` is 0. EIO
 // and similar errors are kUnavailable (WH7015).
 Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offset, char* into,

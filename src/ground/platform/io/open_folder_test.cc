@@ -48,7 +48,7 @@ TEST(OpenFolder, OpeningAPipeDoesNotWaitForAWriter) {
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
   ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch.path().string()));
   ASSERT_OK_AND(const Descriptor pipe, folder.OpenFile("pipe"));
-  ASSERT_OK_AND(const Entry entry, EntryOf(pipe.get(), "pipe"));
+  ASSERT_OK_AND(const Entry entry, StatDescriptor(pipe.get(), "pipe"));
   EXPECT_EQ(entry.kind, EntryKind::kPipe);
 }
 
@@ -80,12 +80,12 @@ TEST(Writers, AreSeenWhileTheyHoldTheFileOpen) {
   const ScratchFolder scratch;
   WriteFile(scratch / "file", "x");
   const Descriptor reader(open((scratch / "file").c_str(), O_RDONLY));
-  EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
+  EXPECT_EQ(FindWriters(reader.get()), Writers::kNone);
   {
     const Descriptor writer(open((scratch / "file").c_str(), O_WRONLY));
-    EXPECT_EQ(WritersOf(reader.get()), Writers::kSome);
+    EXPECT_EQ(FindWriters(reader.get()), Writers::kSome);
   }
-  EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
+  EXPECT_EQ(FindWriters(reader.get()), Writers::kNone);
 }
 }  // namespace
 }  // namespace weirhouse::platform

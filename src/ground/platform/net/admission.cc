@@ -180,7 +180,7 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
 
   const bool is_read = head.method == "GET" || head.method == "HEAD";
   Router::Match match = router.Find(head.method, *target);
-  const Area* area = router.AreaOf(target->path);
+  const Area* area = router.FindArea(target->path);
   const bool takes_guests = area != nullptr && area->hands_over_token;
   Principal principal;
   // Checked before the route: without a token nothing is revealed about which routes exist.

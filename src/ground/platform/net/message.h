@@ -83,7 +83,7 @@ HttpResponse ErrorResponse(int status, std::string_view code, std::string_view m
 // unavailable, 500 corruption and internal. The status must not be OK.
 HttpResponse ErrorResponse(const Status& status);
 // The HTTP status of `code`.
-int HttpStatusOf(Code code);
+int ToHttpStatus(Code code);
 
 // Whether the SHA-256 of `token` is `kept`. Takes the same time wherever the two differ.
 bool TokenMatches(std::string_view token, const Digest& kept);

@@ -65,7 +65,7 @@ class Router {
   Result<Target> Parse(std::string_view raw_target) const;
   // The area of a decoded path, so that no spelling evades it; null if there is none. Areas do not
   // overlap.
-  const Area* AreaOf(std::string_view path) const;
+  const Area* FindArea(std::string_view path) const;
   // `fault` formatted for the area of a raw target.
   HttpResponse Form(std::string_view raw_target, const Fault& fault) const;
 

@@ -57,7 +57,7 @@ struct HttpServer::Impl {
   asio::awaitable<void> Accept();
   void BeginOrDrop(tcp::socket socket);
   void Begin(tcp::socket socket);
-  void TurnAway(tcp::socket socket);
+  void RefuseConnection(tcp::socket socket);
   asio::awaitable<void> RunSession(std::shared_ptr<Session> session);
   void Forget(const std::shared_ptr<Session>& session);
   // One of `sessions`, for as long as its coroutine lives.
@@ -115,7 +115,7 @@ Status HttpServer::Impl::Listen(const tcp::endpoint& endpoint) {
 }
 
 // Sends a refusal and closes. The kernel accepts these few bytes at once, or the client gets none.
-void HttpServer::Impl::TurnAway(tcp::socket socket) {
+void HttpServer::Impl::RefuseConnection(tcp::socket socket) {
   static constexpr std::string_view kBody =
       R"({"error":{"code":"WH8081","message":"too many connections","hint":"close idle ones"}})";
   const std::string text = fmt::format(
@@ -167,7 +167,7 @@ void HttpServer::Impl::Begin(tcp::socket socket) {
       sessions.insert(session);
     }
   }
-  if (!session) return TurnAway(std::move(socket));
+  if (!session) return RefuseConnection(std::move(socket));
   try {
     WEIRHOUSE_FAILPOINT("http.session");
     asio::co_spawn(session->executor(), RunSession(session), asio::detached);

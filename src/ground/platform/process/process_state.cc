@@ -40,7 +40,7 @@ bool IsStopped(pid_t pid) {
          (stat[end + 2] == 'T' || stat[end + 2] == 't');
 }
 
-std::string StoryOfProcess(pid_t pid) {
+std::string DescribeProcess(pid_t pid) {
   const std::string command = CommandOf(pid);
   return fmt::format("process {}{}{}", pid, command.empty() ? "" : fmt::format(" ({})", command),
                      IsStopped(pid) ? ", stopped" : "");

@@ -8,7 +8,7 @@
 namespace weirhouse::platform {
 
 // "process 4711 (wh serve)", followed by "stopped" if it is.
-std::string StoryOfProcess(pid_t pid);
+std::string DescribeProcess(pid_t pid);
 // Whether the process is stopped by a signal (SIGSTOP, Ctrl-Z) or a debugger.
 bool IsStopped(pid_t pid);
 }  // namespace weirhouse::platform

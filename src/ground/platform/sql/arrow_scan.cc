@@ -29,7 +29,7 @@ Result<DuckArrowTypes> ConvertSchema(duckdb_connection connection, const arrow::
   const DuckError error(duckdb_schema_from_arrow(connection, &exported, types.out()));
   if (exported.release != nullptr) exported.release(&exported);
   if (error.get() != nullptr && duckdb_error_data_has_error(error.get())) {
-    return StatusOfDuckError(duckdb_error_data_message(error.get()), "");
+    return DuckErrorToStatus(duckdb_error_data_message(error.get()), "");
   }
   return types;
 }
@@ -46,7 +46,7 @@ Result<DuckChunk> ConvertBatch(duckdb_connection connection, const DuckArrowType
       duckdb_data_chunk_from_arrow(connection, &exported, types.get(), chunk.out()));
   if (exported.release != nullptr) exported.release(&exported);
   if (error.get() != nullptr && duckdb_error_data_has_error(error.get())) {
-    return StatusOfDuckError(duckdb_error_data_message(error.get()), "");
+    return DuckErrorToStatus(duckdb_error_data_message(error.get()), "");
   }
   return chunk;
 }

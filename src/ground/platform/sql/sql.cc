@@ -29,7 +29,7 @@ Status ArrowRefused(const arrow::Status& status) {
 
 Status ErrorOf(const DuckError& error) {
   if (error.get() == nullptr || !duckdb_error_data_has_error(error.get())) return Status::Ok();
-  return StatusOfDuckError(duckdb_error_data_message(error.get()), "");
+  return DuckErrorToStatus(duckdb_error_data_message(error.get()), "");
 }
 
 // The C interface ends SQL at a NUL: what follows would silently not be run.
@@ -131,7 +131,7 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     }
   }
   if (const char* error = duckdb_result_error(result->out()); error != nullptr) {
-    return StatusOfDuckError(error, sql);
+    return DuckErrorToStatus(error, sql);
   }
   auto table = arrow::Table::FromRecordBatches(schema, batches);
   if (!table.ok()) return ArrowRefused(table.status());
@@ -161,7 +161,7 @@ class DuckSession : public SqlSession {
     WEIRHOUSE_TRY(const std::string text, WithoutNul(sql));
     DuckResult result;
     if (duckdb_query(connection_.get(), text.c_str(), result.out()) != DuckDBSuccess) {
-      return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), sql);
+      return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), sql);
     }
     return Status::Ok();
   }
@@ -214,14 +214,14 @@ class DuckSession : public SqlSession {
                   TextFrom(fmt::format("SELECT json_serialize_sql({})", QuoteLiteral(sql))));
     const auto tree = nlohmann::json::parse(json, nullptr, false);
     if (!tree.is_object()) {
-      return StatusOfNoTree(sql);
+      return NoSyntaxTree(sql);
     }
     if (!tree.value("error", false)) return json;
     // The same form as an error of a query, so that both become the same status.
     const nlohmann::json error = {{"exception_type", tree.value("error_type", "")},
                                   {"exception_message", tree.value("error_message", "")},
                                   {"position", tree.value("position", "")}};
-    return StatusOfDuckError(error.dump(), sql);
+    return DuckErrorToStatus(error.dump(), sql);
   }
 
   Result<std::string> JsonToSql(std::string_view json) override {
@@ -267,9 +267,9 @@ class DuckSession : public SqlSession {
     } else if (duckdb_pending_prepared_streaming(prepared.get(), pending.out()) == DuckDBSuccess) {
       good = duckdb_execute_pending(pending.get(), result.out()) == DuckDBSuccess;
     } else {
-      return StatusOfDuckError(TextOf(duckdb_pending_error(pending.get())), sql);
+      return DuckErrorToStatus(TextOf(duckdb_pending_error(pending.get())), sql);
     }
-    if (!good) return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), sql);
+    if (!good) return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), sql);
     return TakeRows(&result, sql, bounds_.result_bytes);
   }
 
@@ -280,7 +280,7 @@ class DuckSession : public SqlSession {
     const idx_t count =
         duckdb_extract_statements(connection_.get(), text.c_str(), statements.out());
     if (const char* error = duckdb_extract_statements_error(statements.get()); error != nullptr) {
-      return StatusOfDuckError(error, sql);
+      return DuckErrorToStatus(error, sql);
     }
     if (count != 1) {
       return Status(Code::kInvalidInput, fmt::format("SQL must be one statement, found {}", count))
@@ -289,7 +289,7 @@ class DuckSession : public SqlSession {
     DuckPrepared prepared;
     if (duckdb_prepare_extracted_statement(connection_.get(), statements.get(), 0,
                                            prepared.out()) != DuckDBSuccess) {
-      return StatusOfDuckError(TextOf(duckdb_prepare_error(prepared.get())), sql);
+      return DuckErrorToStatus(TextOf(duckdb_prepare_error(prepared.get())), sql);
     }
     return prepared;
   }
@@ -372,7 +372,7 @@ Result<std::unique_ptr<SqlEngine>> SqlEngine::Open(const SqlOptions& options) {
   const std::string settings = SettingsOf(options);
   DuckResult result;
   if (duckdb_query(connection.get(), settings.c_str(), result.out()) != DuckDBSuccess) {
-    return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), settings);
+    return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), settings);
   }
   return std::unique_ptr<SqlEngine>(
       std::make_unique<DuckEngine>(std::move(database), std::move(tables)));

@@ -117,7 +117,7 @@ std::optional<std::size_t> NumberBeyondDouble(std::string_view sql) {
 }
 }  // namespace
 
-Status StatusOfDuckError(std::string_view error, std::string_view sql) {
+Status DuckErrorToStatus(std::string_view error, std::string_view sql) {
   DuckErrorParts parts = PartsOf(error);
   std::string hint;
   std::string message;
@@ -143,7 +143,7 @@ Status StatusOfDuckError(std::string_view error, std::string_view sql) {
   return status;
 }
 
-Status StatusOfNoTree(std::string_view sql) {
+Status NoSyntaxTree(std::string_view sql) {
   const std::optional<std::size_t> at = NumberBeyondDouble(sql);
   if (!at) {
     return Status(Code::kInternal, "the SQL engine returned no syntax tree").WithError("WH7038");
