@@ -186,21 +186,21 @@ def test_old_orphans_go_young_ones_and_what_is_at_work_stay(yard):
 def test_upkeep_leaves_a_staging_area_what_it_staged(yard):
     """Staged rows are on no main: neither expiry nor the sweep may take them."""
     run = yard.wh("staging", "open", "processed.gated", "--expires", "1h")
-    view = run.stdout.split()[2]
+    area = run.stdout.split()[2]
     token = run.stdout.split("TOKEN '")[1].split("'")[0]
-    staging = PyIceberg(f"{yard.uri}/views/{view}", token)
+    staging = PyIceberg(f"{yard.uri}/staging/{area}", token)
     for number in range(3):
         staging.table("processed.gated").append(trips((f"t{number}", "a", number)))
     swept = yard.json("gc", "--keep", "1", "--grace", "0s", "--orphan-age", "0s")
     assert swept["orphans"] == 0, swept["first_orphans"]
     assert len(staging.read("processed.gated")) == 3
     staging.table("processed.gated").append(trips(("t9", "a", 90)))
-    yard.wh("staging", "publish", view, code=3)     # the gate says no
+    yard.wh("staging", "publish", area, code=3)     # the gate says no
     yard.json("gc", "--keep", "1", "--grace", "0s", "--orphan-age", "0s")
-    refused = yard.wh("table", "rollback", "processed.gated", f"staging-{view}", code=7)
+    refused = yard.wh("table", "rollback", "processed.gated", f"staging-{area}", code=7)
     assert "WH7124" in refused.stderr, "going back is no way around a gate"
     staging.table("processed.gated").delete("trip_id == 't9'")
-    yard.wh("staging", "publish", view)
+    yard.wh("staging", "publish", area)
     staging.close()
     yard.json("gc", "--keep", "1", "--grace", "0s", "--orphan-age", "0s")
     assert sorted(row["trip_id"] for row in yard.iceberg.read("processed.gated")) == ["t0", "t1", "t2"]

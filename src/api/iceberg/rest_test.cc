@@ -423,14 +423,14 @@ TEST_F(RestTest, ServesViewsBesideTables) {
 TEST_F(RestTest, OpensAStagingAreaWithItsOwnTokenAlone) {
   const auto token = policy::IssueToken(
       workspace->catalog(),
-      {"view", policy::Role::kWriter, {}, std::nullopt, RunId(12), {"processed.order"}},
+      {"staging", policy::Role::kWriter, {}, std::nullopt, RunId(12), {"processed.order"}},
       SystemRandom(), SystemClock());
   ASSERT_OK(token);
-  EXPECT_EQ(Get("/views/r12/v1/config", {}, token->secret).status, 200);
+  EXPECT_EQ(Get("/staging/r12/v1/config", {}, token->secret).status, 200);
   for (const auto& [target, secret] :
        {std::pair<std::string, std::string>{"/v1/config", token->secret},
-        {"/views/r13/v1/config", token->secret},
-        {"/views/r12/v1/config", admin}}) {
+        {"/staging/r13/v1/config", token->secret},
+        {"/staging/r12/v1/config", admin}}) {
     const Answer refused = Get(target, {}, secret);
     EXPECT_EQ(refused.status, 403) << target;
     EXPECT_THAT(refused.message(), HasSubstr("WH8095"));
