@@ -32,6 +32,7 @@ struct Options {
   std::function<void(const std::string& json_line)> audit;
 };
 // Adds /iceberg/v1/… and, for staging areas, /iceberg/staging/{run}/v1/… . Every route needs a
-// token; `options` must outlive the router. Call it before the server starts.
+// token. `options` must outlive the router. Call it before the server starts. Errors of requests
+// are replies in the form of the specification (reply.h).
 void AddRoutes(http::Router& router, const Options& options);
 }  // namespace weirhouse::rest

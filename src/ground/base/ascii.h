@@ -1,4 +1,5 @@
 // ASCII letters and digits, independent of the locale: SQL names, header fields, hexadecimal text.
+// Pure; threads: any.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Named places where a test may end the process, and places where the crash harness may plant a bug.
+// Named places where a test may end the process, and places where the crash harness may plant a
+// bug. Threads: any.
 //
 //   WEIRHOUSE_FAILPOINT("catalog.commit.before");
 //

@@ -1,7 +1,7 @@
 // The one grammar of table and namespace names. A namespace is a list of levels joined by dots. A
 // table's full name is its namespace, a dot, and its own name, which holds no dot: "a.b.t" is table
 // "t" in namespace "a.b". Which characters a level may hold is decided by the code that accepts
-// names.
+// names. Pure; threads: any. The views never allocate except for levels().
 #pragma once
 
 #include <string>

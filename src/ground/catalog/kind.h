@@ -1,7 +1,7 @@
 // The kinds and states of catalog records as enumerations, with the words that stand for them in
 // the database, the hash chain and every JSON answer. A word never changes its meaning, because
 // stored records contain it. A new kind is a new enumerator and its word, at the same place in both
-// lists.
+// lists. Pure; threads: any.
 #pragma once
 
 #include <array>

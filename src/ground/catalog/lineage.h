@@ -1,4 +1,5 @@
 // Collects what a run read, used and wrote, for its commit: nodes and the edges between them.
+// Commit checks that the nodes of edges exist (WH7080).
 //
 // Commit itself adds the nodes of the run, the commit, its objects and its tables' snapshots, and
 // the edges run → commit, run → snapshot and object → run (commit.h). Everything else is added

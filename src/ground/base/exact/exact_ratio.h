@@ -1,4 +1,5 @@
-// Quotients and products of exact sums. Comparison is exact; a result is rounded once.
+// Quotients and products of exact sums. Comparison is exact; a result is rounded once. Pure;
+// threads: any.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The nesting depth of a JSON text, measured before parsing. Copying, comparing and printing a JSON
-// tree recurse, so the depth of untrusted input must be bounded first.
+// tree recurse, so the depth of untrusted input must be bounded first. Pure; threads: any.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Reads a client's JSON member by member. No input makes these functions throw. The first error is
 // kept with its place, and later reads return empty values: read all members first, then check the
-// status once. A null member counts as missing.
+// status once. A null member counts as missing. Threads: one. Cost: one look-up per member.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Retries an operation that lost to another writer.
+// Retries an operation that lost to another writer. Threads: any.
 //
 // A definite conflict leaves nothing behind, so the whole attempt is repeated on the state that the
 // other writer left. There is no pause between attempts: the winner is done, and the next attempt

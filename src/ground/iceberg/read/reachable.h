@@ -1,4 +1,4 @@
-// Finds the files that a table's metadata still needs.
+// Finds the files that a table's metadata still needs. Threads: any.
 #pragma once
 
 #include <set>

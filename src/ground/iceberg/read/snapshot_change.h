@@ -1,5 +1,6 @@
 // The actual change of a snapshot, read from its manifests. Policies and lineage use this and not
-// the summary, which is only the writer's claim.
+// the summary, which is only the writer's claim. Threads: any. Cost: mainly the manifests that the
+// snapshots do not share.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Encodes row keys, and single cells, as memory-comparable bytes.
+// Encodes row keys, and single cells, as memory-comparable bytes. Threads: any. Cost: one pass over
+// each column; memory: the keys.
 #pragma once
 
 #include <arrow/type_fwd.h>

@@ -1,5 +1,5 @@
 // Iceberg schemas, partition specs and their JSON (Apache Iceberg table spec, "Schemas and Data
-// Types", "Partitioning"). Value types.
+// Types", "Partitioning"). Value types. Threads: any.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Updates of a table's metadata and the requirements for them, as values.
+// Updates of a table's metadata and the requirements for them, as values. Value types; threads:
+// any.
 //
 // Source: Apache Iceberg REST catalog spec, TableUpdate and TableRequirement: all 23 and all 8,
 // with the same names; update_json.h and requirement_json.h parse them.

@@ -1,4 +1,5 @@
-// Parses the requests of REST clients that create and change tables into values (update.h).
+// Parses the requests of REST clients that create and change tables into values (update.h). Pure;
+// threads: any. The parsed values hold copies, so the JSON need not outlive them.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

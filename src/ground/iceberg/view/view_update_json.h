@@ -1,4 +1,5 @@
 // Parses the requests of REST clients that create and change views into values (view_update.h).
+// Pure; threads: any.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -13,7 +13,8 @@
 
 namespace weirhouse::iceberg {
 
-// External merge sort: sorts keys piece by piece into a file, then merges. Threads: one.
+// External merge sort: sorts keys piece by piece into a file, then merges. Threads: one. Errors:
+// kUnavailable if memory or the disk runs out.
 class KeyRuns {
  public:
   static Result<std::unique_ptr<KeyRuns>> Make(const std::string& folder);

@@ -1,4 +1,5 @@
-// Appends rows that do not fit into memory.
+// Appends rows that do not fit into memory. Threads: one. Errors: those of StagedWrite::Append, and
+// kUnavailable (WH7010) if the disk is full.
 #pragma once
 
 #include "ground/iceberg/format/metadata.h"

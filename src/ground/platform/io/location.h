@@ -1,6 +1,6 @@
 // One spelling for each location. Engines write the same file as "/lake/a", "file:///lake/a",
 // "file:/lake/a" or "/lake//./a"; locations are compared, looked up and stored as keys in this
-// canonical form.
+// canonical form. Pure; threads: any; no errors.
 #pragma once
 
 #include <string>

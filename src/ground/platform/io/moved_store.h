@@ -1,4 +1,5 @@
-// A store for a project that was moved: it finds files by their former locations.
+// A store for a project that was moved: it finds files by their former locations. Errors and cost
+// are those of the store that it wraps.
 //
 // A project's catalog and the Iceberg files of its history hold absolute locations, and neither may
 // be rewritten: the hash chain covers the catalog. They keep the locations they were written with,

@@ -1,4 +1,5 @@
-// Access to folders and files by descriptor instead of by path; no symbolic link is followed.
+// Access to folders and files by descriptor instead of by path; no symbolic link is followed. Cost:
+// one to three system calls per operation; List makes one more per entry.
 //
 // For places where other programs write too: landing folders, and the lake that other engines
 // share. A path is resolved anew by every call, so a file that is read and then removed by path may

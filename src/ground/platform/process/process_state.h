@@ -1,4 +1,5 @@
-// Describes other processes, for messages.
+// Describes other processes, for messages. Reads /proc; if the process has ended, only its number
+// is known. Threads: any.
 #pragma once
 
 #include <sys/types.h>
