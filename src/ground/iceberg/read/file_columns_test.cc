@@ -79,7 +79,7 @@ TEST(Default, ThatIsNoValueOfItsTypeIsRefusedByName) {
 
 class FileColumnsTest : public TableTest {
  protected:
-  // `table` as its metadata.json would be after `change`, in the cache of nobody.
+  // `table` as its metadata.json would be after `change`, not in any cache.
   TablePtr Changed(const TablePtr& table, const std::function<void(nlohmann::json&)>& change) {
     auto json = nlohmann::json::parse(SerializeTableMetadata(*table));
     change(json);

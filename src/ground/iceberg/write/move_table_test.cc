@@ -145,7 +145,7 @@ TEST(MovePuffinFile, KeepsVectorsInTheirPlace) {
     return bytes + std::string(4, '\0') + "PFA1";
   };
   EXPECT_EQ(MovePuffinFile(puffin("/old/place/a.parquet"), move), puffin("/new/a.parquet"));
-  // What is no Puffin file, or lies about its footer, stays as it is.
+  // A file that is not Puffin, or has a wrong footer, is left as it is.
   std::string lies = puffin("/old/place/a.parquet");
   lies[lies.size() - 12] = '\xff';
   lies[lies.size() - 10] = '\x7f';

@@ -7,7 +7,7 @@ namespace {
 
 class ReshapeTest : public TableTest {
  protected:
-  // `base` written anew with other columns and partitions.
+  // `base` rewritten with other columns and partitions.
   StagedTable Rewrite(const TablePtr& base, const std::shared_ptr<arrow::Schema>& columns,
                       const std::vector<std::string>& partition, const std::string& json) {
     const TablePtr shaped = Reshape(base, Schema::FromArrow(*columns).value(), partition).value();

@@ -276,7 +276,7 @@ TEST(PowerLossChild, Works) {
   ASSERT_OK(LocalStore().PutIfAbsent(base + "/object", "object", 0444).status());
 }
 
-// What must hold whenever the machine stops: a pointer is whole and so is what it points at.
+// The invariant whenever the machine stops: a pointer is whole, and so is its target.
 void ExpectConsistent(const std::string& folder, const std::string& failpoint) {
   if (std::filesystem::exists(folder + "/pointer")) {
     EXPECT_EQ(ReadFile(folder + "/pointer"), "one two") << failpoint;

@@ -91,7 +91,7 @@ TEST_F(KeyValue, AppliesABatchInItsOrder) {
   batch->DeleteRange("a", "c");
   batch->Put("b", "3");
   batch->Delete("c");
-  batch->DeleteRange("z", "a");  // nothing lies in it
+  batch->DeleteRange("z", "a");  // an empty range
   EXPECT_EQ(batch->count(), 4);
   ASSERT_OK(store_->Write(*batch, true));
   EXPECT_THAT(KeysIn(*store_, "", "zz"), ElementsAre("b"));

@@ -325,7 +325,7 @@ TEST_F(Sql, EndsAQueryWhoseRowsAreTooMany) {
             "WH7048");
   ASSERT_OK_AND(const auto few, session_->Query("SELECT i FROM range(10000) t(i)"));
   EXPECT_EQ(few->num_rows(), 10'000);
-  // What goes wrong while rows are fetched is told.
+  // An error while rows are fetched is returned.
   EXPECT_EQ(session_->Query("SELECT i, error('x') FROM range(10) t(i)").status().error_code(),
             "WH7035");
 }
