@@ -204,7 +204,7 @@ class Hold {
 };
 
 // The connection on which this thread reads one state of `catalog`; null: none.
-Database* HeldOf(const SqlCatalog& catalog) {
+Database* FindHeldConnection(const SqlCatalog& catalog) {
   for (const HeldState* state = held_state; state != nullptr; state = state->outer) {
     if (state->catalog == &catalog) return state->database;
   }
@@ -213,7 +213,7 @@ Database* HeldOf(const SqlCatalog& catalog) {
 }  // namespace
 
 Status SqlCatalog::Read(const Body& body) {
-  if (Database* const held = HeldOf(*this)) return body(*held);
+  if (Database* const held = FindHeldConnection(*this)) return body(*held);
   return Reader(*this).Run(body);
 }
 
@@ -222,7 +222,7 @@ Status SqlCatalog::ReadOneState(const Body& body) {
 }
 
 Status SqlCatalog::ReadTogether(const std::function<Status()>& body) {
-  if (HeldOf(*this) != nullptr) return body();
+  if (FindHeldConnection(*this) != nullptr) return body();
   Reader reader(*this);
   WEIRHOUSE_TRY_STATUS(reader.Run([](Database& db) { return db.BeginRead(); }));
   return reader.RunToEnd([&](Database& database) {

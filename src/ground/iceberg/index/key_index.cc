@@ -228,7 +228,7 @@ struct FileSteps {
   std::vector<const Scan::Task*> gone;
   std::vector<const Scan::Task*> added;
   // Files that stayed, and their rows deleted since.
-  std::vector<std::pair<const Scan::Task*, std::vector<std::int64_t>>> worn;
+  std::vector<std::pair<const Scan::Task*, std::vector<std::int64_t>>> partly_deleted;
 };
 
 // Absent if rows reappeared, or equality deletes decide which rows are live.
@@ -255,7 +255,7 @@ Result<std::optional<FileSteps>> StepsBetween(platform::ObjectStore& store, cons
     std::vector<std::int64_t> masked;
     std::set_difference(mask_after->begin(), mask_after->end(), mask_before->begin(),
                         mask_before->end(), std::back_inserter(masked));
-    if (!masked.empty()) steps.worn.emplace_back(was, std::move(masked));
+    if (!masked.empty()) steps.partly_deleted.emplace_back(was, std::move(masked));
   }
   for (const auto& [path, task] : old) steps.gone.push_back(task);
   return std::optional(std::move(steps));
@@ -305,7 +305,7 @@ Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& tabl
     for (const std::string& key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
     writer.Forget(task->file.path);
   }
-  for (const auto& [task, masked] : steps->worn) {
+  for (const auto& [task, masked] : steps->partly_deleted) {
     const auto rows = before.Read(*task);
     if (!rows.ok()) return false;
     WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));

@@ -92,7 +92,7 @@ class Compaction {
       const auto key = std::pair(task.file.spec_id, task.file.partition);
       bool worn = options_.all;
       if (!worn) {
-        WEIRHOUSE_TRY(worn, IsWorn(task));
+        WEIRHOUSE_TRY(worn, HasManyDeletedRows(task));
       }
       if (worn) {
         groups[key].push_back(&task);
@@ -162,7 +162,7 @@ class Compaction {
   // Whether enough of the file's rows are deleted. It runs after each batch, so the number of
   // positions in its delete files is enough if it is small; determining which ones apply costs as
   // much as reading the rows.
-  Result<bool> IsWorn(const Scan::Task& task) const {
+  Result<bool> HasManyDeletedRows(const Scan::Task& task) const {
     const auto enough = options_.deleted_share_min * static_cast<double>(task.file.row_count);
     std::vector<std::shared_ptr<const PositionDeletes>> naming;
     std::size_t named = 0;

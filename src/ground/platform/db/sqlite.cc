@@ -258,7 +258,7 @@ std::int64_t Sqlite::Steps() { return steps_taken; }
 namespace {
 // SQLite silently opens a file for reading if it cannot open it for writing. Such a connection
 // would refuse every write for as long as it lives, even once the disk works again.
-Status WhyNotWritable(const std::string& path) {
+Status ExplainNotWritable(const std::string& path) {
   // Uses access(), because closing a file descriptor releases the locks that this process has on
   // the file.
   const int error = access(path.c_str(), W_OK) == 0 ? 0 : errno;
@@ -291,7 +291,7 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
                                  mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   DatabaseHandle db(raw);  // SQLite returns a handle even when it fails
   if (rc != SQLITE_OK) return StatusOfSqlite(rc, raw, path, "open the database");
-  if (!read_only && sqlite3_db_readonly(raw, "main") == 1) return WhyNotWritable(path);
+  if (!read_only && sqlite3_db_readonly(raw, "main") == 1) return ExplainNotWritable(path);
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   auto connection = std::make_unique<SqliteConnection>(std::move(db), path);
   if (!read_only) WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA journal_mode=WAL"));

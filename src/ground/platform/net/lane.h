@@ -79,7 +79,7 @@ struct Task {
 // Calls `step` until it does not throw: a session waits for its effect, and memory becomes
 // available again.
 template <typename Step>
-void UntilItSucceeds(Step step) {
+void RetryUntilSuccess(Step step) {
   while (true) {
     try {
       step();
@@ -101,13 +101,13 @@ void Dispatch(Lane& lane, const std::shared_ptr<Task<T>>& task, Work work, Faile
     try {
       done->emplace(work());
     } catch (...) {
-      UntilItSucceeds([&] { done->emplace(failed()); });
+      RetryUntilSuccess([&] { done->emplace(failed()); });
     }
     const auto wake = [task, done] {
       task->answer = std::move(*done);
       task->ready.cancel();
     };
-    UntilItSucceeds([&] { boost::asio::post(task->ready.get_executor(), wake); });
+    RetryUntilSuccess([&] { boost::asio::post(task->ready.get_executor(), wake); });
   });
 }
 }  // namespace weirhouse::http
