@@ -19,6 +19,7 @@
 #include "ground/base/random.h"
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
+#include "ground/iceberg/caching_store.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/io/local_store.h"
 #include "measure.h"
@@ -174,7 +175,7 @@ class TableBatches {
     stage.idempotency_key = key;
     stage.now = SystemClock().Now();
     const Stopwatch writing;
-    iceberg::StagedWrite write(platform::LocalStore(), tables_[name], random_, stage);
+    iceberg::StagedWrite write(store_, tables_[name], random_, stage);
     Must(write.Append(*rows));
     times.write += writing.WallMs();
     const Stopwatch finishing;
@@ -189,6 +190,7 @@ class TableBatches {
   }
 
   std::string folder_;
+  iceberg::CachingStore store_{platform::LocalStore()};
   SeededRandom random_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::map<std::string, iceberg::TablePtr> tables_;

@@ -14,6 +14,7 @@
 #include "flight_rows.h"
 #include "ground/base/random.h"
 #include "ground/base/time.h"
+#include "ground/iceberg/caching_store.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/io/local_store.h"
@@ -61,6 +62,7 @@ BENCHMARK(BM_WriteParquetDay)
 iceberg::TablePtr YearTable() {
   static const iceberg::TablePtr made = [] {
     SeededRandom random(7);
+    iceberg::CachingStore store(platform::LocalStore());
     const auto first = ArrivalRows(1, kYearBegin, kDayMicros, 0, 7);
     iceberg::NewTable table;
     table.name = "processed.arrival";
@@ -72,7 +74,7 @@ iceberg::TablePtr YearTable() {
       stage.run_name = fmt::format("r{}", day);
       stage.idempotency_key = stage.run_name;
       stage.now = ProcessTimeOfMicros(kYearBegin + (day + 1) * kDayMicros);
-      iceberg::StagedWrite write(platform::LocalStore(), now, random, stage);
+      iceberg::StagedWrite write(store, now, random, stage);
       Must(write.Append(
           *ArrivalRows(20, kYearBegin + day * kDayMicros, kDayMicros, day * kDayRows, 7)));
       now = Must(write.Finish()).table;
@@ -87,7 +89,6 @@ iceberg::TablePtr YearTable() {
 void BM_PlanScanOfYear(benchmark::State& state) {
   const std::string location = YearTable()->metadata_location;
   for (auto _ : state) {
-    iceberg::ClearTableCaches();
     const auto table =
         Must(iceberg::LoadTable(platform::LocalStore(), "processed.arrival", location));
     const auto scan = Must(iceberg::Scan::Plan(platform::LocalStore(), table, {}));

@@ -15,6 +15,7 @@
 #include "ground/base/random.h"
 #include "ground/base/time.h"
 #include "ground/catalog/catalog.h"
+#include "ground/iceberg/caching_store.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/io/local_store.h"
 #include "measure.h"
@@ -73,7 +74,7 @@ class Commits {
     stage.run_name = ToString(run.id);
     stage.idempotency_key = request.idempotency_key;
     stage.now = SystemClock().Now();
-    iceberg::StagedWrite write(platform::LocalStore(), tables_[name], random_, stage);
+    iceberg::StagedWrite write(store_, tables_[name], random_, stage);
     Must(write.Append(*rows));
     const iceberg::StagedTable staged = Must(write.Finish());
     request.tables.push_back(staged.change);
@@ -107,6 +108,7 @@ class Commits {
     request.lineage.Uses({catalog::NodeKind::kCode, "1"}, {{"digest", "1"}});
   }
 
+  iceberg::CachingStore store_{platform::LocalStore()};
   SeededRandom random_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::map<std::string, iceberg::TablePtr> tables_;

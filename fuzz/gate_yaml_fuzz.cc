@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "ground/base/status.h"
-#include "rules/gate/definition/definition.h"
+#include "rules/gate/parse/parse_gates.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -1,11 +1,21 @@
+import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "crash"))
 
 from project import Project, write_demo_data
+
+
+def pytest_configure(config):
+    """A home of its own: what a user has set up there for git, pyiceberg or DuckDB is no part of a test, and two runs share nothing."""
+    home = tempfile.mkdtemp(prefix="weirhouse-home-")
+    os.environ["HOME"] = home
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

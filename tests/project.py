@@ -1,4 +1,5 @@
 """A project driven from outside, as a person would: through the command and through files."""
+import collections
 import contextlib
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROJECTS = ROOT / "src/testing/projects"  # folders that tests in C++ copy too
 WH = os.environ.get("WEIRHOUSE_WH", str(ROOT / "build/dev/bin/wh"))
 # The same command with a library in which WEIRHOUSE_PLANT plants bugs (the target wh_planted): the product has no such switch.
 PLANTED_WH = str(pathlib.Path(WH).parent.parent / "planted/bin/wh")
@@ -44,6 +46,24 @@ class Project:
         project = cls(folder)
         done = project.wh("init", "--example", "flights", str(folder), "--json", cwd=pathlib.Path(folder).parent)
         project.token = json.loads(done.stdout).get("token")
+        return project
+
+    @classmethod
+    def copy(cls, name, folder):
+        """One of PROJECTS, without any state."""
+        shutil.copytree(PROJECTS / name, folder)
+        return cls(folder)
+
+    @classmethod
+    def trips(cls, folder, name, files):
+        """The trips, each known when it happens, in a project of that name, with more files; initialised."""
+        project = cls.copy("trips", folder)
+        project.edit("weirhouse.yaml", ("name: city", f"name: {name}"))
+        project.edit("contracts/trips.odcs.yaml", ("      - { name: known_at, logicalType: timestamp, required: true }\n", ""))
+        project.edit("processed/trips.sql", ("known known_at", "known at"))
+        for path, text in files.items():
+            project.write(path, text)
+        project.token = json.loads(project.wh("init", "--json").stdout)["token"]
         return project
 
     def wh(self, *arguments, code=0, env=None, cwd=None, timeout=300, stdin=None):
@@ -147,15 +167,21 @@ def _ports():
 
 
 PORTS = _ports()
+# Names that tell other test processes of this machine which ports this one was given; those that it still uses are among the last.
+RESERVED = collections.deque(maxlen=256)
 
 
 def free_port():
+    """One that nobody listens on, and that no other test process is given while this one lives."""
     for port in PORTS:
-        with socket.socket() as probe:
+        name = socket.socket(socket.AF_UNIX)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            name.bind(f"\0weirhouse-test-port-{port}")  # of no file: it goes with the process
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+            probe.bind(("127.0.0.1", port))
+            RESERVED.append(name)
+            return port
+        name.close()
 
 
 def answers(port):

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "ground/base/status.h"
+#include "testing/wait.h"
 
 namespace weirhouse::testing {
 namespace {
@@ -70,8 +71,12 @@ void TcpProxy::CutAt(const std::string& text, Cut cut, bool then_down) {
 }
 
 void TcpProxy::GoDown() {
-  down_ = true;
-  ++generation_;
+  {
+    const std::lock_guard lock(mutex_);
+    down_ = true;
+    ++generation_;
+  }
+  WEIRHOUSE_CHECK(WaitUntil([this] { return serving_ == 0; }));
 }
 
 void TcpProxy::Accept() {
@@ -80,12 +85,16 @@ void TcpProxy::Accept() {
     if (poll(&wait, 1, kPollMs) <= 0) continue;
     const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
+    const std::lock_guard lock(mutex_);
     if (down_) {
       close(client);
       continue;
     }
-    const std::lock_guard lock(mutex_);
-    connections_.emplace_back([this, client] { Serve(client); });
+    ++serving_;
+    connections_.emplace_back([this, client, born = generation_.load()] {
+      Serve(client, born);
+      --serving_;
+    });
   }
 }
 
@@ -113,8 +122,7 @@ bool TcpProxy::PassClient(int client, int server) {
   return false;
 }
 
-void TcpProxy::Serve(int client) {
-  const int born = generation_;
+void TcpProxy::Serve(int client, int born) {
   const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(server_port_);
   bool open = connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;

@@ -29,14 +29,15 @@ class TcpProxy {
   int port() const { return port_; }
   // Cuts once, at the next client message that contains `text`. `then_down`: then stays down.
   void CutAt(const std::string& text, Cut cut, bool then_down = false);
-  // Cuts all connections and refuses new ones until Restore.
+  // Cuts all connections and refuses new ones until Restore. When it returns, both sides of each
+  // have been notified.
   void GoDown();
   void Restore() { down_ = false; }
   int cuts() const { return cuts_; }
 
  private:
   void Accept();
-  void Serve(int client);
+  void Serve(int client, int born);
   // False ends the connection.
   bool PassClient(int client, int server);
   bool Wanted(const std::string& message, Cut* cut);
@@ -46,7 +47,8 @@ class TcpProxy {
   int port_ = 0;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> down_ = false;
-  std::atomic<int> generation_ = 0;  // connections of an earlier one end
+  std::atomic<int> generation_ = 0;  // connections that were born in an earlier one end
+  std::atomic<int> serving_ = 0;     // connections that have not ended
   std::atomic<int> cuts_ = 0;
   std::mutex mutex_;
   std::string text_;  // guarded by mutex_, as is cut_; empty = cut nothing

@@ -1,5 +1,6 @@
 """The catalog's own file: an index that lost bits, rows that somebody changed, an older file put back."""
 import http.client
+import pathlib
 import sqlite3
 import urllib.error
 import urllib.request
@@ -152,3 +153,45 @@ def test_a_commit_that_is_missing_is_no_gap_in_the_events(lab):
             stream.getresponse().read()
     ids = [line for line in cut.value.partial.decode().splitlines() if line.startswith("id:")]
     assert ids == [f"id: {number}" for number in range(gone)]    # 0: where it began
+
+
+def answer(url, token):
+    """Status and text of a GET."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"authorization": f"Bearer {token}"}), timeout=30) as done:
+            return done.status, done.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("how, code", [("missing", "WH8093"), ("damaged", "WH7050")])
+def test_a_table_whose_metadata_file_is_missing_or_damaged_is_corruption_and_never_not_found(lab, how, code):
+    lab.land("a", "2026-03-04.jsonl", b'{"id":"k4"}\n{"no":"id"}\n')
+    lab.wh("ingest")
+    token = lab.wh("token", "new").stdout.split()[1]
+    for table in ("processed.a", "quarantine.a"):
+        path, = sqlite3.connect(lab.path).execute("select metadata_location from table_pointer where name = ?", (table,)).fetchone()
+        path = pathlib.Path(path.removeprefix("file://"))
+        path.rename(path.with_suffix(".away"))
+        if how == "damaged":
+            path.write_bytes(b'{"format-version": 2,')
+    for words in (("sql", "select * from processed.a"), ("table", "history", "processed.a"), ("table", "files", "processed.a"),
+                  ("quarantine", "list", "a")):
+        assert code in lab.wh(*words, code=11).stderr, words
+    with lab.serve("--no-watch") as daemon:
+        url = f"http://127.0.0.1:{daemon.port}"
+        for path in ("/iceberg/v1/namespaces/processed/tables/a", "/v1/quarantine?source=a", "/v1/quarantine/reasons?source=a"):
+            status, text = answer(url + path, token)
+            assert status == 500 and code in text, (path, status, text)
+        assert answer(url + "/iceberg/v1/namespaces/processed/tables/b", token)[0] == 404
+
+
+def test_a_text_where_a_number_was_stored_is_corruption(lab):
+    db = sqlite3.connect(lab.path)
+    db.execute("update run set attempt = '2 times'")
+    db.commit()
+    db.close()
+    assert "WH7021" in lab.wh("runs", code=11).stderr
+    with lab.serve("--no-watch") as daemon:
+        status, text = answer(f"http://127.0.0.1:{daemon.port}/v1/runs", "")
+        assert status == 500 and "WH7021" in text, (status, text)

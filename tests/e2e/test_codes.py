@@ -1,14 +1,16 @@
 """Codes that no other test asks for: each is given, by what a person may do to have it."""
 import http.client
 import json
+import os
 import pathlib
 import shutil
+import socket
 import sqlite3
 import subprocess
 
 import pytest
 
-from project import WH, Project, environment
+from project import WH, Project, environment, wait_until
 from test_growth import FILES, land
 
 VIEW = """feature_view: kept
@@ -167,3 +169,38 @@ def served(finished):
 def test_a_request_that_is_refused(finished, served, status, code, method, target, more):
     said, error = ask(served, finished, method, target, **more)
     assert said == status and code in json.dumps(error), error
+
+
+def test_a_daemon_keeps_to_the_project_that_it_was_started_with(finished, served):
+    kept = (finished.folder / "weirhouse.yaml").read_text()
+    try:
+        finished.write("weirhouse.yaml", kept + "profiles: { local: {}, other: { skip_checks: [mean] } }\n")
+        done = finished.wh("ingest", "--profile", "other", code=5)
+        assert "WH8032" in done.stderr and 'the daemon serves profile "local", asked for "other"' in done.stderr
+        assert "stop the daemon, or leave --profile out" in done.stderr
+        finished.write("weirhouse.yaml", kept + "profiles: { local: { warehouse: ./elsewhere } }\n")
+        done = finished.wh("ingest", code=5)
+        assert "WH8032" in done.stderr and "serves the one it was started with" in done.stderr, done.stderr
+        assert "stop the daemon, or put it back" in done.stderr
+    finally:
+        finished.write("weirhouse.yaml", kept)
+    finished.wh("ingest")
+
+
+def test_a_daemon_with_too_many_terminals_says_so(finished, served):
+    # By way of the open folder: the address of a socket holds no long path.
+    folder = os.open(finished.folder / ".weirhouse", os.O_RDONLY)
+    terminals = []
+    try:
+        for _ in range(32):
+            terminals.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            terminals[-1].connect(f"/proc/self/fd/{folder}/daemon.sock")
+        done = finished.wh("ingest", code=8)
+        assert "WH8047" in done.stderr and "32 terminals are served at once already" in done.stderr, done.stderr
+        assert "run the command again" in done.stderr
+    finally:
+        for terminal in terminals:
+            terminal.close()
+        os.close(folder)
+    # They are noticed to have gone.
+    wait_until(lambda: finished.wh("ingest", code=None).returncode == 0, 20, "a free place")

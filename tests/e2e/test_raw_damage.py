@@ -91,7 +91,7 @@ def land_again(project, name, data):
 
 def refused(project, name, how, *arguments):
     """The verb fails, and says which object, where it lies and what to do."""
-    done = project.wh(*arguments, code=6 if how == "missing" else 11)
+    done = project.wh(*arguments, code=11)
     said = done.stdout + done.stderr
     assert ("WH7012" if how == "missing" else "WH1305") in said, said
     assert f"s/{name}" in said and "lake/raw/s/dt=" in said and "land the same file again" in said, said

@@ -79,9 +79,29 @@ def test_a_route_answers_with_the_document_of_the_verb_to_the_byte(project, clea
         for path, verb in (("/v1/status", ("status",)), ("/v1/tables", ("table", "list")), ("/v1/gates", ("gate", "list")),
                            ("/v1/models", ("model", "list")), ("/v1/trace/o1", ("trace", "o1")),
                            ("/v1/quarantine", ("quarantine", "list")),
-                           ("/v1/quarantine/reasons", ("quarantine", "list", "--by", "reason"))):
+                           ("/v1/quarantine/reasons", ("quarantine", "list", "--by", "reason")),
+                           ("/v1/tables/processed.arrival/history", ("table", "history", "processed.arrival")),
+                           ("/v1/tables/processed.arrival/files", ("table", "files", "processed.arrival")),
+                           ("/v1/tables/raw.arrival/diff?from=main", ("table", "diff", "raw.arrival", "main")),
+                           ("/v1/plan", ("plan",)), ("/v1/contracts", ("contract", "list")),
+                           ("/v1/contracts/arrival", ("contract", "show", "arrival")),
+                           ("/v1/contracts/arrival/history", ("contract", "history", "arrival")),
+                           ("/v1/policy", ("policy", "show")), ("/v1/staging-areas", ("staging", "list"))):
             with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}{path}", timeout=10) as answer:
                 assert answer.read().decode() == project.wh(*verb, "--json").stdout, path
+
+
+def test_tokens_and_the_doctor_are_for_the_owner_alone(project):
+    project.wh("token", "create", "--name", "etl", "--role", "admin", "--on", "*")
+    with project.serve("--no-watch") as daemon:
+        for path in ("/v1/tokens", "/v1/doctor"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                call(daemon.port, path)
+            assert refused.value.code == 401, path
+        tokens = call(daemon.port, "/v1/tokens", project.token)
+        assert [token["name"] for token in tokens["tokens"]] == ["etl"] and "wh_" not in json.dumps(tokens)
+        checks = {row["check"]: row["state"] for row in call(daemon.port, f"/v1/doctor?port={daemon.port}", project.token)["checks"]}
+        assert checks["chain"] == "ok" and checks["port"] == "ok" and checks["project"] == "ok"
 
 
 def next_event(stream):

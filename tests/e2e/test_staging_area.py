@@ -23,25 +23,6 @@ from pyiceberg.typedef import Record
 from project import Project, wait_until
 
 FILES = {
-    "weirhouse.yaml": "name: city\nversion: 1\nclock: replay\n",
-    "contracts/trips.odcs.yaml": """
-apiVersion: v3.1.0
-kind: DataContract
-id: trips
-version: 1.0.0
-status: active
-team: { name: dispatch }
-schema:
-  - name: trips
-    logicalType: object
-    properties:
-      - { name: trip_id, logicalType: string, required: true }
-      - { name: zone, logicalType: string, required: true, logicalTypeOptions: { maxLength: 10 } }
-      - { name: fare, logicalType: integer, required: true, logicalTypeOptions: { minimum: 0 } }
-      - { name: at, logicalType: timestamp, required: true }
-""",
-    "processed/trips.sql": "-- wh: table processed.trips; key trip_id; event at; known at; partition day(at)\n"
-                           "-- wh: mode external; contract trips\n",
     "processed/refunds.sql": "-- wh: table processed.refunds; key trip_id; event at; known at; mode external; contract trips\n",
     "processed/net.sql": "-- wh: table processed.net; key trip_id; event at; known at; mode full; history keep\n"
                          "SELECT t.trip_id, t.zone, t.fare - coalesce(r.fare, 0) AS net, t.at FROM processed.trips AS t "
@@ -109,12 +90,7 @@ class City:
 
 @pytest.fixture
 def city(tmp_path):
-    folder = tmp_path / "city"
-    for path, text in FILES.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    project = Project(folder)
-    project.token = json.loads(project.wh("init", "--json").stdout)["token"]
+    project = Project.trips(tmp_path / "city", "city", FILES)
     assert "processed 4, 1 with history, 3 external" in project.wh("plan").stdout
     project.apply()
     with project.serve() as daemon:

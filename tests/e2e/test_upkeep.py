@@ -14,26 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop
 from engines import DuckDb, PyIceberg, SCHEMA, arrow, make_rows, normal
 from project import Project
 
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: trips
-version: 1.0.0
-status: active
-team: { name: dispatch }
-schema:
-  - name: trips
-    logicalType: object
-    properties:
-      - { name: trip_id, logicalType: string, required: true }
-      - { name: zone, logicalType: string, required: true }
-      - { name: fare, logicalType: integer, required: true }
-      - { name: at, logicalType: timestamp, required: true }
-"""
 FILES = {
-    "weirhouse.yaml": "name: matrix\nversion: 1\nclock: replay\n",
-    "contracts/trips.odcs.yaml": CONTRACT,
-    "processed/trips.sql": "-- wh: table processed.trips; key trip_id; event at; known at; mode external; contract trips\n",
     "processed/gated.sql": "-- wh: table processed.gated; key trip_id; event at; known at; mode external; contract trips\n",
     "processed/double.sql": "-- wh: table processed.double; key trip_id; event at; known at; mode full\n"
                             "SELECT t.trip_id, t.zone, t.fare * 2 AS fare, t.at FROM processed.trips AS t\n",
@@ -54,12 +35,7 @@ def trips(*rows):
 
 @pytest.fixture
 def yard(tmp_path):
-    folder = tmp_path / "yard"
-    for path, text in FILES.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    project = Project(folder)
-    project.token = json.loads(project.wh("init", "--json").stdout)["token"]
+    project = Project.trips(tmp_path / "yard", "matrix", FILES)
     project.apply()
     with project.serve() as daemon:
         project.uri = f"http://127.0.0.1:{daemon.port}/iceberg"

@@ -13,6 +13,7 @@ mistake in the protocol hides behind an exclusion. A test that can pass on no se
 and passes is an error too: the list stays true.
 """
 import argparse
+import fcntl
 import json
 import os
 import pathlib
@@ -167,6 +168,8 @@ def main():
         parser.error("WEIRHOUSE_TEST_POSTGRES names no server: call tools/rck, which starts one")
     catalogs = [arguments.catalog] if arguments.catalog else ["sqlite"] + (["postgres"] if postgres else [])
     good = True
+    # The kit's own folders below /tmp are the machine's: one run at a time, whoever starts it.
+    fcntl.flock(os.open("/tmp", os.O_RDONLY), fcntl.LOCK_EX)
     with tempfile.TemporaryDirectory(prefix="rck-") as folder:
         scratch = pathlib.Path(folder)
         keep = (arguments.keep or scratch).resolve()

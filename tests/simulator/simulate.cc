@@ -190,6 +190,7 @@ int Main(int argc, char** argv) {
   mallopt(M_MMAP_THRESHOLD, 256 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
   mallopt(M_TOP_PAD, 16 << 20);
+  mallopt(M_MXFAST, 0);  // small pieces are kept by the thread; the next layer is only merged again
   Options options;
   if (!Parse(argc, argv, options)) {
     fmt::print(stderr,

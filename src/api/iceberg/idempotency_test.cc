@@ -84,6 +84,9 @@ TEST_F(IdempotencyTest, RefusesAKeyOfAnotherRequestOrForm) {
   const Answer other = Post(target, {{"updates", {{"a", "2"}}}}, Key(1));
   EXPECT_EQ(other.status, 422);
   EXPECT_EQ(other.type(), "UnprocessableEntityException");
+  EXPECT_EQ(other.message(),
+            "the idempotency key was used for another request; make a new key for each request; "
+            "repeat one only with the same request [WH8092]");
   EXPECT_EQ(Delete(kTable, Key(1)).status, 422);
   for (const char* key :
        {"", "x", "017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e279b07cc398c4dc0c0c07398f",

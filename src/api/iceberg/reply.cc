@@ -21,7 +21,7 @@ struct CodeKind {
 };
 constexpr CodeKind kKinds[] = {
     {"WH7003", {500, "CommitStateUnknownException"}},
-    {"WH7012", {404, "NotFoundException"}},  // a file that metadata names
+    {"WH7012", {404, "NotFoundException"}},  // a file that a client names
     {"WH7092", {401, "NotAuthorizedException"}},
     {"WH7093", {401, "NotAuthorizedException"}},
     {"WH7095", {409, "AlreadyExistsException"}},
@@ -37,7 +37,6 @@ constexpr CodeKind kKinds[] = {
     {"WH8073", {401, "NotAuthorizedException"}},
     {"WH8090", {404, "NoSuchWarehouseException"}},
     {"WH8092", {422, "UnprocessableEntityException"}},
-    {"WH8093", {404, "NotFoundException"}},
     {"WH8094", {422, "UnprocessableEntityException"}},
     // The project is not open: nothing was started, so the same request may be sent again.
     {"WH8046", {429, "TooManyRequestsException"}},
@@ -79,12 +78,14 @@ std::string_view TypeOfStatus(int status) {
 http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::string_view hint,
                              std::string_view code) {
   // The message comes first, because clients and their tests check how it begins; a conflict's
-  // message is a whole sentence there. "Not found" needs no hint.
+  // message is a whole sentence there. "No such table" needs no hint.
+  const bool only_absent = kind.status == 404 && kind.type.starts_with("NoSuch") &&
+                           kind.type != "NoSuchWarehouseException";
   std::string text(message);
   if (kind.status == 409 && !text.empty() && text[0] >= 'a' && text[0] <= 'z')
     text[0] = static_cast<char>(text[0] - 'a' + 'A');
   if (!hint.empty()) text += fmt::format("; {}", hint);
-  if (!code.empty() && kind.status != 404) text += fmt::format(" [{}]", code);
+  if (!code.empty() && !only_absent) text += fmt::format(" [{}]", code);
   nlohmann::ordered_json error;
   error["message"] = text;
   error["type"] = kind.type;
@@ -112,6 +113,8 @@ iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
 
 ErrorKind ClassifyError(const Status& status, Subject subject) {
   WEIRHOUSE_CHECK(!status.ok());
+  // What is stored contradicts itself: never the client's doing, whatever it is called.
+  if (status.code() == Code::kCorruption) return {500, "ServiceFailureException"};
   const auto* const narrower = std::ranges::find(kKinds, status.error_code(), &CodeKind::code);
   if (narrower != std::end(kKinds)) return narrower->kind;
   switch (status.code()) {

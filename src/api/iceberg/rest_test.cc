@@ -18,6 +18,19 @@ using Json = nlohmann::json;
 const std::string kNamespaces = "/v1/namespaces";
 const std::string kTables = "/v1/namespaces/lab/tables";
 
+Json ViewBody() {
+  return {{"name", "v"},
+          {"schema", RestTest::CreateBody("x")["schema"]},
+          {"view-version",
+           {{"version-id", 1},
+            {"timestamp-ms", 1},
+            {"schema-id", 0},
+            {"summary", {{"engine-name", "spark"}}},
+            {"default-namespace", {"lab"}},
+            {"representations", {{{"type", "sql"}, {"sql", "select 1"}, {"dialect", "spark"}}}}}},
+          {"properties", {{"a", "1"}}}};
+}
+
 std::vector<std::string> NamesIn(const Json& body) {
   std::vector<std::string> names;
   for (const Json& one : body.at("identifiers")) names.push_back(one.at("name"));
@@ -40,6 +53,9 @@ TEST_F(RestTest, TellsItsEndpointsAndKnowsItsOwnWarehouseAlone) {
   const Answer other = Get("/v1/config?warehouse=another");
   EXPECT_EQ(other.status, 404);
   EXPECT_EQ(other.type(), "NoSuchWarehouseException");
+  EXPECT_EQ(other.message(),
+            "Warehouse does not exist: another; name the project, \"shop\", or no warehouse at all "
+            "[WH8090]");
 }
 
 TEST_F(RestTest, DescribesEveryRouteInItsOpenApiDocument) {
@@ -187,14 +203,51 @@ TEST_F(RestTest, LeavesOutSnapshotsThatNoRefNamesIfAsked) {
   EXPECT_EQ(commits, 4);  // the table itself, and three appends
 }
 
-TEST_F(RestTest, SaysThatAMetadataFileIsMissingRatherThanServeItFromMemory) {
+// A table or view that the catalog has is there, whatever became of its file: never 404, which would
+// be taken for leave to make it anew.
+TEST_F(RestTest, CallsAMetadataFileThatIsMissingOrDamagedCorruption) {
   MakeTable("lab", "t");
-  const std::string location = Get("/v1/namespaces/lab/tables/t").body["metadata-location"];
-  std::filesystem::rename(location, location + ".away");
-  const Answer missing = Get("/v1/namespaces/lab/tables/t");
-  EXPECT_EQ(missing.status, 404);
-  EXPECT_EQ(missing.type(), "NotFoundException");
-  EXPECT_EQ(missing.message(), "Failed to open input stream for file: " + location);
+  ASSERT_EQ(Post("/v1/namespaces/lab/views", ViewBody()).status, 200);
+  const std::string table = "/v1/namespaces/lab/tables/t";
+  const std::string view = "/v1/namespaces/lab/views/v";
+  const Answer loaded = Get(table);
+  const std::vector<std::string> files = {loaded.body["metadata-location"],
+                                          Get(view).body["metadata-location"]};
+  const Json nothing = {{"requirements", Json::array()}, {"updates", Json::array()}};
+  const Fields known = {{"if-none-match", loaded.headers.at("ETag")}};
+  for (const bool missing : {true, false}) {
+    for (const std::string& file : files) {
+      if (missing) std::filesystem::rename(file, file + ".away");
+      if (!missing) weirhouse::testing::WriteFile(file, R"({"format-version":2,)");
+    }
+    // What was parsed before is of no use to a client that cannot open the file.
+    if (missing) {
+      EXPECT_EQ(Get(table).status, 500);
+      EXPECT_EQ(Get(table, known).status, 500);
+    }
+    Reopen();
+    const Answer answers[] = {Get(table),
+                              Get(table + "?snapshots=refs"),
+                              Post(table, nothing),
+                              Delete(table + "?purgeRequested=true"),
+                              Get(view),
+                              Post(view, nothing)};
+    for (const Answer& answer : answers) {
+      EXPECT_EQ(answer.status, 500) << missing << answer.text;
+      EXPECT_EQ(answer.type(), "ServiceFailureException") << answer.text;
+      EXPECT_THAT(answer.message(), HasSubstr(missing ? "[WH8093]" : "[WH7050]"));
+    }
+    EXPECT_EQ(Head(table), 204);
+    EXPECT_EQ(Head(view), 204);
+    EXPECT_THAT(NamesIn(Get(kTables).body), ElementsAre("t"));
+    EXPECT_EQ(Get("/v1/namespaces/lab").status, 200);
+    for (const std::string& file : files) {
+      if (missing) std::filesystem::rename(file + ".away", file);
+    }
+  }
+  EXPECT_EQ(Delete(table).status, 204);  // it may be let go of
+  EXPECT_EQ(Delete(view).status, 204);
+  EXPECT_EQ(Get(table).type(), "NoSuchTableException");
 }
 
 TEST_F(RestTest, CommitsIfTheRequirementsHoldAndConflictsIfNot) {
@@ -373,18 +426,7 @@ TEST_F(RestTest, WhoMayNotChangeATableIsNotToldWhatIsWrongWithTheChange) {
 
 TEST_F(RestTest, ServesViewsBesideTables) {
   MakeTable("lab", "t");
-  const Json schema = CreateBody("x")["schema"];
-  const Json body = {
-      {"name", "v"},
-      {"schema", schema},
-      {"view-version",
-       {{"version-id", 1},
-        {"timestamp-ms", 1},
-        {"schema-id", 0},
-        {"summary", {{"engine-name", "spark"}}},
-        {"default-namespace", {"lab"}},
-        {"representations", {{{"type", "sql"}, {"sql", "select 1"}, {"dialect", "spark"}}}}}},
-      {"properties", {{"a", "1"}}}};
+  const Json body = ViewBody();
   const std::string views = "/v1/namespaces/lab/views";
   const Answer made = Post(views, body);
   ASSERT_EQ(made.status, 200) << made.text;

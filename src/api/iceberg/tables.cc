@@ -134,11 +134,8 @@ Result<Reply> LoadTable(RestCall& call) {
   WEIRHOUSE_TRY(const Snapshots snapshots, SnapshotsAsked(call));
   WEIRHOUSE_TRY(const auto pointer, FindPointer(call, TableInPath(call), PointerKind::kTable));
   // Checked even if the metadata is cached, because the client must be able to open the file.
-  if (!call.workspace.store().Stat(pointer.metadata_location).ok()) {
-    return Status(Code::kNotFound, fmt::format("Failed to open input stream for file: {}",
-                                               pointer.metadata_location))
-        .WithError("WH8093");
-  }
+  WEIRHOUSE_TRY_STATUS(
+      iceberg::CheckMetadataThere(call.workspace.store(), pointer.metadata_location));
   // The state in a staging area differs from its metadata file.
   if (!call.who().staging_area) {
     const std::string tag = EntityTag(pointer.metadata_location, snapshots);

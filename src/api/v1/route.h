@@ -9,11 +9,17 @@
 #include "api/v1/v1.h"
 #include "ground/base/status.h"
 #include "ground/platform/net/message.h"
+#include "work/answers/access/policy_answer.h"
+#include "work/answers/access/staging_answer.h"
+#include "work/answers/access/token_answer.h"
 #include "work/answers/gate_answer.h"
 #include "work/answers/model_answer.h"
+#include "work/answers/project/contract_answer.h"
+#include "work/answers/project/plan_answer.h"
 #include "work/answers/quarantine_answer.h"
 #include "work/answers/run_answer.h"
 #include "work/answers/status_answer.h"
+#include "work/answers/table/table_snapshots.h"
 #include "work/answers/table_answer.h"
 #include "work/answers/trace_answer.h"
 #include "work/serving/online.h"
@@ -48,8 +54,8 @@ struct Route {
   std::string_view path;
   Role role = Role::kReader;
   Handler handler = nullptr;
-  // appended to the document: a line feed if a verb prints the same document
-  std::string_view end = {};
+  std::string_view end = {};  // appended: a line feed if a verb prints the same
+  bool is_slow = false;       // may take seconds; see http::RouteOptions
 };
 std::span<const Route> Routes();
 
@@ -62,12 +68,26 @@ Result<answers::ModelsAnswer> GetModels(ApiCall& call);
 Result<answers::TrainingSetsAnswer> GetTrainingSets(ApiCall& call);
 Result<answers::TraceAnswer> GetTrace(ApiCall& call);
 Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(ApiCall& call);  // quarantine.cc
+Result<answers::TableHistoryAnswer> GetTableHistory(ApiCall& call);            // tables.cc
+Result<answers::TableFilesAnswer> GetTableFiles(ApiCall& call);
+Result<answers::TableDiffAnswer> GetTableDiff(ApiCall& call);
+Result<answers::PlanAnswer> GetPlan(ApiCall& call);
+Result<answers::ContractsAnswer> GetContracts(ApiCall& call);
+Result<answers::ContractAnswer> GetContract(ApiCall& call);
+Result<answers::ContractHistoryAnswer> GetContractHistory(ApiCall& call);
+Result<answers::PolicyAnswer> GetPolicy(ApiCall& call);
+Result<answers::StagingAreasAnswer> GetStagingAreas(ApiCall& call);
+Result<answers::StagingAreaAnswer> GetStagingArea(ApiCall& call);
+Result<answers::TokensAnswer> GetTokens(ApiCall& call);
 
 // ---- What models and their callers ask (serving.cc)
 Result<work::OnlineVector> GetFeatures(ApiCall& call);
 Result<work::OnlineVector> PostFeatures(ApiCall& call);
 Result<work::Prediction> PostPrediction(ApiCall& call);
-// ---- Streams: each takes a lease when it needs one (quarantine.cc, events.cc)
+// ---- What takes a lease when it needs one, and gives it back between (doctor.cc, quarantine.cc,
+// events.cc)
+// Its checks, with the status that the first failing one has as an error.
+http::HttpResponse GetDoctor(const Options& options, const http::HttpRequest& request);
 http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
                                  const http::HttpRequest& request);
 // Commits as an endless stream of server-sent events, after Last-Event-ID or `after`.

@@ -19,6 +19,17 @@ constexpr std::int64_t kRunsMax = 10'000;
 constexpr Route kRoutes[] = {
     {"GET", "/v1/status", Role::kReader, Answered<GetStatus>, "\n"},
     {"GET", "/v1/tables", Role::kReader, Answered<GetTables>, "\n"},
+    {"GET", "/v1/tables/{name}/history", Role::kReader, Answered<GetTableHistory>, "\n"},
+    {"GET", "/v1/tables/{name}/files", Role::kReader, Answered<GetTableFiles>, "\n"},
+    {"GET", "/v1/tables/{name}/diff", Role::kReader, Answered<GetTableDiff>, "\n", true},
+    {"GET", "/v1/plan", Role::kReader, Answered<GetPlan>, "\n", true},
+    {"GET", "/v1/contracts", Role::kReader, Answered<GetContracts>, "\n"},
+    {"GET", "/v1/contracts/{id}", Role::kReader, Answered<GetContract>, "\n"},
+    {"GET", "/v1/contracts/{id}/history", Role::kReader, Answered<GetContractHistory>, "\n"},
+    {"GET", "/v1/policy", Role::kReader, Answered<GetPolicy>, "\n"},
+    {"GET", "/v1/staging-areas", Role::kReader, Answered<GetStagingAreas>, "\n"},
+    {"GET", "/v1/staging-areas/{run}", Role::kReader, Answered<GetStagingArea>, "\n"},
+    {"GET", "/v1/tokens", Role::kOwner, Answered<GetTokens>, "\n"},
     {"GET", "/v1/gates", Role::kReader, Answered<GetGates>, "\n"},
     {"GET", "/v1/models", Role::kReader, Answered<GetModels>, "\n"},
     {"GET", "/v1/training-sets", Role::kReader, Answered<GetTrainingSets>, "\n"},
@@ -83,6 +94,32 @@ Result<answers::TrainingSetsAnswer> GetTrainingSets(ApiCall& call) {
   return answers::ListTrainingSets(call.workspace());
 }
 
+Result<answers::PlanAnswer> GetPlan(ApiCall& call) {
+  return answers::PlanOfFiles(call.workspace());
+}
+Result<answers::ContractsAnswer> GetContracts(ApiCall& call) {
+  return answers::ListContracts(call.workspace());
+}
+Result<answers::ContractAnswer> GetContract(ApiCall& call) {
+  return answers::ReadContract(call.workspace().project(), call.request.parameters.at("id"));
+}
+Result<answers::ContractHistoryAnswer> GetContractHistory(ApiCall& call) {
+  return answers::ReadContractHistory(call.workspace(), call.request.parameters.at("id"));
+}
+Result<answers::PolicyAnswer> GetPolicy(ApiCall& call) {
+  return answers::ReadPolicy(call.workspace());
+}
+Result<answers::StagingAreasAnswer> GetStagingAreas(ApiCall& call) {
+  return answers::ListStagingAreas(call.workspace());
+}
+Result<answers::StagingAreaAnswer> GetStagingArea(ApiCall& call) {
+  WEIRHOUSE_TRY(const RunId run, ParseRunId(call.request.parameters.at("run")));
+  return answers::ReadStagingArea(call.workspace(), run);
+}
+Result<answers::TokensAnswer> GetTokens(ApiCall& call) {
+  return answers::ListTokens(call.workspace());
+}
+
 Result<answers::RunsAnswer> GetRuns(ApiCall& call) {
   WEIRHOUSE_TRY(const std::int64_t limit,
                 ParseNumber(call.request, "limit", kRunsDefault, 1, kRunsMax));
@@ -106,8 +143,12 @@ void AddRoutes(http::Router& router, Options options) {
     router.Add(
         route.method, route.path,
         [shared, &route](const HttpRequest& request) { return Serve(*shared, route, request); },
-        {.requires_token = route.role == Role::kOwner});
+        {.requires_token = route.role == Role::kOwner, .is_slow = route.is_slow});
   }
+  // It starts a process and writes to the disk: for the owner.
+  router.Add("GET", "/v1/doctor",
+             [shared](const HttpRequest& request) { return GetDoctor(*shared, request); },
+             {.requires_token = true, .is_slow = true});
   router.Add("GET", "/v1/quarantine",
              [shared](const HttpRequest& request) { return GetQuarantine(shared, request); });
   router.Add("GET", "/v1/events",

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/v1/route.h"
+#include "ground/iceberg/format/metadata.h"
 #include "testing/projects/shop_fixture.h"
 
 namespace weirhouse::v1 {
@@ -81,7 +82,11 @@ TEST_F(V1Test, EachReadAnswersOneDocument) {
   Ingest("2024-01-01");
   for (const std::string path :
        {"/v1/status", "/v1/tables", "/v1/gates", "/v1/models", "/v1/training-sets",
-        "/v1/runs?limit=2", "/v1/quarantine/reasons", "/v1/trace/o1?records"}) {
+        "/v1/runs?limit=2", "/v1/quarantine/reasons", "/v1/trace/o1?records",
+        "/v1/tables/processed.order/history?limit=1", "/v1/tables/processed.order/files",
+        "/v1/tables/processed.order/diff?from=main&to=main", "/v1/plan", "/v1/contracts",
+        "/v1/contracts/order", "/v1/contracts/order/history", "/v1/policy", "/v1/staging-areas",
+        "/v1/tokens", "/v1/doctor?port=1"}) {
     const http::HttpResponse response = Get(path);
     EXPECT_EQ(response.status, 200) << path << response.body;
     const auto document = nlohmann::json::parse(response.body);
@@ -91,17 +96,79 @@ TEST_F(V1Test, EachReadAnswersOneDocument) {
   EXPECT_TRUE(errors.empty());
 }
 
-TEST_F(V1Test, EveryRouteButReadsNeedsTheToken) {
+// The path of a route with `word` for what it leaves open.
+std::string PathWith(const Route& route, const std::string& word) {
+  const std::string path(route.path);
+  const std::size_t begin = path.find('{');
+  if (begin == std::string::npos) return path;
+  return path.substr(0, begin) + word + path.substr(path.find('}') + 1);
+}
+
+TEST_F(V1Test, WhatWritesAndWhatOnlyTheOwnerMaySeeNeedsTheToken) {
   for (const Route& route : Routes()) {
-    EXPECT_EQ(route.role == Role::kOwner, route.method != "GET") << route.path;
-    const auto target =
-        router.Parse(route.path.find('{') == std::string_view::npos
-                         ? std::string(route.path)
-                         : std::string(route.path.substr(0, route.path.find('{'))) + "x");
+    const bool of_owner = route.method != "GET" || route.path == "/v1/tokens";
+    EXPECT_EQ(route.role == Role::kOwner, of_owner) << route.path;
+    const auto target = router.Parse(PathWith(route, "x"));
     ASSERT_OK(target);
-    EXPECT_EQ(router.Find(route.method, *target).options.requires_token,
-              route.role == Role::kOwner);
+    // Said of the path alone: whoever may not ask is not told what there is.
+    EXPECT_EQ(router.Find(route.method, *target).options.requires_token, of_owner) << route.path;
   }
+  ASSERT_OK_AND(const auto doctor, router.Parse("/v1/doctor"));
+  EXPECT_TRUE(router.Find("GET", doctor).options.requires_token);
+}
+
+TEST_F(V1Test, WhatIsNotThereIs404AndWhatCannotBeMeantIs400) {
+  ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
+  Ingest("2024-01-01");
+  for (const std::string path :
+       {"/v1/tables/processed.none/history", "/v1/tables/processed.none/files",
+        "/v1/tables/processed.none/diff?from=main", "/v1/tables/processed.order/files?at=nope",
+        "/v1/tables/processed.order/diff?from=main&to=nope", "/v1/contracts/none",
+        "/v1/contracts/none/history", "/v1/staging-areas/r9999"}) {
+    EXPECT_EQ(Get(path).status, 404) << path;
+  }
+  for (const std::string path :
+       {"/v1/tables/processed.order/history?limit=0", "/v1/tables/processed.order/diff",
+        "/v1/tables/processed.order/diff?from=main&limit=x", "/v1/staging-areas/x",
+        "/v1/doctor?port=0"}) {
+    EXPECT_EQ(Get(path).status, 400) << path;
+  }
+}
+
+TEST_F(V1Test, AReadThatMeetsDamagedBytesIsNoAnswer) {
+  ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
+  Ingest("2024-01-01");
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.order"));
+  weirhouse::testing::WriteFile(table->current_snapshot()->manifest_list, "no manifest list");
+  iceberg::ClearTableCaches();
+  for (const std::string path :
+       {"/v1/tables/processed.order/files", "/v1/tables/processed.order/diff?from=main"}) {
+    EXPECT_EQ(Get(path).status, 500) << path;
+  }
+  EXPECT_EQ(errors.size(), 2u);
+  EXPECT_EQ(Get("/v1/tables/processed.order/history").status, 200);  // of the catalog alone
+}
+
+TEST_F(V1Test, ADoctorWhoFindsAFaultSaysSoInItsStatusToo) {
+  Write("gates/order.yaml", "gate: [");
+  const http::HttpResponse response = Get("/v1/doctor");
+  EXPECT_EQ(response.status, 400);
+  const auto document = nlohmann::json::parse(response.body);
+  EXPECT_GT(document["checks"].size(), 8u);
+  closed = Status(Code::kCorruption, "the chain is broken").WithError("WH7008");
+  EXPECT_EQ(Get("/v1/doctor").status, 500);
+}
+
+TEST_F(V1Test, TokensAreListedWithoutTheirSecrets) {
+  policy::NewToken wanted;
+  wanted.name = "etl";
+  wanted.scopes = {"processed"};
+  ASSERT_OK_AND(
+      const policy::IssuedToken issued,
+      policy::IssueToken(workspace->catalog(), wanted, workspace->random(), workspace->clock()));
+  const http::HttpResponse response = Get("/v1/tokens");
+  EXPECT_THAT(response.body, AllOf(HasSubstr(R"("name":"etl")"), Not(HasSubstr(issued.secret)),
+                                   Not(HasSubstr(issued.token.sha256.ToHex()))));
 }
 
 TEST_F(V1Test, AnErrorIsWhatItIsCalledAndNeverAnAnswer) {
@@ -114,8 +181,8 @@ TEST_F(V1Test, AnErrorIsWhatItIsCalledAndNeverAnAnswer) {
   EXPECT_EQ(Send("POST", "/v1/features", {}, "[]").status, 400);
   closed = Status(Code::kCorruption, "the chain is broken").WithError("WH7008");
   for (const Route& route : Routes()) {
-    if (route.method != "GET" || route.path.find('{') != std::string_view::npos) continue;
-    const http::HttpResponse response = Get(std::string(route.path));
+    if (route.method != "GET") continue;
+    const http::HttpResponse response = Get(PathWith(route, "x"));
     EXPECT_EQ(response.status, 500) << route.path;
     EXPECT_THAT(response.body, HasSubstr("WH7008")) << route.path;
   }

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "app/command/print/listing.h"
+#include "ground/base/display/display_width.h"
 #include "ground/base/text.h"
 
 namespace weirhouse::command {

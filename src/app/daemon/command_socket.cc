@@ -1,5 +1,6 @@
 #include "app/daemon/command_socket.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <future>
 #include <string>
+#include <string_view>
 
 #include "app/command/daemon_link.h"
 #include "ground/base/failpoint.h"
@@ -64,8 +66,8 @@ bool IsOwner(int client) {
          (peer.uid == geteuid() || peer.uid == 0);
 }
 
-Status Busy() {
-  return Status(Code::kUnavailable, "the daemon is stopping or has too much to do")
+Status Busy(std::string_view why) {
+  return Status(Code::kUnavailable, fmt::format("the daemon did not begin the command: {}", why))
       .WithError("WH8047")
       .WithHint("run the command again");
 }
@@ -148,7 +150,11 @@ int RunQueued(const command::Invocation& invocation, WorkQueue& queue, ProjectHo
   const bool queued =
       queue.Push([&, done] { Fulfil(*done, [&] { return RunFor(invocation, host, streams); }); });
   done.reset();  // the queue's copy is the last: dropped work breaks the promise
-  if (!queued) return command::PrintError(invocation, streams, Busy());
+  if (!queued) {
+    return command::PrintError(
+        invocation, streams,
+        Busy(fmt::format("it is stopping, or {} commands wait already", kQueueMax)));
+  }
   // Not left before the work has ended, which uses what is ours.
   while (code.wait_for(command::kAliveEvery) == std::future_status::timeout) streams.SayAlive();
   try {
@@ -218,7 +224,7 @@ void CommandSocket::Reap() {
 void CommandSocket::Admit(int client) {
   Status refused;
   if (talks_.size() >= kClientsMax) {
-    refused = Busy();
+    refused = Busy(fmt::format("{} terminals are served at once already", kClientsMax));
   } else {
     Talk& talk = talks_.emplace_back();
     Result<std::thread> thread = BeginTalk(client, talk);

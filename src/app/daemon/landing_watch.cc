@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -31,11 +32,15 @@ Result<std::unique_ptr<LandingWatch>> LandingWatch::Start(std::vector<std::strin
   const int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   const int stop = eventfd(0, EFD_CLOEXEC);
   if (events < 0 || stop < 0) {
+    const int why = errno;
     if (events >= 0) close(events);
     if (stop >= 0) close(stop);
-    return Status(Code::kUnavailable, "the system gives no more file watches")
+    return Status(Code::kUnavailable,
+                  fmt::format("could not watch the landing folders: {}", std::strerror(why)))
         .WithError("WH8029")
-        .WithHint("raise fs.inotify.max_user_instances, or serve with --no-watch");
+        .WithHint(
+            "raise fs.inotify.max_user_instances, or the limit of open files (ulimit -n), or serve "
+            "with --no-watch");
   }
   for (const std::string& folder : folders) {
     std::error_code error;

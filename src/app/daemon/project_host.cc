@@ -114,14 +114,7 @@ Status ProjectHost::Refresh() {
   }
   const work::ProjectDefinition& served = workspace_->project();
   if (files.project->code == served.code && !opened_on_draft_) return Status();
-  if (files.project->profile.warehouse != served.profile.warehouse ||
-      files.project->profile.catalog_url != served.profile.catalog_url) {
-    return Status(Code::kConflict,
-                  "weirhouse.yaml says now that the warehouse or the catalog is elsewhere, and the "
-                  "daemon serves the one it was started with")
-        .WithError("WH8032")
-        .WithHint("stop the daemon, or put it back");
-  }
+  WEIRHOUSE_TRY_STATUS(work::RequireSamePlace(served, *files.project));
   WEIRHOUSE_TRY(const work::Standing standing, work::StandingOf(*workspace_, *files.project));
   if (standing != work::Standing::kDiffers) {
     TakeUp(files.project);

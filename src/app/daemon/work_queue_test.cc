@@ -1,6 +1,8 @@
 #include "app/daemon/work_queue.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -99,6 +101,57 @@ TEST(LandingWatch, TellsAtTheBeginningAndWhenAFileIsRenamedIntoPlace) {
   std::filesystem::rename(folder / "landing/.a.tmp", folder / "landing/a");
   // Sooner than the look now and then.
   EXPECT_EQ(wait_for(2, std::chrono::milliseconds(1500)), 2);
+}
+
+TEST(LandingWatch, SaysSoWhereTheSystemGivesNoMoreWatches) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Status status = LandingWatch::Start({}, [] {}, {}).status();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH8029");
+  EXPECT_EQ(status.message(), "could not watch the landing folders: Too many open files");
+  EXPECT_THAT(status.hint(), ::testing::HasSubstr("fs.inotify.max_user_instances"));
+}
+
+// What becomes of a command is shown by what comes back, which here is nothing.
+struct SilentStreams final : command::Streams {
+  void Out(std::string_view) override {}
+  void Err(std::string_view) override {}
+  bool Cancelled() override { return false; }
+};
+
+TEST(DaemonLink, SaysThatTheDaemonWentAwayBeforeItAnswered) {
+  const testing::ScratchFolder folder;
+  std::filesystem::create_directories(folder / ".weirhouse");
+  ASSERT_OK_AND(const int listener, command::ListenAsDaemon(folder.path().string()));
+  std::jthread daemon([listener] {
+    const int client = accept(listener, nullptr, nullptr);
+    char byte = 0;
+    EXPECT_EQ(read(client, &byte, 1), 1);  // a command came, and its daemon ends
+    close(client);
+  });
+  SilentStreams streams;
+  const Status status =
+      command::RunInDaemon(folder.path().string(), command::Invocation(), streams).status();
+  daemon.join();
+  close(listener);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH8031");
+  EXPECT_EQ(status.message(), "the daemon went away before it answered");
+  EXPECT_THAT(status.hint(), ::testing::HasSubstr("`wh status` shows it"));
+}
+
+TEST(DaemonLink, SaysWhereItsSocketCannotBeMade) {
+  const testing::ScratchFolder folder;
+  const Status status = command::ListenAsDaemon(folder.path().string()).status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH8049");
+  EXPECT_EQ(status.message(), "cannot listen on " + folder / ".weirhouse/daemon.sock" +
+                                  ": No such file or directory");
+  EXPECT_THAT(status.hint(), ::testing::HasSubstr(".weirhouse"));
 }
 
 TEST(DaemonLink, ConnectsUnderAFolderDeeperThanASocketAddressHolds) {

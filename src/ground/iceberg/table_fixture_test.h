@@ -46,8 +46,6 @@ inline Result<TableMetadata> MetadataOfRequest(const nlohmann::json& request,
 
 class TableTest : public ::testing::Test {
  protected:
-  void TearDown() override { ClearTableCaches(); }
-
   platform::ObjectStore& store() { return platform::LocalStore(); }
   ProcessTime now() const { return now_; }
 

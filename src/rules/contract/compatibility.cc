@@ -274,10 +274,11 @@ Status CheckPublishable(const Contract& registered, const Contract& proposed) {
   if (report.verdict == Compatibility::kSame && before == after) return Status();
   if (registered.compatibility_mode() == CompatibilityMode::kDisabled) {
     return Refused("WH1123",
-                   fmt::format("contract takes no new version: contract \"{}\" has "
-                               "whCompatibility disabled",
-                               registered.id()),
-                   "")
+                   fmt::format("contract takes no new version: \"{}\" {} is registered with "
+                               "whCompatibility disabled, proposed {}",
+                               registered.id(), before.ToString(), after.ToString()),
+                   "put the contract back as it is registered, or publish a contract of another "
+                   "id")
         .WithSpan(proposed.span());
   }
   if (after < before) {

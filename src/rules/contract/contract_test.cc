@@ -363,6 +363,20 @@ TEST(CheckPublishable, RefusesABreakingChangeWithoutAMajorVersionAndNamesEveryRe
   EXPECT_OK(CheckPublishable(before, Made(after, "2.0.0")));
 }
 
+TEST(CheckPublishable, TakesNothingWhereTheRegisteredContractTakesNoNewVersion) {
+  const std::string field = "{name: a, logicalType: string}";
+  const Contract closed = Made(field, "1.0.0", Custom("whCompatibility", "disabled"));
+  const Contract proposed = Made(field + "\n      - {name: b, logicalType: string}", "1.1.0");
+  const Status status = CheckPublishable(closed, proposed);
+  EXPECT_EQ(status.code(), Code::kContractRefused);
+  EXPECT_EQ(status.error_code(), "WH1123");
+  EXPECT_EQ(status.message(),
+            "contract takes no new version: \"t\" 1.0.0 is registered with whCompatibility "
+            "disabled, proposed 1.1.0");
+  EXPECT_THAT(status.hint(), HasSubstr("a contract of another id"));
+  EXPECT_OK(CheckPublishable(closed, closed));
+}
+
 TEST(CheckPublishable, AsksForANewVersionWhenAnythingChanged) {
   const Contract before = Made("{name: a, logicalType: string}");
   const std::string after =

@@ -119,7 +119,8 @@ DecimalTypeText ParseDecimalType(std::string_view text, DecimalShape* shape) {
     const std::string_view part = Trim(parts[i]);
     const char* end = part.data() + part.size();
     const auto [stop, error] = std::from_chars(part.data(), end, numbers[i]);
-    if (error != std::errc() || stop != end) return DecimalTypeText::kWithoutDigits;
+    if (error == std::errc::invalid_argument || stop != end) return DecimalTypeText::kWithoutDigits;
+    if (error == std::errc::result_out_of_range) return DecimalTypeText::kTooWide;
   }
   *shape = {numbers[0], numbers[1]};
   const bool fits = shape->precision >= 1 && shape->precision <= kDecimalDigitsMax &&

@@ -168,6 +168,39 @@ TEST(Decimal, ATypeThatCannotBeKeptIsRefusedAndOthersAreNotRead) {
   EXPECT_FALSE(WithFields(Amount("DOUBLE"), "keep")->fields()[0].decimal.has_value());
 }
 
+TEST(Decimal, ATypeIsReadByItsGrammarAlone) {
+  const auto read = [](std::string_view text) {
+    DecimalShape shape;
+    const DecimalTypeText is = ParseDecimalType(text, &shape);
+    return std::tuple(is, is == DecimalTypeText::kDecimal ? shape.precision : 0,
+                      is == DecimalTypeText::kDecimal ? shape.scale : 0);
+  };
+  const auto decimal = [](int precision, int scale) {
+    return std::tuple(DecimalTypeText::kDecimal, precision, scale);
+  };
+  for (const char* text : {"DECIMAL(10,2)", "decimal ( 10 , 2 )", " Numeric(10,2) ", "dec(010,02)"})
+    EXPECT_EQ(read(text), decimal(10, 2)) << text;
+  EXPECT_EQ(read("DECIMAL(10)"), decimal(10, 0));
+  for (const char* text :
+       {"DECIMAL(1 0,2)", "DECIMAL(10,0 2)", "DECIMAL(10,2", "DECIMAL 10,2)", "DECIMAL(10,2)x",
+        "DECIMAL(10,2) UNSIGNED", "DEC IMAL(10,2)", "DECIMAL(+10,2)", "DECIMAL(10,+2)",
+        "DECIMAL(10,)", "DECIMAL(,2)", "DECIMAL()", "DECIMAL(10,2,3)", "DECIMAL(10;2)",
+        "DECIMAL(10.0,2)", "DECIMAL(1e1,2)", "DECIMAL((10,2))", "DECIMAL[10,2]"}) {
+    EXPECT_EQ(std::get<0>(read(text)), DecimalTypeText::kWithoutDigits) << text;
+  }
+  for (const char* text :
+       {"DECIMAL(39,2)", "DECIMAL(0,0)", "DECIMAL(2,3)", "DECIMAL(-10,2)", "DECIMAL(10,-2)",
+        "DECIMAL(4294967306,2)", "DECIMAL(10,4294967298)", "DECIMAL(18446744073709551626,2)"}) {
+    EXPECT_EQ(std::get<0>(read(text)), DecimalTypeText::kTooWide) << text;
+  }
+  for (const char* text : {"DECIMALX(10,2)", "(10,2)", "", "INT", "DOUBLE(10,2)"})
+    EXPECT_EQ(std::get<0>(read(text)), DecimalTypeText::kNotDecimal) << text;
+  for (const char* text : {"DECIMAL(1 0,2)", "DECIMAL(10,2", "DECIMAL(10,2)x", "DECIMAL(+10,2)",
+                           "in teger", "integer(4)", "integer "}) {
+    EXPECT_EQ(ParseFieldType(text).status().error_code(), "WH1104") << text;
+  }
+}
+
 TEST(Decimal, ComparesAsTheTypeItIs) {
   const auto changes = [](const std::string& before, const std::string& after) {
     return Compare(*WithFields(before, "keep"), *WithFields(after, "keep", "1.1.0"));

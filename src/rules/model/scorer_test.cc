@@ -28,7 +28,7 @@ def predict(model, table):
     x = table.column("x").to_pylist()
     if x and x[0] == -1: raise ValueError("x is negative")
     if x and x[0] == -2: os._exit(7)
-    if x and x[0] == -3: time.sleep(60)
+    if x and x[0] == -3: print("waits", flush=True); time.sleep(60)
     if x and x[0] == -4: return pyarrow.table({"score": [1.0]})
     if x and x[0] == -5: return pyarrow.table({"other": x})
     if x and x[0] == -6: return "a text"
@@ -223,7 +223,10 @@ TEST_F(ScorerTest, EndsAtOnceWhileItWaits) {
   ASSERT_OK((*scorer)->Warm());
   Status status;
   std::thread caller([&] { status = ErrorOf(**scorer, "-3"); });
-  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_TRUE(testing::WaitUntil([&] {
+    return std::filesystem::exists(options_.log_path) &&
+           ReadFile(options_.log_path).find("waits") != std::string::npos;
+  }));
   const int pid = (*scorer)->health().pid;
   const auto begin = std::chrono::steady_clock::now();
   (*scorer).reset();

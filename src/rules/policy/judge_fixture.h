@@ -16,8 +16,6 @@ namespace weirhouse::policy {
 
 class JudgeTest : public ::testing::Test {
  protected:
-  void TearDown() override { iceberg::ClearTableCaches(); }
-
   platform::ObjectStore& store() { return platform::LocalStore(); }
   Warehouse warehouse() const { return {scratch_ / "lake"}; }
 

@@ -296,7 +296,6 @@ TEST_F(JudgeTest, ADiskThatFailsIsNoJudgement) {
   commit.after = after.get();
   int fail_at = 1;
   for (;; ++fail_at) {
-    iceberg::ClearTableCaches();
     platform::FaultyStore faulty(store(), fail_at, Code::kUnavailable);
     const auto judged = policy::Judge(faulty, warehouse(), commit);
     if (judged.ok() && !faulty.fault_fired()) break;

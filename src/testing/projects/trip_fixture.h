@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ground/iceberg/table.h"
+#include "testing/projects/project_files.h"
 #include "testing/testing.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
@@ -20,67 +21,6 @@
 #include "work/workspace/tables/arrow_rows.h"
 
 namespace weirhouse::work {
-
-inline constexpr char kTripProject[] = R"(
-name: city
-clock: replay
-sources:
-  tariff: { landing: landing/tariff/, format: jsonl, contract: tariff, batch: { by: name, pattern: '{date}' } }
-)";
-inline constexpr char kTripContract[] = R"(
-apiVersion: v3.1.0
-kind: DataContract
-id: trips
-version: 1.0.0
-status: active
-team: { name: dispatch }
-schema:
-  - name: trips
-    logicalType: object
-    properties:
-      - { name: trip_id, logicalType: string, required: true }
-      - { name: zone, logicalType: string, required: true, logicalTypeOptions: { maxLength: 10 } }
-      - { name: fare, logicalType: integer, required: true, logicalTypeOptions: { minimum: 0 } }
-      - { name: at, logicalType: timestamp, required: true }
-      - { name: known_at, logicalType: timestamp, required: true }
-)";
-inline constexpr char kTariffContract[] = R"(
-apiVersion: v3.1.0
-kind: DataContract
-id: tariff
-version: 1.0.0
-status: active
-schema:
-  - name: tariff
-    logicalType: object
-    properties:
-      - { name: zone, logicalType: string, required: true }
-      - { name: price, logicalType: integer, required: true }
-      - { name: set_at, logicalType: timestamp, required: true }
-)";
-inline constexpr char kTripTable[] =
-    "-- wh: table processed.trips; key trip_id; event at; known known_at; partition day(at)\n"
-    "-- wh: mode external; contract trips\n";
-inline constexpr char kTariffTable[] =
-    "-- wh: table processed.tariff; key zone; order set_at; mode incremental\n"
-    "SELECT r.zone, r.price, r.set_at FROM records.tariff AS r\n";
-inline constexpr char kLongTable[] =
-    "-- wh: table processed.long_trip; key trip_id; order known_at; event at; known known_at\n"
-    "-- wh: mode incremental; history keep\n"
-    "SELECT t.trip_id, t.zone, t.fare * 2 AS twice, t.at, t.known_at FROM processed.trips AS t "
-    "WHERE t.fare > 20\n";
-inline constexpr char kPricedTable[] =
-    "-- wh: table processed.priced; key trip_id; event at; known known_at; mode full\n"
-    "SELECT l.trip_id, l.zone, l.twice + p.price AS total, l.at, l.known_at FROM "
-    "processed.long_trip AS l JOIN processed.tariff AS p USING (zone)\n";
-inline constexpr char kTripViews[] = R"yaml(
---- { feature_view: zone_trips, version: 1, entity: { zone: string }, source: processed.trips, event_time: at, known_time: known_at,
-  windows: [24h], features: { n: { agg: count }, fares: { agg: sum, of: fare }, last: { agg: last, of: fare } }, online: { fill: stream } }
---- { feature_view: zone_long, version: 1, entity: { zone: string }, source: processed.long_trip_history, event_time: at, known_time: known_at,
-  windows: [24h], features: { twice: { agg: sum, of: twice } }, online: { fill: stream } }
---- { feature_view: zone_priced, version: 1, entity: { zone: string }, source: processed.priced, event_time: at, known_time: known_at,
-  windows: [24h], features: { total: { agg: sum, of: total } }, online: { fill: stream } }
-)yaml";
 
 struct Trip {
   std::string id;
@@ -95,14 +35,8 @@ struct TripTest : ::testing::Test {
   std::unique_ptr<Workspace> workspace;
 
   void SetUp() override {
-    Write("weirhouse.yaml", kTripProject);
-    Write("contracts/trips.odcs.yaml", kTripContract);
-    Write("contracts/tariff.odcs.yaml", kTariffContract);
-    Write("processed/trips.sql", kTripTable);
-    Write("processed/tariff.sql", kTariffTable);
-    Write("processed/long_trip.sql", kLongTable);
-    Write("processed/priced.sql", kPricedTable);
-    Write("features/zone.yaml", kTripViews);
+    weirhouse::testing::CopyProject("trips", scratch.path());
+    weirhouse::testing::CopyProject("trips_priced", scratch.path());
     auto project = LoadProject(scratch.path().string(), "");
     ASSERT_OK(project);
     ASSERT_OK(InitializeState(**project));

@@ -398,7 +398,6 @@ void Life::Die() {
 
 void Life::Open(bool with_faults) {
   // Starts as a new process would, with empty caches.
-  iceberg::ClearTableCaches();
   WEIRHOUSE_CHECK(platform::LocalStore().MakeFolder(stage_.root()).ok());  // forgets all folders
   auto opened = work::Workspace::Open(definition_, work::Access::kWrite, {}, Around());
   if (opened.ok()) {

@@ -69,8 +69,10 @@ sqlite3_int64 SizeOfReal(sqlite3_file* real) {
   sqlite3_int64 size = 0;
   return real->pMethods->xFileSize(real, &size) == SQLITE_OK ? size : 0;
 }
-std::string BytesAt(sqlite3_file* real, sqlite3_int64 offset, sqlite3_int64 wanted) {
-  const sqlite3_int64 there = SizeOfReal(real) - offset;
+// Of a file of `size` bytes.
+std::string BytesAt(sqlite3_file* real, sqlite3_int64 size, sqlite3_int64 offset,
+                    sqlite3_int64 wanted) {
+  const sqlite3_int64 there = size - offset;
   if (there <= 0 || wanted <= 0) return {};
   std::string bytes(static_cast<std::size_t>(wanted < there ? wanted : there), '\0');
   const int rc = real->pMethods->xRead(real, bytes.data(), static_cast<int>(bytes.size()), offset);
@@ -94,7 +96,7 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
     Change change;
     change.offset = offset;
     change.size_before = SizeOfReal(real);
-    change.before = BytesAt(real, offset, size);
+    change.before = BytesAt(real, change.size_before, offset, size);
     change.after.assign(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
     log->changes.push_back(std::move(change));
   }
@@ -109,7 +111,7 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
     Change change;
     change.offset = size;
     change.size_before = SizeOfReal(real);
-    change.before = BytesAt(real, size, change.size_before - size);
+    change.before = BytesAt(real, change.size_before, size, change.size_before - size);
     log->changes.push_back(std::move(change));
   }
   const int rc = real->pMethods->xTruncate(real, size);

@@ -267,4 +267,16 @@ std::string RowsAsJsonLines(const arrow::Table& rows) {
   }
   return text;
 }
+
+json RowsAsObjects(const arrow::Table& rows) {
+  std::vector<json> objects(static_cast<std::size_t>(rows.num_rows()), json::object());
+  for (int number = 0; number < rows.num_columns(); ++number) {
+    std::size_t row = 0;
+    for (const std::shared_ptr<arrow::Array>& chunk : rows.column(number)->chunks()) {
+      for (std::int64_t at = 0; at < chunk->length(); ++at, ++row)
+        objects[row][rows.field(number)->name()] = CellAsJson(*chunk, at);
+    }
+  }
+  return json(std::move(objects));
+}
 }  // namespace weirhouse::answers

@@ -26,4 +26,6 @@ std::string RowsAsJson(const arrow::Table& rows);
 // The same rows, a line each, members in the order of the query; with `schema_version` unless a
 // column is called so.
 std::string RowsAsJsonLines(const arrow::Table& rows);
+// The rows as an array of objects by column; of columns of one name the last one stands.
+nlohmann::json RowsAsObjects(const arrow::Table& rows);
 }  // namespace weirhouse::answers

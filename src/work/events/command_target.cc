@@ -4,7 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -26,6 +28,7 @@ class InputFile {
       written += static_cast<std::size_t>(count);
     }
     complete_ = file_ >= 0 && written == bytes.size() && lseek(file_, 0, SEEK_SET) == 0;
+    if (!complete_) error_ = errno;
   }
   ~InputFile() {
     if (file_ >= 0) close(file_);
@@ -33,11 +36,13 @@ class InputFile {
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
   bool complete() const { return complete_; }
+  int error() const { return error_; }  // of the system, where it is not
   int file() const { return file_; }
 
  private:
   int file_;
   bool complete_ = false;
+  int error_ = 0;
 };
 
 // What a project's commands write is kept, the newest of it.
@@ -77,7 +82,11 @@ class CommandTarget final : public Target {
   Result<std::unique_ptr<DeliveryTry>> Begin(std::string_view event) override {
     const InputFile input(event);
     if (!input.complete())
-      return Status(Code::kUnavailable, "could not hand the event over").WithError("WH8010");
+      return Status(Code::kUnavailable,
+                    fmt::format("could not hand the event to the command \"{}\": {}",
+                                options_.argv.front(), std::strerror(input.error())))
+          .WithError("WH8010")
+          .WithHint("more memory, or more files that may be open (ulimit -n); it is tried again");
     platform::ChildCommand command;
     // The child's own input is /dev/null; the shell puts the event there.
     command.argv = {"/bin/sh", "-c", "exec \"$@\" <&3", "sh"};

@@ -21,7 +21,7 @@ class CourierTest : public ShopTest {
   void SetUp() override {
     ShopTest::SetUp();
     Write("weirhouse.yaml",
-          std::string(kShopProject) +
+          ShopFile("weirhouse.yaml") +
               "notify:\n"
               "  - { when: table_committed, table: processed.order, command: [one] }\n"
               "  - { when: table_committed, command: [two] }\n");

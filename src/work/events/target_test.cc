@@ -1,6 +1,7 @@
 #include "work/events/target.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 
@@ -72,6 +73,23 @@ TEST(CommandTarget, SaysHowTheCommandEnded) {
   const DeliveryOutcome outcome = attempt->Finish();
   ASSERT_TRUE(std::holds_alternative<RetryAt>(outcome));
   EXPECT_EQ(std::get<RetryAt>(outcome).why, "the command exited with 3");
+}
+
+TEST(CommandTarget, AnEventThatCannotBeHandedOverIsNoTry) {
+  testing::ScratchFolder scratch;
+  const auto target = MakeCommandTarget(
+      {{"true"}, scratch.path().string(), scratch / "log", std::chrono::seconds(10)});
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Status status = target->Begin("event\n").status();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH8010");
+  EXPECT_EQ(status.message(),
+            "could not hand the event to the command \"true\": Too many open files");
+  EXPECT_THAT(status.hint(), ::testing::HasSubstr("it is tried again"));
 }
 
 TEST(CommandTarget, ACommandThatIsNotThereIsNoTry) {

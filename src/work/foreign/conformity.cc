@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <concepts>
 #include <nlohmann/json.hpp>
 
 #include "ground/base/text.h"
+#include "ground/platform/columnar/typed_array.h"
 
 namespace weirhouse::work {
 namespace {
@@ -16,29 +18,31 @@ constexpr std::int64_t kRowsAtOnce = 20'000;  // a few MB of JSON
 constexpr std::size_t kReasonsShown = 3;
 constexpr std::int64_t kMicrosPerDay = 86'400'000'000;
 
+template <typename Array>
+concept ContractArray = platform::OneOf<Array, arrow::StringArray, arrow::Int64Array,
+                                        arrow::DoubleArray, arrow::BooleanArray, arrow::Date32Array,
+                                        arrow::TimestampArray, arrow::Decimal128Array>;
 // One cell of the types that contracts have.
 json CellOf(const arrow::Array& column, std::int64_t row) {
   if (column.IsNull(row)) return nullptr;
-  switch (column.type_id()) {
-    case arrow::Type::STRING:
-      return static_cast<const arrow::StringArray&>(column).GetString(row);
-    case arrow::Type::INT64:
-      return static_cast<const arrow::Int64Array&>(column).Value(row);
-    case arrow::Type::DOUBLE:
-      return static_cast<const arrow::DoubleArray&>(column).Value(row);
-    case arrow::Type::BOOL:
-      return static_cast<const arrow::BooleanArray&>(column).Value(row);
-    case arrow::Type::DATE32:
-      return FormatDate(static_cast<const arrow::Date32Array&>(column).Value(row) * kMicrosPerDay);
-    case arrow::Type::TIMESTAMP:
-      return FormatTime(static_cast<const arrow::TimestampArray&>(column).Value(row));
-    case arrow::Type::DECIMAL128: {
-      const auto& decimals = static_cast<const arrow::Decimal128Array&>(column);
-      return decimals.FormatValue(row);
-    }
-    default:  // a table may be wider than its contract; such columns are not judged
-      return nullptr;
-  }
+  json cell;
+  // A table may be wider than its contract; such columns are not judged.
+  platform::VisitTyped(column, [&]<typename Array>(const Array& typed)
+                         requires ContractArray<Array>
+                       {
+                         if constexpr (platform::TextArray<Array>) {
+                           cell = typed.GetString(row);
+                         } else if constexpr (std::same_as<Array, arrow::Date32Array>) {
+                           cell = FormatDate(typed.Value(row) * kMicrosPerDay);
+                         } else if constexpr (std::same_as<Array, arrow::TimestampArray>) {
+                           cell = FormatTime(typed.Value(row));
+                         } else if constexpr (std::same_as<Array, arrow::Decimal128Array>) {
+                           cell = typed.FormatValue(row);
+                         } else {
+                           cell = typed.Value(row);
+                         }
+                       });
+  return cell;
 }
 
 std::string Dumped(const json& value) {

@@ -59,7 +59,6 @@ TEST_F(ForeignCrashTest, ACommitIsWholeOrAbsentWhereverTheProcessEnds) {
           point, lose, kChildProject, scratch.path().string(), ThisProgram().string());
       const int status = std::system(command.c_str());
       ASSERT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 137);
-      iceberg::ClearTableCaches();
       Reopen();
       if (there) {
         trips += 3;
@@ -93,7 +92,6 @@ TEST_F(ForeignBytesTest, BytesThatAreNoManifestAreRefused) {
         weirhouse::testing::WriteFile(path, "not what it was");
       }
     }
-    iceberg::ClearTableCaches();
     const auto metadata = MetadataFiles(table->location);
     const auto refused = Commit(written);
     EXPECT_FALSE(refused.ok()) << ending;

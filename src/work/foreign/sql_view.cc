@@ -26,16 +26,23 @@ Status MalformedView(const std::string& path, std::string_view why) {
       .WithError("WH7107");
 }
 
-Result<json> ReadViewFile(Workspace& workspace, const std::string& path) {
-  WEIRHOUSE_TRY(const platform::FileInfo info, workspace.store().Stat(path));
-  if (info.size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
-  WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(path));
+Result<json> ParseView(const std::string& bytes, const std::string& path) {
   if (MeasureJsonDepth(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
   json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
   const Status checked = iceberg::CheckViewMetadata(metadata);
   if (!checked.ok()) return MalformedView(path, checked.message());
   return metadata;
+}
+
+// Of a view that the catalog has: its file was well-formed when the view was made.
+Result<json> ReadStoredView(Workspace& workspace, const std::string& path) {
+  WEIRHOUSE_TRY(const std::string bytes, iceberg::ReadMetadata(workspace.store(), path));
+  auto metadata = ParseView(bytes, path);
+  if (metadata.ok()) return metadata;
+  return Status(Code::kCorruption, metadata.status().message())
+      .WithError("WH7050")
+      .WithHint("put the file back from a copy; `wh verify --deep` names every file that changed");
 }
 
 Result<catalog::TablePointer> ViewPointer(Workspace& workspace, const Caller& caller,
@@ -138,7 +145,7 @@ Result<SqlView> ReplaceOnce(Workspace& workspace, const Caller& caller, const st
                             const ViewChange& change, const ViewReplyOf& reply) {
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   WEIRHOUSE_TRY_STATUS(policy::MayAct(caller.who, policy::Action::kReplaceView, name));
-  WEIRHOUSE_TRY(const json base, ReadViewFile(workspace, pointer.metadata_location));
+  WEIRHOUSE_TRY(const json base, ReadStoredView(workspace, pointer.metadata_location));
   WEIRHOUSE_TRY_STATUS(iceberg::CheckViewRequirements(base, change.requirements));
   WEIRHOUSE_TRY(json next,
                 iceberg::ApplyViewUpdates(base, change.updates, workspace.clock().Now()));
@@ -189,17 +196,18 @@ Result<SqlView> RegisterView(Workspace& workspace, const Caller& caller, const s
   const std::string path = LocalPathOf(metadata_location);
   const LakeUse lake;
   WEIRHOUSE_TRY_STATUS(policy::CheckInside(WarehouseOf(workspace), path));
-  auto metadata = ReadViewFile(workspace, path);
-  if (!metadata.ok() && metadata.status().code() == Code::kNotFound) {
-    return MalformedView(path, "it is not there");
-  }
-  if (!metadata.ok()) return metadata.status();
+  const auto info = workspace.store().Stat(path);
+  if (info.status().code() == Code::kNotFound) return MalformedView(path, "it is not there");
+  if (!info.ok()) return info.status();
+  if (info->size_bytes > kViewBytesMax) return MalformedView(path, "it is larger than 64 MiB");
+  WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(path));
+  WEIRHOUSE_TRY(json metadata, ParseView(bytes, path));
   const std::string lies_in = LocationOfMetadata(path);
-  if (!lies_in.empty() && lies_in != PlainLocation(metadata->at("location").get<std::string>())) {
+  if (!lies_in.empty() && lies_in != PlainLocation(metadata.at("location").get<std::string>())) {
     return MalformedView(path, "it lies in another view's folder");
   }
-  WEIRHOUSE_TRY(const std::vector<std::string> places, CheckPlaces(workspace, name, *metadata));
-  SqlView view{path, *std::move(metadata)};
+  WEIRHOUSE_TRY(const std::vector<std::string> places, CheckPlaces(workspace, name, metadata));
+  SqlView view{path, std::move(metadata)};
   ForeignPublication publication(workspace, caller, "register view");
   catalog::TableChange change;
   change.name = name;
@@ -223,7 +231,7 @@ Result<SqlView> LoadView(Workspace& workspace, const Caller& caller, const std::
   WEIRHOUSE_TRY(const catalog::TablePointer pointer, ViewPointer(workspace, caller, name));
   SqlView view;
   view.metadata_location = pointer.metadata_location;
-  WEIRHOUSE_TRY(view.metadata, ReadViewFile(workspace, pointer.metadata_location));
+  WEIRHOUSE_TRY(view.metadata, ReadStoredView(workspace, pointer.metadata_location));
   return view;
 }
 

@@ -39,7 +39,8 @@ Result<StagingArea> FromJson(const std::string& run, const json& stored) {
     return Status(Code::kCorruption,
                   fmt::format("a staging area cannot be read: {}: {}",
                               catalog::setting::StagingAreas().Of(run).key().text(), error.what()))
-        .WithError("WH7116");
+        .WithError("WH7116")
+        .WithHint("`wh verify` checks the catalog; restore it from a backup");
   }
 }
 

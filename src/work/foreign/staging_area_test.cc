@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "ground/platform/db/sqlite.h"
 #include "rules/policy/token.h"
 #include "testing/projects/trip_fixture.h"
 #include "work/foreign/foreign_commit.h"
@@ -206,6 +207,20 @@ TEST_F(StagingAreaTest, MainThatMovedMeanwhileIsAConflict) {
   EXPECT_EQ(FindStagingArea(*workspace, area.run)->state, "discarded");
   EXPECT_EQ(DiscardStagingArea(*workspace, area.run, "again", "me").error_code(), "WH7114");
   ASSERT_OK(RunFull(*workspace, NoProgress()));  // a discarded area stops no rebuild
+}
+
+TEST_F(StagingAreaTest, WhatCannotBeReadOfOneIsNamed) {
+  const StagingArea area = Open();
+  ASSERT_OK_AND(const auto catalog,
+                platform::Sqlite::Open(scratch / ".weirhouse/catalog.db", /*read_only=*/false));
+  const std::string key = catalog::setting::StagingAreas().Of(ToString(area.run)).key().text();
+  ASSERT_OK(catalog->Run("UPDATE setting SET value = '{}' WHERE key = ?", {key}));
+  const Status status = FindStagingArea(*workspace, area.run).status();
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_EQ(status.error_code(), "WH7116");
+  EXPECT_THAT(status.message(), HasSubstr("a staging area cannot be read: " + key + ": "));
+  EXPECT_THAT(status.message(), HasSubstr("tables"));
+  EXPECT_THAT(status.hint(), HasSubstr("`wh verify`"));
 }
 
 TEST_F(StagingAreaTest, NothingStagedIsNothingToPublish) {

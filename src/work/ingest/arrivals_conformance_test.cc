@@ -129,7 +129,8 @@ struct ArrivalsConformance : ShopTest, ::testing::WithParamInterface<ArrivalsDri
 
   void SetUp() override {
     ShopTest::SetUp();
-    Write("weirhouse.yaml", Replaced(kShopProject, "batch: {", "after: delete, batch: {"));
+    Write("weirhouse.yaml",
+          Replaced(ShopFile("weirhouse.yaml"), "batch: {", "after: delete, batch: {"));
     Reopen();
     place = GetParam().make_place(scratch.path().string());
   }

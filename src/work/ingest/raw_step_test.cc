@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "testing/projects/shop_fixture.h"
+#include "work/ingest/landing_arrivals.h"
 #include "work/ingest/landing_list.h"
 #include "work/pipeline/rebuild/full_run.h"
 #include "work/workspace/run_summary.h"
@@ -45,6 +46,52 @@ TEST_F(RawStepTest, AFileThatChangesBeforeItIsReadIsTold) {
   EXPECT_THAT(summary.untaken_files.begin()->second, HasSubstr("the next look takes it whole"));
 }
 
+// The files of a batch, each of which becomes another one once it was read.
+class ChangingArrivals final : public Arrivals {
+ public:
+  ChangingArrivals(Workspace& workspace, const WaitingBatch& batch) : files_(workspace, batch) {}
+  Result<std::optional<Arrival>> Next() override {
+    WEIRHOUSE_TRY(std::optional<Arrival> arrival, files_.Next());
+    if (!arrival) return arrival;
+    arrival->open = [open = arrival->open, place = arrival->place, times = 0]() mutable {
+      if (++times == 2) weirhouse::testing::WriteFile(place, "something else\n");
+      return open();
+    };
+    return arrival;
+  }
+  void Acknowledge(const Arrival& arrival, const Digest& digest,
+                   std::map<std::string, std::string>& untaken) override {
+    files_.Acknowledge(arrival, digest, untaken);
+  }
+
+ private:
+  LandingArrivals files_;
+};
+
+TEST_F(RawStepTest, ALargeFileThatChangesBetweenItsReadingsIsTold) {
+  std::string bytes;
+  while (bytes.size() <= 5 << 20) {  // too large to be held
+    bytes +=
+        Order(fmt::format("o{}", bytes.size()), 1, "2024-01-01T01:00:00Z", "2024-01-01T01:00:00Z");
+  }
+  Land("2024-01-01.jsonl", bytes);
+  ASSERT_OK_AND(const auto waiting, ListWaiting(*workspace));
+  ASSERT_EQ(waiting.batches.size(), 1U);
+  RunSummary summary;
+  ChangingArrivals arrivals(*workspace, waiting.batches[0]);
+  ASSERT_OK(StoreArrivals(*workspace, waiting.batches[0].name, arrivals, summary));
+  EXPECT_EQ(summary.objects, 0);
+  const std::string place = scratch / "landing/order/2024-01-01.jsonl";
+  ASSERT_EQ(summary.untaken_files.size(), 1U);
+  EXPECT_THAT(summary.untaken_files[place], HasSubstr("the next look takes it whole"));
+  catalog::RunFilter failed;
+  failed.state = catalog::RunState::kFailed;
+  ASSERT_OK_AND(const auto runs, workspace->catalog().Runs(failed));
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].error["error"], "WH1314");
+  EXPECT_EQ(runs[0].error["message"], "a landed file changed while it was taken in: " + place);
+}
+
 // ---- Repeats whose object is not whole
 const std::map<std::string, std::function<void(const std::string&)>>& Damages() {
   static const std::map<std::string, std::function<void(const std::string&)>> damages = {
@@ -65,7 +112,7 @@ struct RestoreTest : ShopTest {
   const std::string landed = "landing/order/2024-01-01.jsonl";
 
   void DeleteAfter(bool wanted) {
-    std::string project = kShopProject;
+    std::string project = ShopFile("weirhouse.yaml");
     if (wanted) {
       const std::string format = "format: jsonl";
       project.insert(project.find(format) + format.size(), ", after: delete");
@@ -249,7 +296,7 @@ TEST_F(RestoreTest, ASourceThatIsReadAnewWhileItsRunIsPlannedIsTakenIn) {
   RunSummary summary;
   EXPECT_FALSE(LandBatch(*workspace, waiting.batches[0], summary).ok());
   std::filesystem::remove(raw);
-  std::string project = kShopProject;
+  std::string project = ShopFile("weirhouse.yaml");
   project.replace(project.find("format: jsonl"), 13, "format: json");
   Write("weirhouse.yaml", project);
   Reopen();

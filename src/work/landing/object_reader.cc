@@ -33,7 +33,7 @@ Status Damaged(const catalog::ObjectRecord& object, std::string_view how) {
 // What the disk says of it, as it is said of an object.
 Status Told(const catalog::ObjectRecord& object, Status status) {
   if (status.code() == Code::kNotFound) {
-    return Status(Code::kNotFound,
+    return Status(Code::kCorruption,
                   fmt::format("the raw object of {} is missing: {}", NameOf(object), object.path))
         .WithError(kMissingError)
         .WithHint(HowToRestore(object));

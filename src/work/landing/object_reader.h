@@ -22,7 +22,7 @@ class ObjectReader final : public ByteStream {
   ObjectReader(platform::ObjectStore& store, const catalog::ObjectRecord& object)
       : store_(store), object_(object) {}
 
-  // kNotFound (WH7012): it is missing; kCorruption (WH1305): it is shorter than what arrived.
+  // kCorruption: it is missing (WH7012), or shorter than what arrived (WH1305).
   Result<std::size_t> Read(char* into, std::size_t room) override;
   // Reads what is left, and compares. kCorruption (WH1305): these are other bytes.
   Status Finish();

@@ -92,8 +92,11 @@ class RebuildChecker {
 
  private:
   static Status Interrupted() {
-    return Status(Code::kUnavailable, "interrupted: the comparison is not complete")
-        .WithError("WH6015");
+    return Status(Code::kUnavailable,
+                  "the comparison with a rebuild was interrupted before it was complete: there is "
+                  "no answer")
+        .WithError("WH6015")
+        .WithHint("run it again; `wh verify --rebuild TABLE` of one table has an answer sooner");
   }
 
   Status ReadScope() {
@@ -179,6 +182,8 @@ class RebuildChecker {
       report_.notes.push_back(
           fmt::format("{} reads run_time(), which no rebuild repeats: only its keys are compared",
                       definition.name()));
+    } else if (transform.row_wise) {
+      columns.emplace_back(iceberg::kRecordColumn);  // which of equal rows stands
     }
     WEIRHOUSE_TRY_STATUS(Compare(definition.name(), work.added_rows(), columns, key));
     if (work.added_history() == nullptr) return Status();

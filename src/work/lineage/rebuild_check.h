@@ -88,7 +88,7 @@ struct RebuildCheck {
   std::uint64_t seed = 1;
 };
 // Computes tables as `wh run --full` does, aside, and compares them with what stands: rows by
-// content, states of records, what is in quarantine, rows of the feature views that follow, and
+// content and by the record they are made of, states of records, what is in quarantine, rows of the feature views that follow, and
 // their online answers.
 // Writes nothing, so a reader may call it beside a daemon: all of it is as of one commit.
 // Memory: as `run --full`. Errors: those of RunFull; WH7020 no such table; WH6015 interrupted.

@@ -1,8 +1,10 @@
 // Traces of what was served, after the snapshots they stood on are gone.
 #include <cstdlib>
 
+#include "rules/feature/online/online_store.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/lineage/tracing.h"
+#include "work/serving/online_query.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling.h"
 #include "work/upkeep/upkeep.h"
@@ -83,6 +85,31 @@ TEST_F(TraceExpiryTest, ValuesOfRowsThatAreGoneAreExpiredAndDoNotDiffer) {
   EXPECT_THAT(text, HasSubstr(", expired by r"));
   EXPECT_THAT(text, HasSubstr("keep 1) at 20"));
   EXPECT_THAT(text, HasSubstr("n_24h "));
+}
+
+TEST_F(TraceExpiryTest, AStoreThatStandsAtACommitWhoseRowsAreGoneSaysSo) {
+  const CommitSeq seq =
+      workspace->online().AppliedSeq(*workspace->project().FindPlan("shop_sales@1"));
+  Bring("2024-01-06.jsonl", Order("late", 77, "2024-01-05T07:00:00Z", "2024-01-05T07:30:00Z"));
+  Write("seeds/shops.csv", "shop,city\na,Bergen\nb,Rome\n");
+  Reopen();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));  // makes table, history and views anew
+  ExpireAll();
+  // As a store that no run has brought up to date since, and that keeps nothing older.
+  const feature::ViewPlan* plan = workspace->project().FindPlan("shop_sales@1");
+  ASSERT_OK_AND(const auto rows, workspace->ReadTable(plan->view.table_name()));
+  ASSERT_OK(workspace->online().Rebuild(*plan, rows, seq,
+                                        ParseTimeMicros("2025-01-01T00:00:00Z").value(), 0));
+  OnlineRequest request{{"shop_sales@1:*"}, {{"shop", "a"}}, std::nullopt};
+  request.at = EventTimeOfMicros(ParseTimeMicros("2024-01-02T12:00:00Z").value());
+  const Status past = OnlineFeatures(*workspace, request).status();
+  EXPECT_EQ(past.code(), Code::kUnavailable);
+  EXPECT_EQ(past.error_code(), "WH4025");
+  EXPECT_EQ(past.message(),
+            fmt::format("the online store stands at commit {}, whose feature tables are no longer "
+                        "kept: view \"shop_sales@1\"",
+                        seq.value()));
+  EXPECT_THAT(past.hint(), HasSubstr("`wh run` brings the online store up to date"));
 }
 
 TEST_F(TraceExpiryTest, TheTrainingSetsSnapshotsAreKept) {

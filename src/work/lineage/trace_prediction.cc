@@ -35,12 +35,15 @@ Status UnreadableVector(const std::string& id) {
 }
 
 // An entity or request field of the logged request. What is absent is NULL.
-Result<feature::Value> FieldOf(const json& request, const feature::TypedName& field) {
-  auto value = feature::ValueOfJson(request.value(field.name, json()), field.type, field.name);
+Result<feature::Value> FieldOf(const catalog::PredictionRecord& prediction,
+                               const feature::TypedName& field) {
+  auto value =
+      feature::ValueOfJson(prediction.request.value(field.name, json()), field.type, field.name);
   if (value.ok()) return value;
-  return Status(Code::kCorruption,
-                fmt::format("the logged request cannot be read: {}", value.status().message()))
-      .WithError("WH6005");
+  return Status(Code::kCorruption, fmt::format("the logged request of {} cannot be read: {}",
+                                               prediction.id, value.status().message()))
+      .WithError("WH6005")
+      .WithHint("`wh verify` checks the catalog");
 }
 
 // The digest by which a vector was logged: over the bits and the status of each value.
@@ -233,7 +236,7 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
   ServedView view{plan, served, SeqOfServed(prediction, served), {}, {}};
   std::vector<feature::Value> entity;
   for (const feature::TypedName& field : plan.view.entity) {
-    WEIRHOUSE_TRY(feature::Value value, FieldOf(prediction.request, field));
+    WEIRHOUSE_TRY(feature::Value value, FieldOf(prediction, field));
     entity.push_back(std::move(value));
   }
   WEIRHOUSE_TRY(const auto key, feature::EncodeEntity(plan.view.entity, entity));
@@ -284,7 +287,7 @@ Result<TraceNode> Tracer::RequestView(const catalog::PredictionRecord& predictio
   std::map<std::string, feature::Value> fields;
   std::string asked;
   for (const feature::TypedName& field : plan.view.request) {
-    WEIRHOUSE_TRY(feature::Value value, FieldOf(prediction.request, field));
+    WEIRHOUSE_TRY(feature::Value value, FieldOf(prediction, field));
     asked += fmt::format("{}{} {}", asked.empty() ? "" : ", ", field.name, feature::ToText(value));
     fields[field.name] = std::move(value);
   }

@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "ground/platform/db/sqlite.h"
 #include "testing/projects/shop_fixture.h"
+#include "work/lineage/rebuild_check.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling.h"
@@ -206,7 +208,7 @@ TEST_F(PredictionTraceTest, AnEntityWithoutRowsIsAnAnswer) {
 
 // Nothing ever came for the source of a view: neither its table is there nor the one it reads.
 TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
-  std::string project = kShopProject;
+  std::string project = ShopFile("weirhouse.yaml");
   const std::string order = "  order: {";
   project.insert(project.find(order),
                  "  visit: { landing: landing/visit/, format: jsonl, contract: order }\n");
@@ -226,7 +228,7 @@ TEST_F(TracingTest, AViewThatHasNoRowsYetIsTraced) {
     features += fmt::format(", 'of_{}@1:*'", source);
   }
   Write("features/visits.yaml", views);
-  std::string set = kShopTrainingSet;
+  std::string set = ShopModelFile("training_sets/big_v1.yaml");
   set.insert(set.find("]\nsplit"), features);
   Write("training_sets/big_v1.yaml", set);
   Reopen();
@@ -283,6 +285,19 @@ TEST_F(PredictionTraceTest, NamesAFeatureThatWasNotServed) {
 }
 
 TEST_F(PredictionTraceTest, AViewThatWasEditedSinceIsTakenFromTheDeployedCode) {
+  std::string edited = ShopFile("features/sales.yaml");
+  edited.replace(edited.find("24h"), 3, "48h");
+  served->Write("features/sales.yaml", edited);
+  auto project = LoadProject(served->scratch.path().string(), "");
+  served->Write("features/sales.yaml", ShopFile("features/sales.yaml"));
+  ASSERT_OK(project);
+  ASSERT_OK_AND(const auto reader, Workspace::Open(*project, Access::kRead));
+  ASSERT_OK_AND(const TraceNode trace, Trace(*reader, prediction, {}));
+  EXPECT_TRUE(trace.AllIntact()) << lineage::ToText(trace);
+  EXPECT_THAT(lineage::ToText(trace), HasSubstr("n_24h 10"));
+}
+
+TEST_F(PredictionTraceTest, AViewThatNothingDefinesAnyMoreIsNamed) {
   std::string edited = kShopView;
   edited.replace(edited.find("24h"), 3, "48h");
   served->Write("features/sales.yaml", edited);
@@ -290,9 +305,55 @@ TEST_F(PredictionTraceTest, AViewThatWasEditedSinceIsTakenFromTheDeployedCode) {
   served->Write("features/sales.yaml", kShopView);
   ASSERT_OK(project);
   ASSERT_OK_AND(const auto reader, Workspace::Open(*project, Access::kRead));
-  ASSERT_OK_AND(const TraceNode trace, Trace(*reader, prediction, {}));
-  EXPECT_TRUE(trace.AllIntact()) << lineage::ToText(trace);
-  EXPECT_THAT(lineage::ToText(trace), HasSubstr("n_24h 10"));
+  const std::string code = workspace->lake() + "/code";
+  std::filesystem::rename(code, code + "-away");
+  const Status status = Trace(*reader, prediction, {}).status();
+  std::filesystem::rename(code + "-away", code);
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_EQ(status.error_code(), "WH6006");
+  EXPECT_EQ(status.message(),
+            "the project no longer defines the view \"shop_sales@1\" as it was served");
+  EXPECT_THAT(status.hint(), HasSubstr("put its file back"));
+}
+
+TEST_F(PredictionTraceTest, WhatWasLoggedAndCannotBeReadIsNamed) {
+  const std::string damaged = served->Predict("a", "2024-01-06T10:45:00Z");
+  const auto edit = [&](const std::string& column, const std::string& value) {
+    ASSERT_OK_AND(const auto catalog,
+                  platform::Sqlite::Open(served->scratch / ".weirhouse/catalog.db",
+                                         /*read_only=*/false));
+    ASSERT_OK(
+        catalog->Run("UPDATE prediction SET " + column + " = ? WHERE id = ?", {value, damaged}));
+  };
+  edit("request", R"({"shop":{},"at":"2024-01-06T10:45:00Z","amount":80})");
+  const Status request = TraceOf(damaged).status();
+  edit("vector", "5");
+  const Status vector = TraceOf(damaged).status();
+  for (const Status& status : {request, vector}) {
+    EXPECT_EQ(status.code(), Code::kCorruption);
+    EXPECT_EQ(status.error_code(), "WH6005");
+    EXPECT_THAT(status.hint(), HasSubstr("`wh verify`"));
+  }
+  EXPECT_THAT(request.message(),
+              HasSubstr("the logged request of " + damaged + " cannot be read: "));
+  EXPECT_THAT(request.message(), HasSubstr("shop"));
+  EXPECT_EQ(vector.message(), "the served vector of " + damaged + " cannot be read");
+}
+
+struct StopsAtOnce final : Progress {
+  void Update(std::string_view, std::int64_t, std::int64_t) override {}
+  void Say(std::string_view) override {}
+  bool Cancelled() override { return true; }
+};
+TEST_F(TracingTest, AComparisonThatWasInterruptedIsNoAnswer) {
+  LandDays(2);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  StopsAtOnce stops;
+  const Status status = CheckRebuild(*workspace, {}, stops).status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH6015");
+  EXPECT_THAT(status.message(), HasSubstr("was interrupted before it was complete"));
+  EXPECT_THAT(status.hint(), HasSubstr("`wh verify --rebuild TABLE`"));
 }
 
 TEST_F(PredictionTraceTest, ADeploymentLeadsToItsModelAndABareNameToTheNewest) {
@@ -397,7 +458,6 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   Land("2024-01-02.jsonl", Order("1", 20, "2024-01-01T10:00:00Z", "2024-01-02T10:00:00Z"));
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const auto verify = [&] {
-    iceberg::ClearTableCaches();
     auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/true,
                                   [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);

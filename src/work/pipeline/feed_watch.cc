@@ -36,11 +36,8 @@ struct TimedCheck {
 std::vector<TimedCheck> TimedChecks(const gate::GateDefinition& gate) {
   std::vector<TimedCheck> timed;
   for (const gate::Check& check : gate.checks) {
-    if (const auto* fresh = std::get_if<gate::FreshnessRule>(&check.rule)) {
-      timed.push_back({&check, fresh->max_us, check.parameters.at("max").get<std::string>()});
-    } else if (const auto* arrives = std::get_if<gate::ArrivesRule>(&check.rule)) {
-      timed.push_back({&check, arrives->every_us, check.parameters.at("every").get<std::string>()});
-    }
+    if (!check.time_limit) continue;
+    timed.push_back({&check, check.time_limit->max_us, check.time_limit->text});
   }
   return timed;
 }

@@ -1,5 +1,6 @@
 #include "work/pipeline/pipeline.h"
 
+#include "ground/platform/db/sqlite.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/rebuild/full_run.h"
@@ -70,6 +71,23 @@ TEST_F(PipelineTest, AFailedGateHaltsAndDiscardLetsTheNextDayOn) {
   EXPECT_FALSE(after.halted.has_value());
   EXPECT_EQ(Rows("processed.order"), 2);
   EXPECT_EQ(States(), (std::map<std::string, std::int64_t>{{"processed", 2}, {"excluded", 1}}));
+}
+
+TEST_F(PipelineTest, AHaltedBatchThatCannotBeReadIsNamed) {
+  Land("2024-01-01.jsonl", Order("1", 9999, "2024-01-01T10:00:00Z", "2024-01-01T10:00:00Z"));
+  ASSERT_OK_AND(const RunSummary halted, Apply(*workspace, "", NoProgress()));
+  ASSERT_TRUE(halted.halted.has_value());
+  ASSERT_OK_AND(const auto catalog,
+                platform::Sqlite::Open(scratch / ".weirhouse/catalog.db", /*read_only=*/false));
+  ASSERT_OK(catalog->Run("UPDATE setting SET value = '{}' WHERE key LIKE 'halted/%'"));
+  const Status status = DiscardGate(*workspace, *halted.halted, "wrong unit", "tester");
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_EQ(status.error_code(), "WH3022");
+  EXPECT_THAT(status.message(),
+              ::testing::StartsWith("run " + ToString(*halted.halted) +
+                                    ": what the catalog keeps of a halted batch cannot be read: "));
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("batch"));
+  EXPECT_THAT(status.hint(), ::testing::HasSubstr("`wh verify`"));
 }
 
 TEST_F(PipelineTest, OverridePublishesWhatWasStagedAndFeaturesFollow) {

@@ -13,6 +13,7 @@
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/training/training_set.h"
+#include "rules/gate/parse/parse_gates.h"
 #include "work/project/as_written.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"
@@ -95,7 +96,9 @@ Status ReadDefinitionFiles(ProjectDefinition& project) {
   auto add = [&](const std::string& relative) -> Status {
     if (project.files.size() >= kDefinitionFilesMax) {
       return Status(Code::kInvalidInput, fmt::format("more than {} definition files: {}",
-                                                     kDefinitionFilesMax, project.root));
+                                                     kDefinitionFilesMax, project.root))
+          .WithError("WH2033")
+          .WithHint("\"" + EscapeControl(relative) + "\" is one too many");
     }
     auto bytes = store.Read(project.root + "/" + relative);
     if (!bytes.ok())

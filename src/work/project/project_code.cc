@@ -90,7 +90,8 @@ class PackageReader {
       return Status(Code::kUnavailable, fmt::format("could not read the project's folder \"{}\": "
                                                     "{}",
                                                     EscapeControl(relative), error.message()))
-          .WithError("WH2024");
+          .WithError("WH7015")
+          .WithHint("check the disk, and that this user may read the folder");
     }
     std::sort(names.begin(), names.end());
     for (const auto& [name, is_folder] : names) {

@@ -12,7 +12,7 @@
 #include "ground/base/name.h"
 #include "ground/base/text.h"
 #include "ground/base/yaml.h"
-#include "rules/gate/definition/check_kind.h"
+#include "rules/gate/parse/check_kind.h"
 #include "work/project/event_type.h"
 #include "work/project/landing_place.h"
 #include "work/project/spelling.h"

@@ -198,7 +198,7 @@ Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& sour
   const Source* definition = Definitions().FindSource(source);
   if (definition == nullptr) {
     return Status(Code::kNotFound,
-                  fmt::format("raw objects of a source that the project no longer defines: \"{}\"",
+                  fmt::format("the project no longer defines the source of raw objects: \"{}\"",
                               source))
         .WithError("WH1303")
         .WithHint("put the source back into weirhouse.yaml; raw data is never dropped");
@@ -213,10 +213,12 @@ Result<const contract::Decoder*> RecordReader::DecoderOf(const std::string& sour
   if (!version.empty() && version != contract->version().ToString()) {
     WEIRHOUSE_TRY(contract, RegisteredContract(workspace_, definition->contract, version));
     if (contract == nullptr) {
-      return Status(Code::kCorruption, fmt::format("an object was taken in under a contract "
-                                                   "version that is not registered: {} {}",
-                                                   definition->contract, version))
-          .WithError("WH1306");
+      return Status(Code::kCorruption,
+                    fmt::format("objects of \"{}\" were taken in under a contract version that is "
+                                "not registered: {} {}",
+                                source, definition->contract, version))
+          .WithError("WH1306")
+          .WithHint("restore the catalog from a copy; the bytes of the objects are untouched");
     }
   }
   WEIRHOUSE_TRY(contract::Decoder decoder,

@@ -70,8 +70,7 @@ class RecordReader {
 
   // Decodes `objects` (all of one source). kUnavailable (WH1308) where the memory does not suffice
   // for one of them, which counts as having ended the process if the object is a large one.
-  // kNotFound (WH7012), kCorruption (WH1305) where one is missing or holds other bytes than
-  // arrived.
+  // kCorruption where one is missing (WH7012) or holds other bytes than arrived (WH1305).
   Result<SourceRecords> Read(const std::string& source,
                              const std::vector<catalog::ObjectRecord>& objects, Reading reading);
   // No rows, with the right columns.

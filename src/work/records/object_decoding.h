@@ -10,8 +10,8 @@
 namespace weirhouse::work {
 
 // As contract::DecodePieces. kInvalidInput: the file, as it arrived, cannot be read. What the sink
-// was given counts only where all is well. kNotFound (WH7012), kCorruption (WH1305): its bytes are
-// gone, or are others (landing::ObjectReader). kUnavailable (WH1308): the memory does not suffice.
+// was given counts only where all is well. kCorruption: its bytes are gone (WH7012), or are others
+// (WH1305; landing::ObjectReader). kUnavailable (WH1308): the memory does not suffice.
 Result<contract::DecodedPieces> DecodeObject(platform::ObjectStore& store,
                                              const contract::Decoder& decoder,
                                              const catalog::ObjectRecord& object,

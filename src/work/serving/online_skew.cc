@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <concepts>
 #include <set>
 
+#include "ground/platform/columnar/typed_array.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/online/online_store.h"
 #include "rules/feature/online/skew.h"
@@ -22,25 +24,28 @@ constexpr std::uint64_t kNowShare = 8;        // one pair in so many asks at the
 constexpr std::size_t kShownMax = 20;
 constexpr std::int64_t kDayUs = std::int64_t{24} * 3600 * 1'000'000;
 
+template <typename Array>
+concept EntityArray =
+    platform::OneOf<Array, arrow::BooleanArray, arrow::Int32Array, arrow::Int64Array,
+                    arrow::DoubleArray, arrow::StringArray, arrow::TimestampArray>;
 // One cell of an entity column.
 feature::Value CellOf(const arrow::Array& array, std::int64_t row) {
   if (array.IsNull(row)) return {};
-  switch (array.type_id()) {
-    case arrow::Type::BOOL:
-      return static_cast<const arrow::BooleanArray&>(array).Value(row);
-    case arrow::Type::INT32:
-      return std::int64_t{static_cast<const arrow::Int32Array&>(array).Value(row)};
-    case arrow::Type::INT64:
-      return static_cast<const arrow::Int64Array&>(array).Value(row);
-    case arrow::Type::DOUBLE:
-      return static_cast<const arrow::DoubleArray&>(array).Value(row);
-    case arrow::Type::STRING:
-      return static_cast<const arrow::StringArray&>(array).GetString(row);
-    case arrow::Type::TIMESTAMP:
-      return feature::Timestamp{static_cast<const arrow::TimestampArray&>(array).Value(row)};
-    default:
-      return {};
-  }
+  feature::Value value;
+  platform::VisitTyped(array, [&]<typename Array>(const Array& typed)
+                         requires EntityArray<Array>
+                       {
+                         if constexpr (std::same_as<Array, arrow::TimestampArray>) {
+                           value = feature::Timestamp{typed.Value(row)};
+                         } else if constexpr (platform::IntegerArray<Array>) {
+                           value = std::int64_t{typed.Value(row)};
+                         } else if constexpr (platform::TextArray<Array>) {
+                           value = typed.GetString(row);
+                         } else {
+                           value = typed.Value(row);
+                         }
+                       });
+  return value;
 }
 
 // Chooses questions about one view from its own rows: entities that exist, times at which their

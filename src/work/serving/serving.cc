@@ -157,8 +157,12 @@ Result<Deployment> LoadDeployment(Workspace& workspace, const std::string& key) 
   WEIRHOUSE_TRY(const std::optional<catalog::Node> node,
                 workspace.catalog().FindNode({catalog::NodeKind::kDeployment, key}));
   if (!node) {
-    return Status(Code::kCorruption, fmt::format("no such deployment: \"{}\"", key))
-        .WithError("WH5025");
+    return Status(Code::kCorruption,
+                  fmt::format("the deployment \"{}\" is the one that answers, and the catalog has "
+                              "no record of it",
+                              key))
+        .WithError("WH5025")
+        .WithHint("`wh verify` checks the catalog; restore it from a copy");
   }
   WEIRHOUSE_TRY(DeploymentRecord record, DeploymentFromJson(node->node.record));
   return Deployment{key, std::move(record)};
@@ -175,7 +179,7 @@ Result<std::shared_ptr<const OnlineQuery>> QueryOf(Workspace& workspace,
   std::map<std::string, std::string> ids;  // "carrier_delay" → "carrier_delay@1"
   for (const auto& [id, digest] : record.views) {
     const feature::ViewPlan* plan = workspace.project().FindPlan(id);
-    if (plan == nullptr) return gone(id, "the project has no more");
+    if (plan == nullptr) return gone(id, "the project no longer defines");
     if (plan->view.digest.ToHex() != digest) return gone(id, "is defined otherwise now");
     ids[plan->view.name] = id;
   }

@@ -23,8 +23,8 @@ struct ModelInputsTest : ShopTest {
   // A model whose train.py ends with `lines`; `inputs` is a line of its definition.
   ModelTrained Train(const std::string& lines, const std::string& inputs = "") {
     AddModels();
-    Write("models/big.yaml", std::string(kShopModel) + inputs);
-    Write("train.py", std::string(kShopTrain) + lines);
+    Write("models/big.yaml", ShopModelFile("models/big.yaml") + inputs);
+    Write("train.py", ShopModelFile("train.py") + lines);
     Reopen();
     if (!workspace->FindTable("processed.order").value()) LandDays(6);
     EXPECT_OK(Apply(*workspace, "", NoProgress()));
@@ -160,7 +160,7 @@ TEST_F(ModelInputsTest, PackagesOfTheProjectAreItsCode) {
   Train(lines);
   EXPECT_EQ(workspace->project().files.count("mylib/deep/prep.py"), 1U);
   EXPECT_EQ(workspace->project().files.count("unused/other.py"), 0U);
-  Write("score.py", std::string(kShopScore) + "from mylib.deep.prep import FACTOR\n");
+  Write("score.py", ShopModelFile("score.py") + "from mylib.deep.prep import FACTOR\n");
   Reopen();
   ASSERT_OK(DeployModel(*workspace, "big#1"));
   Write("mylib/deep/prep.py", "FACTOR = 7\n");

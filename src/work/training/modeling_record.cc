@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "ground/base/text.h"
+#include "ground/catalog/lineage.h"
 
 namespace weirhouse::work {
 namespace {
@@ -17,16 +18,28 @@ Result<Digest> DigestOf(const json& stored, const char* key) {
   return Status(Code::kCorruption, fmt::format("not a digest under \"{}\"", key));
 }
 
-// Runs `read`, turning what a JSON accessor throws into a Status.
+Status UnreadableRecord(std::string_view what, const json& stored, std::string_view why) {
+  std::string name;
+  for (const char* key : {"name", "model"}) {
+    const auto found = stored.is_object() ? stored.find(key) : stored.end();
+    if (name.empty() && found != stored.end() && found->is_string())
+      name = fmt::format(" of \"{}\"", EscapeControl(found->get_ref<const std::string&>()));
+  }
+  return Status(Code::kCorruption,
+                fmt::format("the catalog's record of a {}{} cannot be read: {}", what, name, why))
+      .WithError("WH5025")
+      .WithHint("`wh verify` checks the catalog; restore it from a copy");
+}
+
+// Runs `read`, turning what it finds and what a JSON accessor throws into a Status.
 template <typename Read>
-auto Guarded(std::string_view what, Read read) -> decltype(read()) {
+auto Guarded(std::string_view what, const json& stored, Read read) -> decltype(read()) {
   try {
-    return read();
+    auto record = read();
+    if (!record.ok()) return UnreadableRecord(what, stored, record.status().message());
+    return record;
   } catch (const json::exception& error) {
-    return Status(Code::kCorruption,
-                  fmt::format("the record of a {} cannot be read: {}", what, error.what()))
-        .WithError("WH5025")
-        .WithHint("`wh verify` checks the catalog");
+    return UnreadableRecord(what, stored, error.what());
   }
 }
 }  // namespace
@@ -59,7 +72,7 @@ json ToJson(const TrainingSetRecord& record) {
 }
 
 Result<TrainingSetRecord> TrainingSetFromJson(const json& stored) {
-  return Guarded("training set", [&]() -> Result<TrainingSetRecord> {
+  return Guarded("training set", stored, [&]() -> Result<TrainingSetRecord> {
     TrainingSetRecord record;
     record.name = stored.at("name");
     record.table = stored.at("table");
@@ -114,7 +127,7 @@ json ToJson(const ModelRecord& record) {
 }
 
 Result<ModelRecord> ModelFromJson(const json& stored) {
-  return Guarded("model", [&]() -> Result<ModelRecord> {
+  return Guarded("model", stored, [&]() -> Result<ModelRecord> {
     ModelRecord record;
     record.name = stored.at("name");
     WEIRHOUSE_TRY(record.digest, DigestOf(stored, "digest"));
@@ -150,7 +163,7 @@ json ToJson(const DeploymentRecord& record) {
 }
 
 Result<DeploymentRecord> DeploymentFromJson(const json& stored) {
-  return Guarded("deployment", [&]() -> Result<DeploymentRecord> {
+  return Guarded("deployment", stored, [&]() -> Result<DeploymentRecord> {
     DeploymentRecord record;
     record.model = stored.at("model");
     WEIRHOUSE_TRY(record.digest, DigestOf(stored, "digest"));

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "ground/platform/db/sqlite.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/serving/predictions.h"
 #include "work/training/modeling_record.h"
@@ -113,6 +114,24 @@ TEST_F(ModelingTest, LineageLeadsFromTheSetToWhatItRead) {
   }
   EXPECT_EQ(kinds,
             (std::map<std::string, int>{{"code uses", 1}, {"snapshot read", 3}, {"view uses", 3}}));
+}
+
+TEST_F(ModelingTest, ColumnsThatItsTableCannotFollowNeedANewName) {
+  Build();
+  std::string set = kShopTrainingSet;
+  const std::string label = "o.amount > 50 as big";
+  set.replace(set.find(label), label.size(), "o.shop as big");
+  Write("training_sets/big_v1.yaml", set);
+  Reopen();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  const Status status = BuildTrainingSet(*workspace, "big_v1", NoProgress()).status();
+  EXPECT_EQ(status.code(), Code::kInvalidInput);
+  EXPECT_EQ(status.error_code(), "WH4023");
+  EXPECT_THAT(
+      status.message(),
+      HasSubstr("the columns of \"big_v1\" changed in a way that its table cannot follow: "));
+  EXPECT_THAT(status.message(), HasSubstr("big"));
+  EXPECT_THAT(status.hint(), HasSubstr("give the training set a new name"));
 }
 
 TEST_F(ModelingTest, ASpineThatReadsRecordsIsRefused) {
@@ -266,7 +285,7 @@ TEST_F(ModelingTest, AScriptThatCannotBeLoadedIsNotDeployed) {
   const auto at = EventTimeOfMicros(1704542400000000);
   for (const char* line : {"import not_there\n", "def load(path): raise KeyError('weights')\n",
                            "def predict(model, table): return model['no such key']\n"}) {
-    Write("score.py", std::string(kShopScore) + line);
+    Write("score.py", ShopModelFile("score.py") + line);
     Reopen();
     const Status refused = DeployModel(*workspace, "big#1");
     EXPECT_EQ(refused.code(), Code::kInvalidInput) << line;
@@ -324,6 +343,50 @@ TEST_F(ModelingTest, RequestsThatCannotBeServedSayWhy) {
   EXPECT_EQ(DeployModel(*workspace, "big#7").code(), Code::kNotFound);
   EXPECT_EQ(DeployModel(*workspace, "big").error_code(), "WH5020");
   EXPECT_TRUE(workspace->catalog().Predictions(10).value().empty());
+}
+
+TEST_F(ModelingTest, WithoutTheViewsOfItsTrainingNothingIsServed) {
+  Build();
+  Train();
+  ASSERT_OK(DeployModel(*workspace, "big#1"));
+  for (const char* path : {"features/more.yaml", "training_sets/big_v1.yaml", "models/big.yaml"})
+    std::filesystem::remove(scratch / path);
+  Reopen();
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  PredictionService service(*workspace);
+  const Status status = service.Predict("big", Request(), std::nullopt).status();
+  EXPECT_EQ(status.code(), Code::kConflict);
+  EXPECT_EQ(status.error_code(), "WH5024");
+  EXPECT_EQ(status.message(),
+            "\"big#1\" was trained on the view \"order_request@1\", which the project no longer "
+            "defines");
+  EXPECT_THAT(status.hint(), HasSubstr("put the view's definition back"));
+}
+
+TEST_F(ModelingTest, RecordsThatCannotBeReadAreNamed) {
+  Build();
+  Train();
+  ASSERT_OK(DeployModel(*workspace, "big#1"));
+  const auto damage = [&](const std::string& kind, const std::string& key, const std::string& to) {
+    ASSERT_OK_AND(const auto catalog,
+                  platform::Sqlite::Open(scratch / ".weirhouse/catalog.db", /*read_only=*/false));
+    ASSERT_OK(catalog->Run("UPDATE node SET record = json_set(record, '$.' || ?, ?) WHERE kind = ?",
+                           {key, to, kind}));
+  };
+  damage("deployment", "views", "none");
+  PredictionService service(*workspace);
+  const Status deployed = service.Predict("big", Request(), std::nullopt).status();
+  EXPECT_EQ(deployed.code(), Code::kCorruption);
+  EXPECT_EQ(deployed.error_code(), "WH5025");
+  EXPECT_THAT(deployed.message(),
+              HasSubstr("the catalog's record of a deployment of \"big#1\" cannot be read: "));
+  EXPECT_THAT(deployed.hint(), HasSubstr("`wh verify`"));
+  damage("training_set", "content", "zz");
+  const Status set = Reproduce(*workspace, "big_v1#1", "", nullptr, NoProgress()).status();
+  EXPECT_EQ(set.error_code(), "WH5025");
+  EXPECT_EQ(set.message(),
+            "the catalog's record of a training set of \"big_v1\" cannot be read: not a digest "
+            "under \"content\"");
 }
 
 TEST_F(ModelingTest, DamagedArtifactsAreNotServed) {

@@ -28,7 +28,7 @@ Status FolderTrouble(const std::string& folder, const std::error_code& error) {
 // What is missing, changed or fails on the way is a world in which it cannot be done.
 Status CannotBeDone(const std::string& id, const Status& why) {
   Status status(Code::kUnavailable, fmt::format("{} cannot be reproduced: {}", id, why.message()));
-  status = std::move(status).WithError(why.error_code().empty() ? "WH6010" : why.error_code());
+  if (!why.error_code().empty()) status = std::move(status).WithError(why.error_code());
   if (!why.hint().empty()) status = std::move(status).WithHint(why.hint());
   return status;
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "ground/platform/columnar/parquet.h"
+#include "ground/platform/db/sqlite.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/training/modeling.h"
 #include "work/training/modeling_record.h"
@@ -12,6 +13,38 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
+
+// The data files of a snapshot of a table, with their bytes.
+std::map<std::string, std::string> FilesOf(Workspace& workspace, const std::string& table,
+                                           std::optional<SnapshotId> snapshot) {
+  std::map<std::string, std::string> files;
+  const auto loaded = workspace.LoadTable(table);
+  EXPECT_OK(loaded);
+  iceberg::ScanOptions options;
+  options.snapshot = snapshot;
+  const auto scan = iceberg::Scan::Plan(workspace.store(), *loaded, options);
+  EXPECT_OK(scan);
+  for (const auto& task : scan->tasks())
+    files[task.file.path] = weirhouse::testing::ReadFile(task.file.path);
+  return files;
+}
+
+// The same rows of a view with every total one more: well formed, of other bytes.
+void AddOneToTotals(Workspace& workspace, const std::string& path) {
+  ASSERT_OK_AND(const auto rows, platform::ReadParquet(workspace.store(), path, {}));
+  const int column = rows->schema()->GetFieldIndex("v1_total");
+  ASSERT_GE(column, 0) << rows->schema()->ToString();
+  const auto more =
+      arrow::compute::CallFunction("add", {rows->column(column), arrow::Datum(std::int64_t{1})});
+  ASSERT_TRUE(more.ok()) << more.status().ToString();
+  const auto cast = arrow::compute::Cast(*more, rows->schema()->field(column)->type());
+  ASSERT_TRUE(cast.ok());
+  const auto changed =
+      rows->SetColumn(column, rows->schema()->field(column), cast->chunked_array());
+  ASSERT_TRUE(changed.ok());
+  std::filesystem::remove(path);
+  ASSERT_OK(platform::WriteParquet(workspace.store(), path, **changed));
+}
 
 // A project with a training set and a model; made once, what a test changes it puts back.
 struct Trained : ShopTest {
@@ -48,16 +81,7 @@ struct ReproduceTest : ::testing::Test {
     EXPECT_OK(node);
     const auto record = TrainingSetFromJson((*node)->node.record);
     EXPECT_OK(record);
-    const auto loaded = workspace().LoadTable(table);
-    EXPECT_OK(loaded);
-    iceberg::ScanOptions options;
-    options.snapshot = record->inputs.at(table).snapshot;
-    const auto scan = iceberg::Scan::Plan(workspace().store(), *loaded, options);
-    EXPECT_OK(scan);
-    std::map<std::string, std::string> files;
-    for (const auto& task : scan->tasks())
-      files[task.file.path] = weirhouse::testing::ReadFile(task.file.path);
-    return files;
+    return FilesOf(workspace(), table, record->inputs.at(table).snapshot);
   }
 };
 std::unique_ptr<Trained> ReproduceTest::trained;
@@ -82,7 +106,8 @@ TEST_F(ReproduceTest, AModelComesOutTheSameToTheByteAfterTheProjectChanged) {
   ASSERT_OK_AND(const CommitSeq before, workspace().catalog().LastSeq());
   ASSERT_OK_AND(const Reproduction again, Again("big#1", nullptr, InScratch("again")));
   EXPECT_TRUE(again.same) << (again.differences.empty() ? "" : again.differences[0].what);
-  EXPECT_EQ(weirhouse::testing::ReadFile(InScratch("again/project/train.py")), kShopTrain);
+  EXPECT_EQ(weirhouse::testing::ReadFile(InScratch("again/project/train.py")),
+            ShopModelFile("train.py"));
   EXPECT_TRUE(std::filesystem::exists(InScratch("again/job/model/model.json")));
   ASSERT_OK_AND(const CommitSeq after, workspace().catalog().LastSeq());
   EXPECT_EQ(before, after);  // nothing is recorded
@@ -133,22 +158,7 @@ TEST_F(ReproduceTest, AnInputFileThatCannotBeReadIsNamed) {
 
 TEST_F(ReproduceTest, AChangedValueIsNamedByItsFileItsColumnAndItsRow) {
   const auto files = FilesOfInput("feature.shop_sales_v1");
-  for (const auto& [path, bytes] : files) {
-    // The same rows with every amount one more: well formed, of other bytes.
-    ASSERT_OK_AND(const auto rows, platform::ReadParquet(workspace().store(), path, {}));
-    const int column = rows->schema()->GetFieldIndex("v1_total");
-    ASSERT_GE(column, 0) << rows->schema()->ToString();
-    const auto more =
-        arrow::compute::CallFunction("add", {rows->column(column), arrow::Datum(std::int64_t{1})});
-    ASSERT_TRUE(more.ok()) << more.status().ToString();
-    const auto cast = arrow::compute::Cast(*more, rows->schema()->field(column)->type());
-    ASSERT_TRUE(cast.ok());
-    const auto changed =
-        rows->SetColumn(column, rows->schema()->field(column), cast->chunked_array());
-    ASSERT_TRUE(changed.ok());
-    std::filesystem::remove(path);
-    ASSERT_OK(platform::WriteParquet(workspace().store(), path, **changed));
-  }
+  for (const auto& [path, bytes] : files) AddOneToTotals(workspace(), path);
   const auto again = Again("big_v1#1");
   for (const auto& [path, bytes] : files) weirhouse::testing::WriteFile(path, bytes);
   ASSERT_OK(again);
@@ -167,6 +177,104 @@ TEST_F(ReproduceTest, WithoutTheStoredCodeItCannotBeDone) {
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.status().code(), Code::kUnavailable);
   EXPECT_THAT(again.status().message(), HasSubstr("big#1 cannot be reproduced"));
+}
+
+// Other bytes in the file of the stored code, as `with` says; they are put back.
+struct DamagedCode {
+  DamagedCode(Workspace& workspace, const std::function<std::string(std::string)>& with) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(workspace.lake() + "/code")) {
+      if (!entry.is_regular_file()) continue;
+      const std::string path = entry.path().string();
+      before[path] = weirhouse::testing::ReadFile(path);
+      Put(path, with(before[path]));
+    }
+  }
+  ~DamagedCode() {
+    for (const auto& [path, bytes] : before) Put(path, bytes);
+  }
+  static void Put(const std::string& path, const std::string& bytes) {
+    std::filesystem::permissions(path, std::filesystem::perms(0644));
+    weirhouse::testing::WriteFile(path, bytes);
+    std::filesystem::permissions(path, std::filesystem::perms(0444));
+  }
+  std::map<std::string, std::string> before;
+};
+
+TEST_F(ReproduceTest, StoredCodeOfOtherBytesIsNotRun) {
+  const DamagedCode damaged(workspace(), [](std::string bytes) {
+    const std::string words = "told to fail";
+    const std::size_t at = bytes.find(words);
+    return at == std::string::npos ? bytes : bytes.replace(at, words.size(), "told to FAIL");
+  });
+  const Status status = Again("big#1").status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH6013");
+  EXPECT_THAT(status.message(), HasSubstr("big#1 cannot be reproduced: the stored code "));
+  EXPECT_THAT(status.message(), HasSubstr(" gives the digest "));
+  EXPECT_THAT(status.hint(), HasSubstr("`wh verify --deep`"));
+}
+
+TEST_F(ReproduceTest, StoredCodeThatCannotBeReadIsNamed) {
+  const DamagedCode damaged(workspace(), [](const std::string&) { return "[]"; });
+  const Status status = Again("big#1").status();
+  EXPECT_EQ(status.error_code(), "WH2024");
+  EXPECT_THAT(status.message(),
+              HasSubstr("big#1 cannot be reproduced: stored code cannot be read: "));
+  EXPECT_THAT(status.message(), HasSubstr(damaged.before.begin()->first));
+  EXPECT_THAT(status.hint(), HasSubstr("restore it from a backup"));
+}
+
+// As if somebody had removed the tag of the set, and expiry what it kept.
+TEST_F(ReproduceTest, ASnapshotThatIsGoneIsNamedWithTheTagThatKeptIt) {
+  const std::string table = "feature.shop_sales_v1";
+  ASSERT_OK_AND(const auto node,
+                workspace().catalog().FindNode({catalog::NodeKind::kTrainingSet, "big_v1#1"}));
+  const std::string before = node->node.record.dump();
+  json other = node->node.record;
+  other["inputs"][table]["snapshot"] = 17;
+  ASSERT_OK_AND(const auto catalog,
+                platform::Sqlite::Open(InScratch(".weirhouse/catalog.db"), /*read_only=*/false));
+  const std::string update = "UPDATE node SET record = ? WHERE kind = 'training_set' AND key = ?";
+  ASSERT_OK(catalog->Run(update, {other.dump(), "big_v1#1"}));
+  const Status status = Again("big_v1#1").status();
+  ASSERT_OK(catalog->Run(update, {before, "big_v1#1"}));
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH4022");
+  EXPECT_THAT(status.message(),
+              HasSubstr("big_v1#1 cannot be reproduced: the snapshot " + table + "@"));
+  EXPECT_THAT(status.message(), HasSubstr(" that \"big_v1\" was built on is gone"));
+  EXPECT_THAT(status.hint(), HasSubstr("by the tag \"training_set-big_v1-1\""));
+}
+
+// Changes the rows of a view between their use and the check of what came of them.
+struct ChangesBeforeTheCheck final : Progress {
+  explicit ChangesBeforeTheCheck(Workspace& of) : workspace(of) {}
+  void Update(std::string_view what, std::int64_t, std::int64_t) override {
+    if (what != "naive check") return;
+    for (const auto& [path, bytes] : FilesOf(workspace, "feature.shop_sales_v1", std::nullopt))
+      AddOneToTotals(workspace, path);
+  }
+  void Say(std::string_view) override {}
+  bool Cancelled() override { return false; }
+  Workspace& workspace;
+};
+
+using NaiveCheckTest = ShopTest;
+TEST_F(NaiveCheckTest, ASetThatContradictsItsDefinitionIsNotPublished) {
+  AddModels();
+  LandDays(6);
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  ChangesBeforeTheCheck progress(*workspace);
+  const Status status = BuildTrainingSet(*workspace, "big_v1", progress).status();
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_EQ(status.error_code(), "WH4021");
+  EXPECT_THAT(status.message(),
+              HasSubstr(" values of \"big_v1\", derived again by the definition alone, differ: "));
+  EXPECT_THAT(status.message(), HasSubstr("shop_sales.total_24h"));
+  EXPECT_THAT(status.hint(), HasSubstr("nothing was published"));
+  ASSERT_OK_AND(const auto sets, workspace->catalog().Nodes(catalog::NodeKind::kTrainingSet));
+  EXPECT_TRUE(sets.empty());
 }
 
 TEST_F(ReproduceTest, AFolderWithOtherFilesIsLeftAlone) {

@@ -64,7 +64,8 @@ Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
                                            const catalog::TablePointer& pointer,
                                            const iceberg::TableMove& move) {
   iceberg::StagedTable staged;
-  WEIRHOUSE_TRY(const std::string bytes, workspace.store().Read(pointer.metadata_location));
+  WEIRHOUSE_TRY(const std::string bytes,
+                iceberg::ReadMetadata(workspace.store(), pointer.metadata_location));
   const json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!metadata.is_object()) {
     return Status(Code::kCorruption,

@@ -37,7 +37,6 @@ struct RelocationTest : TripTest {
     workspace.reset();
     fs::rename(root, place);
     root = place;
-    iceberg::ClearTableCaches();
   }
   ProjectFiles Files() {
     auto files = LoadProjectFiles(root, "");
@@ -51,7 +50,6 @@ struct RelocationTest : TripTest {
     return opened.status();
   }
   std::vector<std::string> Problems() {
-    iceberg::ClearTableCaches();
     const auto report = lineage::Verify(workspace->catalog(), workspace->store(), /*deep=*/true,
                                         [](std::int64_t, std::int64_t) {});
     EXPECT_OK(report);
@@ -175,7 +173,6 @@ TEST_F(RelocationTest, MakesACopyAProjectOfItsOwn) {
       fs::permissions(entry.path(), fs::perms(0444));
   const std::string original = root;
   root = elsewhere / "copy";
-  iceberg::ClearTableCaches();
   ASSERT_OK_AND(const RelocationReport report, Relocate(Files()));
   EXPECT_EQ(report.landed_known, 1);  // by its bytes
   ASSERT_OK(OpenHere());
@@ -200,7 +197,6 @@ TEST_F(RelocationTest, LeavesAllOrNothingWhereverTheStoreFails) {
     if (report.ok()) break;
     EXPECT_EQ(OpenHere().error_code(), "WH8003") << fail_at;
   }
-  iceberg::ClearTableCaches();
   ASSERT_OK(OpenHere());
   EXPECT_EQ(Contents(), contents);
 }

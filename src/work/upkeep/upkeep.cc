@@ -79,7 +79,9 @@ Result<CompactionReport> TryCompact(Workspace& workspace, const std::string& nam
     return Status(Code::kInternal, fmt::format("compaction of \"{}\" would make {} rows of {}",
                                                name, change.rows_after, change.rows_before))
         .WithError("WH7120")
-        .WithHint("nothing was changed; please report it");
+        .WithHint(
+            "nothing was changed; `wh verify --deep` names a file whose bytes changed; if it names "
+            "none, please report it");
   }
   publication.Add(staged);
   WEIRHOUSE_TRY(const catalog::CommitAnswer answer, publication.Commit());
@@ -240,10 +242,7 @@ std::optional<std::string> AgesInDoubt(Workspace& workspace, std::chrono::second
 
 Result<ExpiryReport> ReleaseOfTable(Workspace& workspace, const std::string& table,
                                     const ExpiryOptions& options) {
-  if (options.keep < 1) {
-    return Status(Code::kInvalidInput, "a table keeps at least its current snapshot")
-        .WithError("WH7121");
-  }
+  WEIRHOUSE_CHECK(options.keep >= 1);  // a table keeps its current snapshot
   return WithRetries(kWhileWritersWin, [&] { return TryExpire(workspace, table, options); });
 }
 

@@ -43,7 +43,7 @@ Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& t
                                       const iceberg::CompactionOptions& options);
 
 struct ExpiryOptions {
-  std::int64_t keep = iceberg::kSnapshotsKept;     // the newest that main is or was …
+  std::int64_t keep = iceberg::kSnapshotsKept;     // the newest that main is or was, at least 1 …
   std::optional<std::chrono::seconds> older_than;  // … and whatever is younger
   std::chrono::seconds grace = kReaderGrace;
   bool dry_run = false;

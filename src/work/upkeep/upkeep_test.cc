@@ -6,7 +6,9 @@
 
 #include "ground/base/text.h"
 #include "ground/iceberg/read/reachable.h"
+#include "ground/platform/columnar/parquet.h"
 #include "testing/projects/shop_fixture.h"
+#include "testing/wait.h"
 #include "work/lineage/lineage.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/upkeep/abandoned.h"
@@ -19,6 +21,7 @@ namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 // A table that no definition makes, filled by small commits.
@@ -172,6 +175,45 @@ TEST_F(UpkeepTest, TagsOfRunsAndTrainingSetsArePeoplesToReadOnly) {
   EXPECT_EQ(TagTable(*workspace, kTable, "absent", std::nullopt).status().error_code(), "WH7059");
 }
 
+TEST_F(UpkeepTest, ATagDoesNotTakeTheNameOfABranch) {
+  const iceberg::TablePtr base = Load();
+  const SnapshotId head = base->current_snapshot()->id;
+  StepInputs step;
+  step.kind = catalog::RunKind::kForeign;
+  step.name = "branch";
+  ASSERT_OK_AND(const catalog::Run run, workspace->catalog().PlanRun(PlanOf(step)));
+  Publication publication(*workspace, run, catalog::Layer::kOpen, step.name);
+  const iceberg::RefChange branch{"audit", head, "branch"};
+  ASSERT_OK_AND(const iceberg::StagedTable staged,
+                iceberg::StageRefs(workspace->store(), base, workspace->random(), {&branch, 1},
+                                   workspace->clock().Now()));
+  publication.Add(staged);
+  ASSERT_OK(publication.Commit());
+  const Status status = TagTable(*workspace, kTable, "audit", head).status();
+  EXPECT_EQ(status.code(), Code::kConflict);
+  EXPECT_EQ(status.error_code(), "WH7123");
+  EXPECT_EQ(status.message(), "\"audit\" of \"sandbox.t\" is a branch");
+  EXPECT_EQ(status.hint(), "choose another name for the tag");
+}
+
+// As if somebody had put another file in the place of one of the table's.
+TEST_F(UpkeepTest, ACompactionThatFindsMoreRowsThanThereWereChangesNothing) {
+  ASSERT_OK_AND(const auto scan, iceberg::Scan::Plan(workspace->store(), Load(), {}));
+  const std::string path = scan.tasks().front().file.path;
+  ASSERT_OK_AND(const auto rows, platform::ReadParquet(workspace->store(), path, {}));
+  const auto more = arrow::ConcatenateTables(std::vector(9, rows));
+  ASSERT_TRUE(more.ok());
+  fs::remove(path);
+  ASSERT_OK(platform::WriteParquet(workspace->store(), path, **more));
+  const std::string before = Load()->metadata_location;
+  const Status status = CompactTable(*workspace, kTable, {.all = true}).status();
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_EQ(status.error_code(), "WH7120") << status.ToString();
+  EXPECT_THAT(status.message(), HasSubstr("compaction of \"sandbox.t\" would make "));
+  EXPECT_THAT(status.hint(), HasSubstr("nothing was changed; `wh verify --deep`"));
+  EXPECT_EQ(Load()->metadata_location, before);
+}
+
 TEST_F(UpkeepTest, TheSweepTakesOldOrphansOfEndedRunsAlone) {
   const std::string data = workspace->TableLocation(kTable) + "/data/";
   const std::string old = data + "r1-0-aaaa.parquet";
@@ -311,7 +353,9 @@ TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
   const catalog::Run prediction = Planned(catalog::RunKind::kPrediction);
   ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
   ASSERT_EQ(StateOf(raw.id), catalog::RunState::kFailed);
-  EXPECT_EQ(workspace->catalog().GetRun(raw.id)->error["error"], kGivenUp);
+  const auto why = workspace->catalog().GetRun(raw.id)->error;
+  EXPECT_EQ(why["error"], "WH7125");
+  EXPECT_THAT(why["message"].get<std::string>(), HasSubstr("given up: its process is gone"));
   EXPECT_EQ(StateOf(view.id), catalog::RunState::kPlanned);
   EXPECT_EQ(StateOf(prediction.id), catalog::RunState::kPlanned);
   ASSERT_THAT(summary.warnings, SizeIs(1));
@@ -338,7 +382,8 @@ TEST_F(AbandonedTest, ASweepRemovesWhatAGivenUpRunLeft) {
   ASSERT_OK_AND(const SweepReport looked,
                 SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/true));
   EXPECT_EQ(looked.of_open_runs, 1);
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(weirhouse::testing::WaitUntil(
+      [&] { return fs::last_write_time(path) < fs::file_time_type::clock::now(); }));
   ASSERT_OK_AND(const SweepReport swept,
                 SweepOrphans(*workspace, std::chrono::seconds(0), /*dry_run=*/false));
   EXPECT_EQ(swept.given_up, 1);

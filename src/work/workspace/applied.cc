@@ -137,7 +137,9 @@ Result<std::map<std::string, std::string>> LoadCode(Workspace& workspace, const 
   const json files = json::parse(text, nullptr, false);
   if (!files.is_object()) {
     return Status(Code::kCorruption, "stored code cannot be read: " + CodePath(workspace, key))
-        .WithError("WH2024");
+        .WithError("WH2024")
+        .WithHint(
+            "`wh verify --deep` names every file whose bytes changed; restore it from a backup");
   }
   std::map<std::string, std::string> code;
   for (const auto& [path, bytes] : files.items()) {

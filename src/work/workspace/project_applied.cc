@@ -113,6 +113,18 @@ Result<ProjectPtr> LoadApplied(Workspace& workspace, const ProjectDefinition& fi
   return WithSettings(*project, files);
 }
 
+Status RequireSamePlace(const ProjectDefinition& served, const ProjectDefinition& files) {
+  if (files.profile.warehouse == served.profile.warehouse &&
+      files.profile.catalog_url == served.profile.catalog_url)
+    return Status();
+  return Status(Code::kConflict,
+                fmt::format("weirhouse.yaml says now that the warehouse or the catalog is "
+                            "elsewhere, and the daemon serves the one it was started with: {}",
+                            served.profile.warehouse))
+      .WithError("WH8032")
+      .WithHint("stop the daemon, or put it back");
+}
+
 std::string ChangedFiles(const ProjectDefinition& applied, const ProjectDefinition& files) {
   std::set<std::string> paths;
   const auto note = [&](const ProjectDefinition& one, const ProjectDefinition& other) {

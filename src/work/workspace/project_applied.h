@@ -47,6 +47,9 @@ Result<std::unique_ptr<Workspace>> OpenAsApplied(const ProjectFiles& files, Acce
 // is stored is not what was applied.
 Result<std::shared_ptr<const ProjectDefinition>> LoadApplied(Workspace& workspace,
                                                              const ProjectDefinition& files);
+// Whether the state of `files` is that of `served`.
+//   kConflict (WH8032)  weirhouse.yaml says now that the warehouse or the catalog is elsewhere
+Status RequireSamePlace(const ProjectDefinition& served, const ProjectDefinition& files);
 // Paths of the definition files that differ, the first few by name.
 std::string ChangedFiles(const ProjectDefinition& applied, const ProjectDefinition& files);
 }  // namespace weirhouse::work

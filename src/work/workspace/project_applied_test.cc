@@ -1,5 +1,6 @@
 #include "work/workspace/project_applied.h"
 
+#include "ground/catalog/settings.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/workspace/applied.h"
@@ -7,6 +8,8 @@
 
 namespace weirhouse::work {
 namespace {
+using ::testing::HasSubstr;
+
 struct OpenAsAppliedTest : ShopTest {
   Draft draft;
 
@@ -55,7 +58,7 @@ TEST_F(OpenAsAppliedTest, SeedsAreThoseThatWereApplied) {
 
 TEST_F(OpenAsAppliedTest, WhomAnEventIsToldIsAsTheFileSays) {
   const std::string alerts = "alerts: [{ when: gate_failed, command: [cat] }]\n";
-  Write("weirhouse.yaml", kShopProject + alerts);
+  Write("weirhouse.yaml", ShopFile("weirhouse.yaml") + alerts);
   EXPECT_EQ(Open()->project().alerts.size(), 1);
   EXPECT_FALSE(draft.any()) << "apply registers no alerts";
   std::filesystem::remove(scratch / "gates/order.yaml");
@@ -77,7 +80,33 @@ TEST_F(OpenAsAppliedTest, TheSameStateCanBeWorkedByOtherDefinitions) {
   EXPECT_EQ(RequireApplied(*workspace).error_code(), "WH2020");
 }
 
+TEST_F(OpenAsAppliedTest, CodeThatCannotBeReadIsNamedWhereItIsNeeded) {
+  ASSERT_OK_AND(const auto key, catalog::setting::AppliedCode().In(workspace->catalog()));
+  const std::string path = CodePath(*workspace, *key);
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  weirhouse::testing::WriteFile(path, "{");
+  std::filesystem::remove(scratch / "gates/order.yaml");
+  ASSERT_OK_AND(const auto files, LoadProjectFiles(scratch.path().string(), ""));
+  const Status status = OpenAsApplied(files, Access::kRead, &draft).status();
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_EQ(status.error_code(), "WH2024");
+  EXPECT_THAT(status.message(), HasSubstr("stored code cannot be read: " + path));
+  EXPECT_THAT(status.hint(), HasSubstr("`wh verify --deep`"));
+}
+
 using FreshProjectTest = ShopTest;
+TEST_F(FreshProjectTest, TooManyFilesOfCodeAreRefused) {
+  Write("train.py", "import copies\n");
+  constexpr int kTooMany = 10'000;
+  for (int i = 0; i < kTooMany; ++i) Write(fmt::format("copies/m{}.py", i), "");
+  const Status status = LoadProject(scratch.path().string(), "").status();
+  EXPECT_EQ(status.code(), Code::kInvalidInput);
+  EXPECT_EQ(status.error_code(), "WH2033");
+  EXPECT_EQ(status.message(), "more than 10000 definition files: " + scratch.path().string());
+  EXPECT_THAT(status.hint(), HasSubstr("\"copies/m"));
+  EXPECT_THAT(status.hint(), HasSubstr("is one too many"));
+}
+
 TEST_F(FreshProjectTest, IsWorkedByItsFiles) {
   std::filesystem::remove(scratch / "gates/order.yaml");
   ASSERT_OK_AND(const ProjectFiles files, LoadProjectFiles(scratch.path().string(), ""));

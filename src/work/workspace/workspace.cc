@@ -10,6 +10,7 @@
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
 #include "ground/catalog/outcome.h"
+#include "ground/iceberg/caching_store.h"
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/moved_store.h"
 #include "ground/platform/kv/kv_damage.h"
@@ -166,10 +167,13 @@ Status Workspace::OpenState(Access access, bool was_moved) {
     const std::string canonical = platform::CanonicalPath(place);
     if (canonical != platform::CanonicalPath(lake_)) former_lakes_.push_back(canonical);
   }
-  if (former_lakes_.empty()) return Status();
-  moved_ = std::make_shared<platform::MovedStore>(*store_, former_lakes_,
-                                                  platform::CanonicalPath(lake_));
-  store_ = moved_.get();
+  if (!former_lakes_.empty()) {
+    moved_ = std::make_shared<platform::MovedStore>(*store_, former_lakes_,
+                                                    platform::CanonicalPath(lake_));
+    store_ = moved_.get();
+  }
+  caching_ = std::make_shared<iceberg::CachingStore>(*store_);
+  store_ = caching_.get();
   return Status();
 }
 
@@ -205,6 +209,7 @@ std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefiniti
   std::unique_ptr<Workspace> other(new Workspace({*store_, *clock_, *random_, local_store_}));
   other->project_ = std::move(project);
   other->moved_ = moved_;
+  other->caching_ = caching_;
   other->former_lakes_ = former_lakes_;
   other->catalog_ = catalog_;
   other->kv_ = kv_;

@@ -86,7 +86,7 @@ class Workspace {
   const ProjectDefinition& project() const { return *project_; }
   std::shared_ptr<const ProjectDefinition> shared_project() const { return project_; }
   catalog::Catalog& catalog() { return *catalog_; }
-  // Of the lake.
+  // Of the lake. What was parsed of its tables is kept with it, and with this project alone.
   platform::ObjectStore& store() { return *store_; }
   const platform::ObjectStore& store() const { return *store_; }
   // Of the state folder and the project's own files, on this machine.
@@ -141,7 +141,8 @@ class Workspace {
   Status OpenEngines(Access access, std::shared_ptr<platform::SqlEngine> sql);
   std::shared_ptr<const ProjectDefinition> project_;
   std::shared_ptr<catalog::Catalog> catalog_;
-  std::shared_ptr<platform::ObjectStore> moved_;  // null unless the project was moved
+  std::shared_ptr<platform::ObjectStore> moved_;    // null unless the project was moved
+  std::shared_ptr<platform::ObjectStore> caching_;  // over it
   platform::ObjectStore* store_;
   platform::ObjectStore* local_store_;
   std::shared_ptr<platform::KvStore> kv_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "ground/base/display/display_width.h"
 #include "ground/base/status.h"
 #include "ground/base/text.h"
 #include "work/answers/json_line.h"
@@ -22,12 +23,6 @@ std::string CsvField(const json& value) {
   return quoted + "\"";
 }
 }  // namespace
-
-std::size_t DisplayWidth(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
 
 std::string Dump(const json& value) { return answers::JsonLine(value); }
 

@@ -42,8 +42,6 @@ class Listing {
   std::vector<nlohmann::json> details_;
 };
 
-// Characters of UTF-8 text: its width on a terminal for most scripts.
-std::size_t DisplayWidth(std::string_view text);
 // How a value reads in text: 693,559; 0.756; "-" for null.
 std::string DisplayText(const nlohmann::json& value);
 // JSON as it is printed: bytes that are no UTF-8 are replaced.

@@ -7,16 +7,13 @@
 #include "app/command/verbs.h"
 #include "ground/base/name.h"
 #include "ground/base/text.h"
-#include "rules/gate/judge/judge.h"
-#include "work/answers/status_answer.h"
+#include "work/answers/project/summary_answer.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
 
 namespace weirhouse::command {
 namespace {
-using nlohmann::json;
-
 constexpr std::string_view kStates[] = {"processed", "duplicate",   "conflict", "superseded",
                                         "filtered",  "quarantined", "excluded"};
 constexpr std::size_t kUntakenShown = 20;
@@ -116,30 +113,13 @@ void PrintSummary(Context& context, const work::RunSummary& summary) {
   for (const std::string& gate : gates) context.Line(gate);
 }
 
-// "processed.arrival@1101": what the halted run would have moved, and where it stands.
-std::string HaltedAt(work::Workspace& workspace, RunId run) {
-  const auto verdicts = workspace.catalog().Verdicts({std::nullopt, run, 1000});
-  if (!verdicts.ok()) return "";
-  std::vector<std::string> tables;
-  for (const catalog::VerdictRecord& verdict : *verdicts) {
-    if (gate::Publishes(verdict.state)) continue;
-    const auto last = workspace.catalog().LastSeq();
-    const auto snapshot = last.ok() ? workspace.catalog().SnapshotAsOf(verdict.table, *last)
-                                    : Result<std::optional<catalog::SnapshotRecord>>(last.status());
-    const bool exists = snapshot.ok() && snapshot->has_value();
-    tables.push_back(exists ? fmt::format("{}@{}", verdict.table, (*snapshot)->seq.value())
-                            : verdict.table);
-  }
-  return Join(tables, ", ");
-}
-
 void PrintHalt(Context& context, work::Workspace& workspace, const work::RunSummary& summary) {
   const std::string run = ToString(*summary.halted);
   context.progress().Finish();
   context.streams().Err(
       EscapeControl(summary.halted_message) +
       fmt::format(". Nothing published; downstream halted at {}\n",
-                  EscapeControl(HaltedAt(workspace, *summary.halted))) +
+                  EscapeControl(Join(answers::HaltedTables(workspace, *summary.halted), ", "))) +
       fmt::format("  look: wh gate show {0}     recorded in lineage: publish "
                   "anyway, wh gate override {0} --reason TEXT; or leave the batch "
                   "out, wh gate discard {0} --reason TEXT\n",
@@ -188,53 +168,10 @@ std::string StoryOfViews(const std::vector<std::string>& views) {
                      views.size() == 1 ? "its" : "their");
 }
 
-json ToJson(const work::RunSummary& summary) {
-  json document = {{"objects", summary.objects},
-                   {"duplicate_objects", summary.duplicate_objects},
-                   {"records", summary.records},
-                   {"states", summary.states},
-                   {"rows_by_table", summary.rows_by_table},
-                   {"gates", summary.gates},
-                   {"warnings", summary.warnings},
-                   {"batches", summary.batches},
-                   {"commits", summary.commits},
-                   {"unmatched_files", summary.unmatched_files},
-                   {"untaken_files", summary.untaken_files},
-                   {"refused_objects", summary.refused_objects},
-                   {"refused", json::array()},
-                   {"refused_batches", json::array()},
-                   {"quarantined", json::array()},
-                   {"overdue", answers::ToJson(summary.overdue)},
-                   {"halted", nullptr}};
-  for (const work::RefusedObject& refused : summary.refused) {
-    document["refused"].push_back({{"object", refused.object},
-                                   {"reason", refused.reason},
-                                   {"found", refused.found},
-                                   {"records", refused.records}});
-  }
-  for (const work::RefusedBatch& refused : summary.refused_batches) {
-    document["refused_batches"].push_back(
-        {{"batch", refused.batch}, {"source", refused.source}, {"records", refused.records}});
-  }
-  for (const work::QuarantineReason& reason : summary.quarantined) {
-    document["quarantined"].push_back({{"source", reason.source},
-                                       {"reason", reason.reason},
-                                       {"records", reason.records},
-                                       {"first", reason.first},
-                                       {"found", reason.found}});
-  }
-  if (summary.halted) {
-    document["halted"] = {{"run", ToString(*summary.halted)}, {"message", summary.halted_message}};
-  }
-  return document;
-}
-
 int ReportRun(Context& context, work::Workspace& workspace, const work::RunSummary& summary) {
   context.progress().Finish();
   const bool cancelled = context.progress().was_cancelled();
-  json document = ToJson(summary);
-  document["interrupted"] = cancelled;
-  context.Answer(std::move(document));
+  context.Answer(answers::SummaryJson(summary, cancelled));
   if (!context.wants_json()) PrintSummary(context, summary);
   for (const std::string& warning : summary.warnings) context.Say("  " + EscapeControl(warning));
   for (const std::string& file : summary.unmatched_files) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +17,6 @@ namespace weirhouse::command {
 std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 // Names the landed files that were not taken in, each with the reason; the first 20 of them.
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
-nlohmann::json ToJson(const work::RunSummary& summary);
 std::string Story(const work::BehindHalt& behind);
 // Of Plan::waiting_views, at least one.
 std::string StoryOfViews(const std::vector<std::string>& views);

@@ -4,35 +4,14 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "ground/catalog/settings.h"
-#include "work/pipeline/pipeline.h"
+#include "work/answers/project/contract_answer.h"
+#include "work/answers/table_answer.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/workspace/run_summary.h"
 
 namespace weirhouse::command {
 namespace {
 using nlohmann::json;
-using ContractPtr = std::shared_ptr<const contract::Contract>;
-
-// As registered by the last apply.
-Result<ContractPtr> Registered(work::Workspace& workspace, const std::string& id) {
-  WEIRHOUSE_TRY(const std::optional<json> stored,
-                catalog::setting::Contract(id).In(workspace.catalog()));
-  if (!stored) return ContractPtr();
-  WEIRHOUSE_TRY(contract::Contract parsed,
-                contract::ParseContract(stored->dump(), "registered contract " + id));
-  return std::make_shared<const contract::Contract>(std::move(parsed));
-}
-
-Result<ContractPtr> Find(const work::ProjectDefinition& project, const std::string& id) {
-  const auto found = project.contracts.find(id);
-  if (found != project.contracts.end()) return found->second;
-  std::vector<std::string> known;
-  for (const auto& [name, contract] : project.contracts) known.push_back(name);
-  return Status(Code::kNotFound, fmt::format("no such contract: \"{}\"", id))
-      .WithError("WH8037")
-      .WithHint(DidYouMean(id, known));
-}
 
 std::string Rules(const contract::ContractField& field) {
   std::vector<std::string> rules;
@@ -53,79 +32,47 @@ std::string Rules(const contract::ContractField& field) {
   return Join(rules, "; ");
 }
 
-json ChangesAsJson(const contract::CompatibilityReport& report) {
-  json changes = json::array();
-  for (const contract::ContractChange& change : report.changes) {
-    changes.push_back({{"path", change.path},
-                       {"rule", change.rule},
-                       {"old", change.old_value},
-                       {"new", change.new_value},
-                       {"backward", change.backward},
-                       {"forward", change.forward},
-                       {"breaking", change.breaking}});
-  }
-  return changes;
+json OwnerCell(const contract::Contract& contract) {
+  return contract.owner().empty() ? json() : json(contract.owner());
 }
-
-std::string_view VerdictName(contract::Compatibility verdict) {
-  switch (verdict) {
-    case contract::Compatibility::kSame:
-      return "same";
-    case contract::Compatibility::kAdditive:
-      return "additive";
-    case contract::Compatibility::kBreaking:
-      return "breaking";
-  }
-  return "?";
-}
-
-// Registers the contracts only if nothing else would be applied with them.
-Status RequireOnlyContracts(const work::Plan& plan) {
-  for (const work::PlanItem& item : plan.items) {
-    if (item.kind == "contract" || item.follows) continue;
-    return Status(Code::kConflict,
-                  fmt::format("other definitions changed too: {} \"{}\"", item.kind, item.name))
-        .WithError("WH8038")
-        .WithHint("`wh plan` lists them; `wh apply` registers all together");
-  }
-  return Status();
+std::int64_t FieldCount(const contract::Contract& contract) {
+  return static_cast<std::int64_t>(contract.fields().size());
 }
 }  // namespace
 
 Result<int> RunContractList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
+  WEIRHOUSE_TRY(const answers::ContractsAnswer answer, answers::ListContracts(*workspace));
   Listing listing("contracts", {"contract", "version", "registered", "owner", "fields", "unknown",
                                 "violation", "mode"});
-  for (const auto& [id, contract] : workspace->project().contracts) {
-    WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, id));
-    listing.Add({id, contract->version().ToString(),
-                 registered == nullptr ? json() : json(registered->version().ToString()),
-                 contract->owner().empty() ? json() : json(contract->owner()),
-                 static_cast<std::int64_t>(contract->fields().size()),
-                 PolicyName(contract->unknown_policy()), PolicyName(contract->violation_policy()),
-                 ModeName(contract->compatibility_mode())});
-    listing.Detail("digest", contract->digest().ToHex());
+  for (const answers::ContractRow& row : answer.contracts) {
+    const contract::Contract& contract = *row.contract;
+    listing.Add({contract.id(), contract.version().ToString(),
+                 row.registered == nullptr ? json() : json(row.registered->version().ToString()),
+                 OwnerCell(contract), FieldCount(contract), PolicyName(contract.unknown_policy()),
+                 PolicyName(contract.violation_policy()), ModeName(contract.compatibility_mode())});
   }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunContractShow(Context& context) {
   WEIRHOUSE_TRY(auto project, context.Definitions());
-  WEIRHOUSE_TRY(const ContractPtr contract, Find(*project, context.invocation().Word(0)));
+  WEIRHOUSE_TRY(const answers::ContractAnswer answer,
+                answers::ReadContract(*project, context.invocation().Word(0)));
   if (context.wants_json()) {
-    context.Answer(
-        {{"contract", json::parse(contract->ToJson())}, {"digest", contract->digest().ToHex()}});
+    context.Answer(answers::ToJson(answer));
     return kExitOk;
   }
+  const contract::Contract& contract = *answer.contract;
   context.Line(fmt::format("{}  {}  owner {}  unknown fields {}, violations {}, compatibility {}",
-                           EscapeControl(contract->Title()), contract->status(),
-                           contract->owner().empty() ? "-" : EscapeControl(contract->owner()),
-                           PolicyName(contract->unknown_policy()),
-                           PolicyName(contract->violation_policy()),
-                           ModeName(contract->compatibility_mode())));
+                           EscapeControl(contract.Title()), contract.status(),
+                           contract.owner().empty() ? "-" : EscapeControl(contract.owner()),
+                           PolicyName(contract.unknown_policy()),
+                           PolicyName(contract.violation_policy()),
+                           ModeName(contract.compatibility_mode())));
   Listing fields("fields", {"field", "type", "rules"});
-  for (const contract::ContractField& field : contract->fields()) {
+  for (const contract::ContractField& field : contract.fields()) {
     const std::string rules = Rules(field);
     fields.Add({field.name, field.TypeText(), rules.empty() ? json() : json(rules)});
   }
@@ -135,58 +82,39 @@ Result<int> RunContractShow(Context& context) {
 
 Result<int> RunContractDiff(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
-  const std::string wanted = context.invocation().Word(0);
-  if (!wanted.empty()) WEIRHOUSE_TRY_STATUS(Find(workspace->project(), wanted).status());
-  json list = json::array();
+  WEIRHOUSE_TRY(const answers::ContractDiffsAnswer answer,
+                answers::CompareContracts(*workspace, context.invocation().Word(0)));
   bool changed = false;
-  for (const auto& [id, contract] : workspace->project().contracts) {
-    if (!wanted.empty() && id != wanted) continue;
-    WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, id));
-    if (registered == nullptr) {
-      changed = true;
-      context.Line(fmt::format("+ {}: not registered yet", EscapeControl(contract->Title())));
-      list.push_back({{"contract", id}, {"verdict", "new"}, {"changes", json::array()}});
+  for (const answers::ContractDiff& diff : answer.contracts) {
+    if (!diff.changes()) continue;
+    changed = true;
+    if (diff.registered == nullptr) {
+      context.Line(fmt::format("+ {}: not registered yet", EscapeControl(diff.proposed->Title())));
       continue;
     }
-    const contract::CompatibilityReport report = contract::Compare(*registered, *contract);
-    list.push_back({{"contract", id},
-                    {"registered", registered->version().ToString()},
-                    {"proposed", contract->version().ToString()},
-                    {"verdict", VerdictName(report.verdict)},
-                    {"changes", ChangesAsJson(report)}});
-    if (report.changes.empty()) continue;
-    changed = true;
-    context.Line(fmt::format("~ {} {} → {}: {}", EscapeControl(id),
-                             registered->version().ToString(), contract->version().ToString(),
-                             VerdictName(report.verdict)));
-    for (const contract::ContractChange& change : report.changes)
+    context.Line(fmt::format("~ {} {} → {}: {}", EscapeControl(diff.proposed->id()),
+                             diff.registered->version().ToString(),
+                             diff.proposed->version().ToString(),
+                             answers::VerdictName(diff.report.verdict)));
+    for (const contract::ContractChange& change : diff.report.changes)
       context.Line("    " + EscapeControl(change.ToString()));
   }
   if (!changed) context.Line("no changes");
-  context.Answer({{"contracts", std::move(list)}});
+  context.Answer(answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunContractHistory(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  const std::string id = context.invocation().Word(0);
-  WEIRHOUSE_TRY(const auto versions,
-                catalog::setting::ContractVersions(id).In(workspace->catalog()));
-  if (versions.empty()) {
-    WEIRHOUSE_TRY_STATUS(Find(workspace->project(), id).status());
-  }
+  WEIRHOUSE_TRY(const answers::ContractHistoryAnswer answer,
+                answers::ReadContractHistory(*workspace, context.invocation().Word(0)));
   Listing listing("versions", {"version", "fields", "owner", "commit"});
-  for (const auto& [key, stored] : versions) {
-    WEIRHOUSE_TRY(const contract::Contract contract,
-                  contract::ParseContract(stored.dump(), "registered contract " + id));
-    WEIRHOUSE_TRY(const auto node,
-                  workspace->catalog().FindNode({catalog::NodeKind::kContract, contract.Title()}));
-    listing.Add({contract.version().ToString(), static_cast<std::int64_t>(contract.fields().size()),
-                 contract.owner().empty() ? json() : json(contract.owner()),
-                 node ? json(fmt::format("@{}", node->seq.value())) : json()});
-    listing.Detail("digest", contract.digest().ToHex());
+  for (const answers::ContractVersion& one : answer.versions) {
+    listing.Add({one.contract.version().ToString(), FieldCount(one.contract),
+                 OwnerCell(one.contract),
+                 one.commit ? json(answers::CommitText(*one.commit)) : json()});
   }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
@@ -194,29 +122,18 @@ Result<int> RunContractPublish(Context& context) {
   const bool dry_run = context.invocation().dry_run;
   WEIRHOUSE_TRY(work::Workspace * workspace,
                 dry_run ? context.ReadingFiles() : context.WritingFiles());
-  WEIRHOUSE_TRY(const ContractPtr contract,
-                Find(workspace->project(), context.invocation().Word(0)));
-  WEIRHOUSE_TRY(const ContractPtr registered, Registered(*workspace, contract->id()));
-  if (registered != nullptr) {
-    WEIRHOUSE_TRY_STATUS(contract::CheckPublishable(*registered, *contract));
-    if (contract->version().major > registered->version().major &&
-        !context.invocation().Has("major")) {
-      return Status(Code::kContractRefused,
-                    fmt::format("{} → {} is a new major version", registered->Title(),
-                                contract->version().ToString()))
-          .WithError("WH8039")
-          .WithHint("say --major if its readers may break");
-    }
-  }
-  WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
-  WEIRHOUSE_TRY_STATUS(RequireOnlyContracts(plan));
+  WEIRHOUSE_TRY(const answers::ContractPtr contract,
+                answers::FindContract(workspace->project(), context.invocation().Word(0)));
+  WEIRHOUSE_TRY(
+      const std::string plan,
+      answers::CheckContractAlone(*workspace, *contract, context.invocation().Has("major")));
   if (dry_run) {
     context.Line("would register " + EscapeControl(contract->Title()));
     context.Answer({{"contract", contract->id()}, {"version", contract->version().ToString()}});
     return kExitOk;
   }
   WEIRHOUSE_TRY(const work::RunSummary summary,
-                work::Apply(*workspace, plan.digest, context.progress(), context.Registered()));
+                work::Apply(*workspace, plan, context.progress(), context.Registered()));
   context.Line("registered " + EscapeControl(contract->Title()));
   return ReportRun(context, *workspace, summary);
 }

@@ -6,7 +6,6 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "ground/catalog/settings.h"
 #include "work/answers/gate_answer.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/pipeline.h"

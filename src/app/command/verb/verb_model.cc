@@ -5,7 +5,6 @@
 
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "ground/catalog/settings.h"
 #include "work/answers/model_answer.h"
 #include "work/answers/sent_object.h"
 #include "work/answers/table_answer.h"

@@ -8,7 +8,7 @@
 #include "app/demo/demo_data.h"
 #include "app/demo/example.h"
 #include "ground/base/text.h"
-#include "ground/platform/io/local_store.h"
+#include "work/project/new_project.h"
 #include "work/project/project_head.h"
 #include "work/project/seed_join.h"
 
@@ -16,33 +16,6 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-constexpr std::string_view kIgnored = ".weirhouse/\nlanding/\n__pycache__/\n";
-
-// The files of a project with nothing in it yet.
-Status WriteEmptyProject(const std::string& folder, const std::string& name) {
-  platform::ObjectStore& store = platform::LocalStore();
-  const std::string text = fmt::format(
-      "name: {}\nversion: 1\nclock: wall     # now is the time of this machine; `replay` = the end "
-      "of the latest batch\nsources: {{}}\n",
-      name);
-  // The project file comes last: with it the folder is a project.
-  for (const char* sub : {"contracts", "processed", "gates", "features", "training_sets", "models"})
-    WEIRHOUSE_TRY_STATUS(store.MakeFolder(folder + "/" + sub));
-  for (const auto& [path, bytes] :
-       {std::pair<std::string, std::string>{folder + "/.gitignore", std::string(kIgnored)},
-        {folder + "/weirhouse.yaml", text}}) {
-    WEIRHOUSE_TRY_STATUS(store.PutIfAbsent(path, bytes, 0644).status());
-  }
-  return Status();
-}
-
-bool IsProjectName(std::string_view name) {
-  if (name.empty() || name.size() > 64) return false;
-  return name.find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-         std::string_view::npos;
-}
 
 Result<double> Share(const Invocation& invocation, std::string_view option) {
   const std::optional<std::string> text = invocation.Option(option);
@@ -97,11 +70,11 @@ Result<int> RunInit(Context& context) {
   if (!example.empty() && is_new) {
     WEIRHOUSE_TRY_STATUS(demo::WriteExample(example, folder));
   } else if (is_new) {
-    if (!IsProjectName(name)) {
+    if (!work::IsProjectName(name)) {
       return UsageError(fmt::format("the folder's name cannot be a project's: \"{}\"", name),
                         "letters, digits, - and _");
     }
-    WEIRHOUSE_TRY_STATUS(WriteEmptyProject(folder, name));
+    WEIRHOUSE_TRY_STATUS(work::WriteEmptyProject(folder, name));
   }
   auto project = work::LoadProject(folder, context.invocation().profile);
   const Status problem = project.status();

@@ -7,8 +7,8 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "rules/feature/definition/definition.h"
+#include "work/answers/project/plan_answer.h"
 #include "work/answers/run_answer.h"
-#include "work/answers/status_answer.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
@@ -31,17 +31,6 @@ std::string_view ActionSign(work::PlanItem::Action action) {
       return "~";
     case work::PlanItem::Action::kRemove:
       return "-";
-  }
-  return "?";
-}
-std::string_view ActionName(work::PlanItem::Action action) {
-  switch (action) {
-    case work::PlanItem::Action::kAdd:
-      return "add";
-    case work::PlanItem::Action::kChange:
-      return "change";
-    case work::PlanItem::Action::kRemove:
-      return "remove";
   }
   return "?";
 }
@@ -138,23 +127,6 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
   for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
 }
 
-json SummaryJson(const work::Plan& plan) {
-  json items = json::array();
-  for (const work::PlanItem& item : plan.items) {
-    items.push_back({{"action", ActionName(item.action)},
-                     {"kind", item.kind},
-                     {"name", item.name},
-                     {"detail", item.detail}});
-  }
-  return {{"plan", plan.digest},
-          {"items", std::move(items)},
-          {"notes", plan.notes},
-          {"waiting_objects", plan.waiting_objects},
-          {"waiting_batches", plan.waiting_batches},
-          {"waiting_views", plan.waiting_views},
-          {"behind_halted", answers::ToJson(plan.behind_halt)}};
-}
-
 // `run --dry-run` and the like: what would be run.
 Result<int> ShowWaiting(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
@@ -169,12 +141,12 @@ Result<int> ShowWaiting(Context& context) {
 
 Result<int> RunPlan(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
-  WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
-  WEIRHOUSE_TRY_STATUS(work::CheckPlan(*workspace, plan, context.progress(), /*rehearses=*/true));
-  if (!context.wants_json()) PrintPlan(context, workspace->project(), plan);
-  context.Answer(SummaryJson(plan));
+  WEIRHOUSE_TRY(const answers::PlanAnswer answer,
+                answers::RehearsePlan(*workspace, context.progress()));
+  if (!context.wants_json()) PrintPlan(context, workspace->project(), answer.plan);
+  context.Answer(answers::ToJson(answer));
   const bool exits = context.invocation().Has("detailed-exitcode");
-  return exits && !plan.empty() ? kExitChanges : kExitOk;
+  return exits && !answer.plan.empty() ? kExitChanges : kExitOk;
 }
 
 Result<int> RunApply(Context& context) {

@@ -4,6 +4,7 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
+#include "work/answers/access/staging_answer.h"
 #include "work/foreign/staging_area.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/run_summary.h"
@@ -33,78 +34,59 @@ std::string AttachOf(const std::string& project, RunId run, const std::string& u
       "ACCESS_DELEGATION_MODE 'none', REMOVE_FILES_ON_DELETE false);",
       ToString(run), uri, token, project);
 }
-
-json AreaJson(const work::StagingArea& area) {
-  json base = json::object();
-  for (const auto& [table, snapshot] : area.base) base[table] = snapshot.value();
-  return {{"run", ToString(area.run)},
-          {"tables", area.tables},
-          {"state", area.state},
-          {"opened_by", area.opened_by},
-          {"opened_at", FormatTime(area.opened_at)},
-          {"staged_from", std::move(base)},
-          {"problem", area.problem.empty() ? json() : json(area.problem)}};
-}
 }  // namespace
 
 Result<int> RunStagingOpen(Context& context) {
   const Invocation& invocation = context.invocation();
   WEIRHOUSE_TRY(const auto lifetime, LifetimeOfView(context));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
-  WEIRHOUSE_TRY(const work::OpenedView opened,
+  answers::StagingOpenedAnswer answer;
+  WEIRHOUSE_TRY(answer.opened,
                 work::OpenStagingArea(*workspace, invocation.words, invocation.user, lifetime));
+  const work::OpenedView& opened = answer.opened;
   const std::string run = ToString(opened.area.run);
-  const std::string uri =
+  answer.uri =
       fmt::format("{}/iceberg/staging/{}", work::AddressOf(workspace->project().root), run);
   context.Line(fmt::format("staging area  {} of {}", run, Join(opened.area.tables, ", ")));
-  context.Line(fmt::format("uri       {}", uri));
+  context.Line(fmt::format("uri       {}", answer.uri));
   context.Line(fmt::format("token     {}     shown this once", opened.token));
   context.Line("");
-  context.Line(AttachOf(workspace->project().name, opened.area.run, uri, opened.token));
+  context.Line(AttachOf(workspace->project().name, opened.area.run, answer.uri, opened.token));
   context.Say(fmt::format("readers see what was staged after `wh staging publish {}`", run));
-  json document = AreaJson(opened.area);
-  document["uri"] = uri;
-  document["token"] = opened.token;
-  context.Answer(std::move(document));
+  context.Answer(answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunStagingList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const std::vector<work::StagingArea> areas, work::StagingAreas(*workspace));
+  WEIRHOUSE_TRY(const answers::StagingAreasAnswer answer, answers::ListStagingAreas(*workspace));
   Listing listing("staging_areas", {"run", "tables", "state", "opened_by", "opened_at", "problem"});
-  for (const work::StagingArea& area : areas) {
+  for (const work::StagingArea& area : answer.areas) {
     listing.Add({ToString(area.run), Join(area.tables, ", "), area.state, area.opened_by,
                  FormatTime(area.opened_at), area.problem.empty() ? json() : json(area.problem)});
   }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
 Result<int> RunStagingShow(Context& context) {
   WEIRHOUSE_TRY(const RunId run, ParseRunId(context.invocation().Word(0)));
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const work::StagingArea area, work::FindStagingArea(*workspace, run));
+  WEIRHOUSE_TRY(const answers::StagingAreaAnswer answer, answers::ReadStagingArea(*workspace, run));
+  const work::StagingArea& area = answer.area;
   context.Line(fmt::format("staging area  {}, {}", ToString(run), area.state));
   context.Line(
       fmt::format("opened    {} by {}", FormatTime(area.opened_at), EscapeControl(area.opened_by)));
-  json document = AreaJson(area);
   for (const std::string& name : area.tables) {
-    WEIRHOUSE_TRY(const auto table, workspace->FindTable(name));
-    if (!table) continue;
-    const iceberg::Snapshot* staged = (*table)->FindRef(work::StagingRefOf(run));
-    const bool open = area.state == "open";
-    std::string what = open ? "nothing staged" : "";
-    if (staged != nullptr) {
-      const auto rows = staged->summary.find("total-records");
-      what = fmt::format("staged: {} rows",
-                         rows == staged->summary.end() ? std::string("?") : rows->second);
-      document["staged"][name] = staged->id.value();
-    }
+    const auto found = answer.staged.find(name);
+    if (found == answer.staged.end()) continue;
+    const std::string what = found->second ? fmt::format("staged: {} rows", found->second->rows)
+                             : area.state == "open" ? "nothing staged"
+                                                    : "";
     context.Line(fmt::format("table     {}  {}", name, what));
   }
   if (!area.problem.empty()) context.Line(EscapeControl(area.problem));
-  context.Answer(std::move(document));
+  context.Answer(answers::ToJson(answer));
   return kExitOk;
 }
 
@@ -114,18 +96,10 @@ Result<int> RunStagingPublish(Context& context) {
   WEIRHOUSE_TRY(const work::StagingVerdict verdict,
                 work::PublishStagingArea(*workspace, run, context.invocation().user));
   if (!verdict.published) {
-    json verdicts = json::array();
-    for (const catalog::VerdictRecord& one : verdict.verdicts) {
-      verdicts.push_back(
-          {{"gate", one.gate}, {"table", one.table}, {"state", one.state}, {"checks", one.checks}});
-    }
     for (const std::string_view line : Split(verdict.message, '\n')) {
       context.Line(EscapeControl(line));
     }
-    context.Answer({{"run", ToString(run)},
-                    {"published", false},
-                    {"message", verdict.message},
-                    {"verdicts", std::move(verdicts)}});
+    context.Answer(answers::RefusedJson(run, verdict));
     // What those downstream left undone before is not this area's.
     return kExitGateFailed;
   }

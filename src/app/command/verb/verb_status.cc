@@ -7,7 +7,6 @@
 #include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "ground/catalog/settings.h"
 #include "ground/catalog/table_catalog.h"
 #include "work/answers/status_answer.h"
 

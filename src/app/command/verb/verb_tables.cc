@@ -4,7 +4,7 @@
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/table.h"
-#include "work/answers/sql/query_tables.h"
+#include "work/answers/project/name_answer.h"
 #include "work/answers/table_answer.h"
 
 namespace weirhouse::command {
@@ -59,37 +59,17 @@ Result<int> RunTableShow(Context& context) {
 Result<int> RunNames(Context& context) {
   const std::string kind = context.invocation().Word(0);
   WEIRHOUSE_TRY(auto project, context.Definitions());
-  std::vector<std::string> names;
-  if (kind == "contract") {
-    for (const auto& [id, contract] : project->contracts) names.push_back(id);
-  } else if (kind == "gate") {
-    for (const gate::GateDefinition& gate : project->gates) names.push_back(gate.name);
-  } else if (kind == "source") {
-    for (const work::Source& source : project->sources) names.push_back(source.name);
-  } else if (kind == "view") {
-    for (const feature::FeatureView& view : project->views) names.push_back(view.id());
-  } else {
+  std::optional<std::vector<std::string>> names = answers::DefinedNames(*project, kind);
+  if (!names) {
     WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-    if (kind == "table") {
-      WEIRHOUSE_TRY(names, answers::QueryTableNames(*workspace));
-    } else if (kind == "run") {
-      WEIRHOUSE_TRY(const auto runs, workspace->catalog().Runs({}));
-      for (const catalog::Run& run : runs) names.push_back(ToString(run.id));
-    } else if (kind == "model" || kind == "training_set") {
-      for (const model::ModelDefinition& one : project->models)
-        if (kind == "model") names.push_back(one.name);
-      for (const feature::TrainingSetDefinition& one : project->training_sets)
-        if (kind == "training_set") names.push_back(one.name);
-      WEIRHOUSE_TRY(const auto nodes,
-                    workspace->catalog().Nodes(*catalog::KindNamed<catalog::NodeKind>(kind)));
-      for (const catalog::Node& node : nodes) names.push_back(node.node.key);
-    } else {
-      return UsageError(fmt::format("no such kind of name: \"{}\"", kind),
-                        "contract, gate, model, run, source, table, training_set, view");
-    }
+    WEIRHOUSE_TRY(names, answers::RecordedNames(*workspace, kind));
   }
-  for (const std::string& name : names) context.Line(EscapeControl(name));
-  context.Answer({{"names", names}});
+  if (!names) {
+    return UsageError(fmt::format("no such kind of name: \"{}\"", kind),
+                      "contract, gate, model, run, source, table, training_set, view");
+  }
+  for (const std::string& name : *names) context.Line(EscapeControl(name));
+  context.Answer({{"names", *names}});
   return kExitOk;
 }
 }  // namespace weirhouse::command

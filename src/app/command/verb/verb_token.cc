@@ -1,9 +1,10 @@
-// token create, list, revoke.
+// token create, list, revoke, new.
 #include <fmt/format.h>
 
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
 #include "rules/policy/token.h"
+#include "work/answers/access/token_answer.h"
 
 namespace weirhouse::command {
 namespace {
@@ -19,19 +20,6 @@ Result<std::optional<std::chrono::seconds>> LifetimeOf(const Context& context) {
                       "--expires 30d, 12h or never; without it 90 days");
   }
   return std::optional(std::chrono::seconds(*micros / 1'000'000));
-}
-
-json ExpiryOrNull(const std::optional<ProcessTime>& time) {
-  return time ? json(FormatTime(*time)) : json();
-}
-
-std::string StateOf(const policy::Token& token, ProcessTime now) {
-  if (token.revoked_at) return "revoked";
-  return policy::CheckLive(token, now).ok() ? "live" : "expired";
-}
-
-std::string ScopesOf(const policy::Token& token) {
-  return Join(token.who.staging_area ? token.who.view_tables : token.who.scopes, ", ");
 }
 }  // namespace
 
@@ -54,33 +42,23 @@ Result<int> RunTokenCreate(Context& context) {
   context.Line(fmt::format("token   {}     shown this once", issued.secret));
   context.Line(fmt::format(
       "        {} \"{}\", {} on {}, {}", token.who.id, token.who.name,
-      policy::RoleName(token.who.role), ScopesOf(token),
+      policy::RoleName(token.who.role), answers::ScopesOf(token),
       token.expires_at ? "until " + FormatTime(*token.expires_at) : std::string("never expires")));
-  context.Answer({{"token", issued.secret},
-                  {"id", token.who.id},
-                  {"name", token.who.name},
-                  {"role", policy::RoleName(token.who.role)},
-                  {"on", token.who.scopes},
-                  {"expires_at", ExpiryOrNull(token.expires_at)}});
+  context.Answer(answers::ToJson(issued));
   return kExitOk;
 }
 
 Result<int> RunTokenList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
-  WEIRHOUSE_TRY(const std::vector<policy::Token> tokens, policy::ListTokens(workspace->catalog()));
-  const ProcessTime now = workspace->clock().Now();
+  WEIRHOUSE_TRY(const answers::TokensAnswer answer, answers::ListTokens(*workspace));
   Listing listing("tokens", {"id", "name", "role", "on", "state", "created_at", "expires_at"});
-  for (const policy::Token& token : tokens) {
-    listing.Add({token.who.id, token.who.name, policy::RoleName(token.who.role), ScopesOf(token),
-                 StateOf(token, now), FormatTime(token.created_at),
-                 ExpiryOrNull(token.expires_at)});
-    if (token.who.staging_area) listing.Detail("staging_area", ToString(*token.who.staging_area));
-    if (token.revoked_at) {
-      listing.Detail("revoked_at", FormatTime(*token.revoked_at));
-      listing.Detail("reason", token.revoke_reason);
-    }
+  for (const answers::TokenRow& row : answer.tokens) {
+    const policy::Token& token = row.token;
+    listing.Add({token.who.id, token.who.name, policy::RoleName(token.who.role),
+                 answers::ScopesOf(token), row.state, FormatTime(token.created_at),
+                 token.expires_at ? json(FormatTime(*token.expires_at)) : json()});
   }
-  context.Print(listing);
+  context.Print(listing, answers::ToJson(answer));
   return kExitOk;
 }
 
@@ -91,6 +69,17 @@ Result<int> RunTokenRevoke(Context& context) {
   WEIRHOUSE_TRY_STATUS(policy::RevokeToken(workspace->catalog(), word, reason, workspace->clock()));
   context.Line(fmt::format("revoked {}: it stops working now", EscapeControl(word)));
   context.Answer({{"revoked", word}, {"reason", reason}});
+  return kExitOk;
+}
+
+Result<int> RunTokenNew(Context& context) {
+  WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
+  WEIRHOUSE_TRY(const std::string token,
+                policy::ReplaceProjectToken(workspace->catalog(), context.invocation().user,
+                                            workspace->random()));
+  context.Line(
+      fmt::format("token   {}     shown this once: export WEIRHOUSE_TOKEN={}", token, token));
+  context.Answer({{"token", token}});
   return kExitOk;
 }
 }  // namespace weirhouse::command

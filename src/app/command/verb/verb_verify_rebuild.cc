@@ -1,35 +1,14 @@
 // verify --rebuild: tables, histories, states and features against a rebuild from raw.
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include "app/command/verbs.h"
 #include "ground/base/text.h"
-#include "work/answers/rows_json.h"
+#include "work/answers/table/rebuild_answer.h"
 #include "work/lineage/rebuild_check.h"
 
 namespace weirhouse::command {
 namespace {
 using nlohmann::json;
-
-json RowAsJson(const arrow::Table& row) {
-  json cells = json::object();
-  for (int i = 0; i < row.num_columns(); ++i)
-    cells[row.field(i)->name()] = answers::CellAsJson(*row.column(i), 0);
-  return cells;
-}
-json RowAsJson(const std::shared_ptr<arrow::Table>& row) {
-  return row == nullptr ? json() : RowAsJson(*row);
-}
-
-json KeyOf(const work::TableDifference& table, const work::RowDifference& difference) {
-  const auto& row = difference.stored != nullptr ? difference.stored : difference.rebuilt;
-  json key = json::object();
-  for (const std::string& column : table.key) {
-    if (const auto cells = row->GetColumnByName(column))
-      key[column] = answers::CellAsJson(*cells, 0);
-  }
-  return key;
-}
 
 std::string KeyText(const json& key) {
   std::string text;
@@ -41,11 +20,11 @@ std::string KeyText(const json& key) {
 
 // "v: 5, rebuilt 6", of the columns that differ; or which side has the row.
 std::string DifferenceText(const work::RowDifference& difference) {
-  if (difference.stored == nullptr) return "missing: " + Dump(RowAsJson(difference.rebuilt));
+  if (difference.stored == nullptr) return "missing: " + Dump(answers::RowJson(difference.rebuilt));
   if (difference.rebuilt == nullptr)
-    return "should not be there: " + Dump(RowAsJson(difference.stored));
-  const json stored = RowAsJson(difference.stored);
-  const json rebuilt = RowAsJson(difference.rebuilt);
+    return "should not be there: " + Dump(answers::RowJson(difference.stored));
+  const json stored = answers::RowJson(difference.stored);
+  const json rebuilt = answers::RowJson(difference.rebuilt);
   std::string text;
   for (const auto& [column, value] : stored.items()) {
     if (rebuilt.contains(column) && rebuilt[column] == value) continue;
@@ -71,7 +50,7 @@ void PrintTable(Context& context, const work::TableDifference& table) {
                            WithThousands(table.rebuilt_rows),
                            Counted(table.differing, "differs", "differ")));
   for (const work::RowDifference& difference : table.first) {
-    context.Line(fmt::format("  {}: {}", EscapeControl(KeyText(KeyOf(table, difference))),
+    context.Line(fmt::format("  {}: {}", EscapeControl(KeyText(answers::KeyOf(table, difference))),
                              EscapeControl(DifferenceText(difference))));
   }
   const auto hidden = table.differing - static_cast<std::int64_t>(table.first.size());
@@ -122,69 +101,6 @@ void PrintReport(Context& context, const work::RebuildReport& report) {
                   Counted(rows, "row", "rows"), report.seq.value(),
                   report.same() ? "what a rebuild gives" : "NOT what a rebuild gives"));
 }
-
-json RebuildJson(const work::TableDifference& table) {
-  json first = json::array();
-  for (const work::RowDifference& difference : table.first) {
-    first.push_back({{"key", KeyOf(table, difference)},
-                     {"stored", RowAsJson(difference.stored)},
-                     {"rebuilt", RowAsJson(difference.rebuilt)}});
-  }
-  return {{"table", table.table},
-          {"rows", table.stored_rows},
-          {"rebuilt_rows", table.rebuilt_rows},
-          {"differing", table.differing},
-          {"first", std::move(first)}};
-}
-
-json RebuildJson(const work::RebuildReport& report) {
-  json tables = json::array();
-  for (const work::TableDifference& table : report.tables) tables.push_back(RebuildJson(table));
-  json states = json::array();
-  for (const work::StateDifference& state : report.states) {
-    states.push_back({{"source", state.source},
-                      {"table", state.table},
-                      {"state", state.state},
-                      {"counted", state.counted},
-                      {"rebuilt", state.rebuilt}});
-  }
-  json losers = json::array();
-  for (const work::LoserDifference& loser : report.losers) {
-    losers.push_back({{"record", loser.record.value()},
-                      {"table", loser.table},
-                      {"stored", loser.stored.empty() ? json() : json(loser.stored)},
-                      {"rebuilt", loser.rebuilt.empty() ? json() : json(loser.rebuilt)}});
-  }
-  json quarantine = json::array();
-  for (const work::QuarantineDifference& row : report.quarantine) {
-    quarantine.push_back({{"source", row.source},
-                          {"object", row.object},
-                          {"ordinal", row.ordinal ? json(*row.ordinal) : json()},
-                          {"reason", row.reason},
-                          {"stored", row.stored},
-                          {"rebuilt", row.rebuilt}});
-  }
-  json online = json::array();
-  for (const work::OnlineDifference& view : report.online) {
-    online.push_back({{"view", view.view},
-                      {"questions", view.questions},
-                      {"differing", view.differing},
-                      {"first", view.first}});
-  }
-  return {{"same", report.same()},
-          {"commit", report.seq.value()},
-          {"tables", std::move(tables)},
-          {"states_compared", report.states_compared},
-          {"states", std::move(states)},
-          {"losers_compared", report.losers_compared},
-          {"losers_differing", report.losers_differing},
-          {"losers", std::move(losers)},
-          {"quarantine_rows", report.quarantine_rows},
-          {"quarantine_differing", report.quarantine_differing},
-          {"quarantine", std::move(quarantine)},
-          {"online", std::move(online)},
-          {"notes", report.notes}};
-}
 }  // namespace
 
 Result<int> VerifyRebuild(Context& context) {
@@ -198,7 +114,7 @@ Result<int> VerifyRebuild(Context& context) {
   WEIRHOUSE_TRY(const work::RebuildReport report,
                 work::CheckRebuild(*workspace, check, context.progress()));
   if (!context.wants_json()) PrintReport(context, report);
-  context.Answer(RebuildJson(report));
+  context.Answer(answers::ToJson(report));
   return report.same() ? kExitOk : kExitDiffers;
 }
 }  // namespace weirhouse::command

@@ -65,7 +65,7 @@ Result<nlohmann::json> PartDigests(Database& db, CommitSeq seq) {
     bool any = false;
     WEIRHOUSE_TRY_STATUS(db.Each(part.sql, {seq.value()}, [&](const DatabaseRow& row) {
       any = true;
-      for (int column = 0; column < part.columns; ++column) sha.UpdateSized(row.Text(column));
+      for (int column = 0; column < part.columns; ++column) sha.UpdateSized(row.AnyAsText(column));
       return Status::Ok();
     }));
     if (any) digests[std::string(part.name)] = sha.Finish().ToHex();

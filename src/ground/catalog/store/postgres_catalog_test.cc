@@ -136,11 +136,9 @@ TEST_F(PostgresCatalog, OpensConnectionsAnewThatEndedWhileNobodyUsedThem) {
   const auto run = ValueOf(catalog->PlanRun(PlanOf("day1", 10)));
   for (int round = 0; round < 2; ++round) {
     proxy_->GoDown();
-    std::this_thread::sleep_for(std::chrono::milliseconds(60));
     proxy_->Restore();
     EXPECT_OK(catalog->Tables());
     proxy_->GoDown();
-    std::this_thread::sleep_for(std::chrono::milliseconds(60));
     proxy_->Restore();
     EXPECT_OK(catalog->Outcome("none"));
     EXPECT_OK(catalog->VerifyChain());

@@ -170,7 +170,7 @@ Digest TallyColumns::DigestOf(const DatabaseRow& row, int first) const {
     if (row.IsNull(column)) {
       sha.UpdateInt(-1);
     } else {
-      sha.UpdateSized(row.Text(column));
+      sha.UpdateSized(row.AnyAsText(column));
     }
   }
   return sha.Finish();

@@ -206,7 +206,14 @@ TEST_P(CatalogConformance, AFileCommittedTwiceMustHoldTheSameBytes) {
   ASSERT_OK(catalog_->Commit(request));
   CommitRequest again = SwapOf(two, "processed.a", "a1", "a2");
   again.files.push_back({"data.parquet", "processed.a", FileKind::kData, 5, Sha256Of("y"), {}, {}});
-  EXPECT_EQ(catalog_->Commit(again).status().code(), Code::kCorruption);
+  const Status other_bytes = catalog_->Commit(again).status();
+  EXPECT_EQ(other_bytes.code(), Code::kCorruption);
+  EXPECT_EQ(other_bytes.error_code(), "WH7087");
+  EXPECT_EQ(other_bytes.message(),
+            fmt::format("file was committed before with other bytes: data.parquet: SHA-256 {} "
+                        "then, {} now",
+                        Sha256Of("x").ToHex(), Sha256Of("y").ToHex()));
+  EXPECT_THAT(other_bytes.hint(), ::testing::HasSubstr("`wh verify --deep`"));
   again.files[0].sha256 = Sha256Of("x");
   EXPECT_OK(catalog_->Commit(again));
   EXPECT_EQ(ValueOf(catalog_->Files("processed.a")).size(), 1U);

@@ -101,8 +101,16 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json, std::string name
                                          std::string metadata_location);
 std::string SerializeTableMetadata(const TableMetadata& metadata);
 
-// Loads metadata and caches it by location (a metadata file never changes; the last 64 are kept).
-// Errors: those of ParseTableMetadata and of reading. Threads: any.
+// The catalog names a metadata file that is not in the store.
+inline constexpr Reason kMetadataMissing{"WH8093"};
+// The text of the metadata file that the catalog names for a table or view. kCorruption
+// (kMetadataMissing) if the file does not exist.
+Result<std::string> ReadMetadata(platform::ObjectStore& store,
+                                 const std::string& metadata_location);
+// As ReadMetadata, without reading the file.
+Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metadata_location);
+// Reads metadata by location. Metadata files never change: a store with a cache (caching_store.h)
+// keeps the last 64. Threads: any. Errors: those of ReadMetadata and ParseTableMetadata.
 Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location);
 
@@ -114,9 +122,6 @@ struct NewTable {
   std::vector<std::string> sort_columns;
   std::map<std::string, std::string> properties;
 };
-// Clears the caches of metadata, manifests and delete files. Only tests and benchmarks need it,
-// because cached files are immutable.
-void ClearTableCaches();
 // The metadata of a table that does not exist yet; the first StagedWrite writes it.
 Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock);
 

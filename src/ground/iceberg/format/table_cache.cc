@@ -45,13 +45,6 @@ class BoundedCache {
     }
   }
 
-  void Clear() {
-    const std::scoped_lock lock(mutex_);
-    order_.clear();
-    places_.clear();
-    weight_ = 0;
-  }
-
  private:
   struct Item {
     std::string key;
@@ -71,16 +64,31 @@ constexpr std::size_t kManifestBytesMax = 128u << 20;  // 366 files of 40 column
 constexpr std::size_t kPositionDeleteBytesMax = 64u << 20;
 constexpr std::size_t kEqualityDeleteBytesMax = 64u << 20;
 
-struct Caches {
+struct TableCaches final : platform::ReadCache {
   BoundedCache<TableMetadata> tables{kTablesMax};
   BoundedCache<ManifestList> lists{kManifestListBytesMax};
   BoundedCache<Manifest> manifests{kManifestBytesMax};
   BoundedCache<PositionDeletes> deletes{kPositionDeleteBytesMax};
   BoundedCache<EqualityDeletes> equality_deletes{kEqualityDeleteBytesMax};
 };
-Caches& AllCaches() {
-  static Caches* const caches = new Caches;  // never destroyed: threads may outlive main
-  return *caches;
+// Null where the store keeps nothing.
+TableCaches* CachesOf(platform::ObjectStore& store) {
+  return dynamic_cast<TableCaches*>(store.read_cache());
+}
+template <typename Value>
+using CacheOf = BoundedCache<Value> TableCaches::*;
+
+template <typename Value>
+std::shared_ptr<const Value> FindCached(platform::ObjectStore& store, CacheOf<Value> cache,
+                                        const std::string& key) {
+  TableCaches* const caches = CachesOf(store);
+  return caches == nullptr ? nullptr : (caches->*cache).Find(key);
+}
+template <typename Value>
+void Keep(platform::ObjectStore& store, CacheOf<Value> cache, const std::string& key,
+          std::shared_ptr<const Value> value, std::size_t weight) {
+  if (TableCaches* const caches = CachesOf(store))
+    (caches->*cache).Keep(key, std::move(value), weight);
 }
 
 std::size_t WeightOf(const ManifestList& list) { return 64 + list.size() * 320; }
@@ -174,17 +182,38 @@ Result<PositionDeletes> ReadPositionDeletes(platform::ObjectStore& store, const 
   }
   return deletes;
 }
+// What the catalog, or a table's own metadata, names and the store has not.
+template <typename T>
+Result<T> Named(Result<T> read, std::string_view error_code) {
+  if (read.ok() || read.status().code() != Code::kNotFound) return read;
+  return Status(Code::kCorruption, read.status().message())
+      .WithError(std::string(error_code))
+      .WithHint("put the file back from a copy; `wh verify` names every file that is missing");
+}
+constexpr std::string_view kFileMissing = "WH7012";
 }  // namespace
 
 std::string LocalPath(std::string_view location) { return platform::CanonicalPath(location); }
 
+std::unique_ptr<platform::ReadCache> NewTableCache() { return std::make_unique<TableCaches>(); }
+
+Result<std::string> ReadMetadata(platform::ObjectStore& store,
+                                 const std::string& metadata_location) {
+  return Named(store.Read(LocalPath(metadata_location)), kMetadataMissing.code());
+}
+
+Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metadata_location) {
+  return Named(store.Stat(LocalPath(metadata_location)), kMetadataMissing.code()).status();
+}
+
 Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location) {
-  if (TablePtr known = AllCaches().tables.Find(TableKey(name, metadata_location))) return known;
-  WEIRHOUSE_TRY(const std::string json, store.Read(LocalPath(metadata_location)));
+  const std::string key = TableKey(name, metadata_location);
+  if (TablePtr known = FindCached(store, &TableCaches::tables, key)) return known;
+  WEIRHOUSE_TRY(const std::string json, ReadMetadata(store, metadata_location));
   WEIRHOUSE_TRY(TableMetadata metadata, ParseTableMetadata(json, name, metadata_location));
   auto table = std::make_shared<const TableMetadata>(std::move(metadata));
-  KeepTable(table);
+  KeepTable(store, table);
   return TablePtr(table);
 }
 
@@ -198,8 +227,8 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectSto
             "only the oldest writers of version 1 did so: rewrite the table's manifests with "
             "the engine that made it");
   }
-  if (auto known = AllCaches().lists.Find(path)) return known;
-  return ReloadManifestList(store, path);
+  if (auto known = FindCached(store, &TableCaches::lists, path)) return known;
+  return Named(ReloadManifestList(store, path), kFileMissing);
 }
 
 Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectStore& store,
@@ -207,15 +236,15 @@ Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectS
   WEIRHOUSE_TRY(const std::string bytes, store.Read(LocalPath(path)));
   WEIRHOUSE_TRY(ManifestList list, ParseManifestList(bytes, path));
   auto shared = std::make_shared<const ManifestList>(std::move(list));
-  KeepManifestList(path, shared);
+  KeepManifestList(store, path, shared);
   return shared;
 }
 
 Result<std::shared_ptr<const Manifest>> LoadManifest(platform::ObjectStore& store,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file) {
-  if (auto known = AllCaches().manifests.Find(ManifestKey(file))) return known;
-  return ReloadManifest(store, metadata, file);
+  if (auto known = FindCached(store, &TableCaches::manifests, ManifestKey(file))) return known;
+  return Named(ReloadManifest(store, metadata, file), kFileMissing);
 }
 
 Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& store,
@@ -223,53 +252,59 @@ Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& st
                                                        const ManifestFile& file) {
   WEIRHOUSE_TRY(const std::string bytes, store.Read(LocalPath(file.path)));
   WEIRHOUSE_TRY(std::shared_ptr<const Manifest> manifest, ParseManifest(bytes, metadata, file));
-  KeepManifest(file, manifest);
+  KeepManifest(store, file, manifest);
   return manifest;
 }
 
 Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file) {
+  return Named(ReloadPositionDeletes(store, file), kFileMissing);
+}
+
+Result<std::shared_ptr<const PositionDeletes>> ReloadPositionDeletes(platform::ObjectStore& store,
+                                                                     const DataFile& file) {
   const std::string key = DeletesKey(file);
-  if (auto known = AllCaches().deletes.Find(key)) return known;
+  if (auto known = FindCached(store, &TableCaches::deletes, key)) return known;
   WEIRHOUSE_TRY(PositionDeletes deletes, ReadPositionDeletes(store, file));
   auto shared = std::make_shared<const PositionDeletes>(std::move(deletes));
-  KeepPositionDeletes(key, shared);
+  KeepPositionDeletes(store, key, shared);
   return shared;
 }
 
 Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys) {
-  if (auto known = AllCaches().equality_deletes.Find(file.path)) return known;
+  if (auto known = FindCached(store, &TableCaches::equality_deletes, file.path)) return known;
   WEIRHOUSE_TRY(std::shared_ptr<const EqualityDeletes> deletes,
-                ReadEqualityDeletes(store, file, keys));
+                Named(ReadEqualityDeletes(store, file, keys), kFileMissing));
   std::size_t weight = 64;
   for (const std::string& key : *deletes) weight += 64 + key.size();
-  AllCaches().equality_deletes.Keep(file.path, deletes, weight);
+  Keep(store, &TableCaches::equality_deletes, file.path, deletes, weight);
   return deletes;
 }
 
-void KeepTable(const TablePtr& table) {
-  AllCaches().tables.Keep(TableKey(table->name, table->metadata_location), table, 1);
-}
-void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestList> list) {
-  const std::size_t weight = WeightOf(*list);
-  AllCaches().lists.Keep(path, std::move(list), weight);
-}
-void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest) {
-  const std::size_t weight = manifest->weight_bytes;
-  AllCaches().manifests.Keep(ManifestKey(file), std::move(manifest), weight);
-}
-void KeepPositionDeletes(const std::string& path, std::shared_ptr<const PositionDeletes> deletes) {
-  const std::size_t weight = WeightOf(*deletes);
-  AllCaches().deletes.Keep(path, std::move(deletes), weight);
+Result<std::shared_ptr<arrow::Table>> ReadDataFile(platform::ObjectStore& store,
+                                                   const DataFile& file,
+                                                   const platform::ParquetReadOptions& options) {
+  return Named(platform::ReadParquet(store, LocalPath(file.path), options), kFileMissing);
 }
 
-void ClearTableCaches() {
-  AllCaches().tables.Clear();
-  AllCaches().lists.Clear();
-  AllCaches().manifests.Clear();
-  AllCaches().deletes.Clear();
-  AllCaches().equality_deletes.Clear();
+void KeepTable(platform::ObjectStore& store, const TablePtr& table) {
+  Keep(store, &TableCaches::tables, TableKey(table->name, table->metadata_location), table, 1);
+}
+void KeepManifestList(platform::ObjectStore& store, const std::string& path,
+                      std::shared_ptr<const ManifestList> list) {
+  const std::size_t weight = WeightOf(*list);
+  Keep(store, &TableCaches::lists, path, std::move(list), weight);
+}
+void KeepManifest(platform::ObjectStore& store, const ManifestFile& file,
+                  std::shared_ptr<const Manifest> manifest) {
+  const std::size_t weight = manifest->weight_bytes;
+  Keep(store, &TableCaches::manifests, ManifestKey(file), std::move(manifest), weight);
+}
+void KeepPositionDeletes(platform::ObjectStore& store, const std::string& path,
+                         std::shared_ptr<const PositionDeletes> deletes) {
+  const std::size_t weight = WeightOf(*deletes);
+  Keep(store, &TableCaches::deletes, path, std::move(deletes), weight);
 }
 }  // namespace weirhouse::iceberg

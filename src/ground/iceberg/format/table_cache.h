@@ -1,5 +1,10 @@
-// Caches of parsed immutable files: metadata, manifest lists, manifests, position deletes. Bounded;
-// the least recently used entry is dropped first. Threads: any.
+// What was parsed from files that never change: metadata, manifest lists, manifests, deletes. It is
+// kept with the store that the files lie in (caching_store.h): two projects share nothing, and each
+// kind has a bound in each of them; the least recently used goes first. Threads: any.
+//
+// What Load* and ReadDataFile read is named by the catalog or by a table's own metadata: a file that
+// is missing is kCorruption (WH7012; WH8093 of a metadata file). Reload* are for files that a client
+// has just named: kNotFound.
 #pragma once
 
 #include <map>
@@ -12,12 +17,16 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/platform/columnar/parquet.h"
 #include "ground/platform/io/object_store.h"
 
 namespace weirhouse::iceberg {
 
 // A location as a local path: platform::CanonicalPath.
 std::string LocalPath(std::string_view location);
+
+// Empty; for CachingStore.
+std::unique_ptr<platform::ReadCache> NewTableCache();
 
 using ManifestList = std::vector<ManifestFile>;
 // The positions that one position-delete file deletes, by data file; sorted and unique.
@@ -39,6 +48,9 @@ Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& st
                                                        const ManifestFile& file);
 Result<std::shared_ptr<const PositionDeletes>> LoadPositionDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file);
+// From the cache too: what is at one place of a file is written once.
+Result<std::shared_ptr<const PositionDeletes>> ReloadPositionDeletes(platform::ObjectStore& store,
+                                                                     const DataFile& file);
 // `keys` are the columns of the file's equality ids, in that order.
 Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
@@ -48,9 +60,17 @@ Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Obj
                                                                    const DataFile& file,
                                                                    const Schema& keys);
 
-// Put what a staged write has just written into the caches, so that it is not read back.
-void KeepTable(const TablePtr& table);
-void KeepManifestList(const std::string& path, std::shared_ptr<const ManifestList> list);
-void KeepManifest(const ManifestFile& file, std::shared_ptr<const Manifest> manifest);
-void KeepPositionDeletes(const std::string& path, std::shared_ptr<const PositionDeletes> deletes);
+// Rows, or deletes, of a file. Never kept.
+Result<std::shared_ptr<arrow::Table>> ReadDataFile(platform::ObjectStore& store,
+                                                   const DataFile& file,
+                                                   const platform::ParquetReadOptions& options);
+
+// What a staged write has just written need not be read back.
+void KeepTable(platform::ObjectStore& store, const TablePtr& table);
+void KeepManifestList(platform::ObjectStore& store, const std::string& path,
+                      std::shared_ptr<const ManifestList> list);
+void KeepManifest(platform::ObjectStore& store, const ManifestFile& file,
+                  std::shared_ptr<const Manifest> manifest);
+void KeepPositionDeletes(platform::ObjectStore& store, const std::string& path,
+                         std::shared_ptr<const PositionDeletes> deletes);
 }  // namespace weirhouse::iceberg

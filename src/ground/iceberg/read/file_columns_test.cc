@@ -85,7 +85,6 @@ class FileColumnsTest : public TableTest {
     change(json);
     auto parsed = ParseTableMetadata(json.dump(), table->name, table->metadata_location);
     EXPECT_OK(parsed.status());
-    ClearTableCaches();
     return std::make_shared<const TableMetadata>(std::move(parsed).value());
   }
 

@@ -77,7 +77,6 @@ TEST_F(ForeignTableTest, WeReadTheirRowsAndTheyReadOursByFieldAndByPartition) {
     options.all = true;
     ASSERT_OK_AND(const StagedTable compact, StageCompaction(store(), staged.table, random_,
                                                              Options("c1"), options, SameNumber));
-    ClearTableCaches();  // what only the writer knows must not help the reader
     rows += AsArgument(compact.table);
   }
   EXPECT_EQ(Run("compare_with_pyiceberg", rows), "");

@@ -22,10 +22,12 @@
 
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstring>
 #include <limits>
 
 #include "ground/iceberg/type/schema.h"
+#include "ground/platform/columnar/typed_array.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -64,6 +66,11 @@ class RowBlock {
   std::vector<char> bytes_;
 };
 
+// What has canonical bytes.
+template <typename Array>
+concept DigestedArray = (platform::StoredArray<Array> || std::same_as<Array, arrow::UInt32Array>) &&
+                        !std::same_as<Array, arrow::LargeBinaryArray>;
+
 // One column's part. `measure` adds the sizes, the second pass writes.
 class ColumnBytes {
  public:
@@ -71,50 +78,47 @@ class ColumnBytes {
 
   Status Add(const arrow::Array& array, std::int64_t first_row) {
     row_ = first_row;
-    switch (array.type_id()) {
-      case arrow::Type::BOOL:
-        return Booleans(static_cast<const arrow::BooleanArray&>(array));
-      case arrow::Type::INT8:
-        return Numbers<arrow::Int8Array>(array, 2);
-      case arrow::Type::INT16:
-        return Numbers<arrow::Int16Array>(array, 2);
-      case arrow::Type::INT32:
-        return Numbers<arrow::Int32Array>(array, 2);
-      case arrow::Type::UINT32:
-        return Numbers<arrow::UInt32Array>(array, 2);
-      case arrow::Type::INT64:
-        return Numbers<arrow::Int64Array>(array, 2);
-      case arrow::Type::FLOAT:
-        return Doubles<arrow::FloatArray>(array);
-      case arrow::Type::DOUBLE:
-        return Doubles<arrow::DoubleArray>(array);
-      case arrow::Type::DECIMAL128:
-        return Decimals(static_cast<const arrow::Decimal128Array&>(array));
-      case arrow::Type::DATE32:
-        return Numbers<arrow::Date32Array>(array, 5);
-      case arrow::Type::TIMESTAMP:
-        return Timestamps(array);
-      case arrow::Type::TIME64:
-        return Numbers<arrow::Time64Array>(array, 10);
-      case arrow::Type::STRING:
-        return Texts<arrow::StringArray>(array, 8);
-      case arrow::Type::LARGE_STRING:
-        return Texts<arrow::LargeStringArray>(array, 8);
-      case arrow::Type::BINARY:
-        return Texts<arrow::BinaryArray>(array, 9);
-      case arrow::Type::FIXED_SIZE_BINARY:
-        return Texts<arrow::FixedSizeBinaryArray>(array, 9);
-      default:
-        return Status(Code::kInvalidInput, fmt::format("a column of type {} has no canonical bytes",
-                                                       array.type()->ToString()))
-            .WithError("WH7055")
-            .WithHint("cast it to a type that a table can hold");
+    if (array.type_id() == arrow::Type::TIMESTAMP &&
+        platform::MicrosPerUnit(static_cast<const arrow::TimestampType&>(*array.type())) != 1) {
+      return Status(Code::kInvalidInput, "a timestamp is not in microseconds")
+          .WithError("WH7055")
+          .WithHint("cast it to TIMESTAMP or TIMESTAMPTZ");
     }
+    const bool known = platform::VisitTyped(array, [&]<typename Array>(const Array& typed)
+                                              requires DigestedArray<Array>
+                                            { AddTyped(typed); });
+    if (known) return Status::Ok();
+    return Status(Code::kInvalidInput, fmt::format("a column of type {} has no canonical bytes",
+                                                   array.type()->ToString()))
+        .WithError("WH7055")
+        .WithHint("cast it to a type that a table can hold");
   }
 
  private:
+  template <typename Array>
+  void AddTyped(const Array& array) {
+    if constexpr (std::same_as<Array, arrow::BooleanArray>) {
+      Booleans(array);
+    } else if constexpr (platform::IntegerArray<Array>) {
+      Numbers(array, 2);
+    } else if constexpr (platform::RealArray<Array>) {
+      Doubles(array);
+    } else if constexpr (std::same_as<Array, arrow::Decimal128Array>) {
+      Decimals(array);
+    } else if constexpr (std::same_as<Array, arrow::Date32Array>) {
+      Numbers(array, 5);
+    } else if constexpr (std::same_as<Array, arrow::TimestampArray>) {
+      const auto& type = static_cast<const arrow::TimestampType&>(*array.type());
+      Numbers(array, type.timezone().empty() ? 6 : 7);
+    } else if constexpr (std::same_as<Array, arrow::Time64Array>) {
+      Numbers(array, 10);
+    } else {
+      Texts(array, platform::TextArray<Array> ? 8 : 9);
+    }
+  }
+
   template <typename ArrayType, typename Size, typename Write>
-  Status Each(const ArrayType& array, Size&& size_of, Write&& write) {
+  void Each(const ArrayType& array, Size&& size_of, Write&& write) {
     for (std::int64_t i = 0; i < array.length(); ++i, ++row_) {
       const bool null = array.IsNull(i);
       if (measure_) {
@@ -125,13 +129,11 @@ class ColumnBytes {
         write(i);
       }
     }
-    return Status::Ok();
   }
 
   template <typename ArrayType>
-  Status Numbers(const arrow::Array& any, std::uint8_t tag) {
-    const auto& array = static_cast<const ArrayType&>(any);
-    return Each(
+  void Numbers(const ArrayType& array, std::uint8_t tag) {
+    Each(
         array, [](std::int64_t) { return 8; },
         [&](std::int64_t i) {
           const auto value = static_cast<std::int64_t>(array.Value(i));
@@ -140,20 +142,9 @@ class ColumnBytes {
         });
   }
 
-  Status Timestamps(const arrow::Array& any) {
-    const auto& type = static_cast<const arrow::TimestampType&>(*any.type());
-    if (type.unit() != arrow::TimeUnit::MICRO) {
-      return Status(Code::kInvalidInput, "could not digest a timestamp that is not in microseconds")
-          .WithError("WH7055")
-          .WithHint("cast it to TIMESTAMP or TIMESTAMPTZ");
-    }
-    return Numbers<arrow::TimestampArray>(any, type.timezone().empty() ? 6 : 7);
-  }
-
   template <typename ArrayType>
-  Status Doubles(const arrow::Array& any) {
-    const auto& array = static_cast<const ArrayType&>(any);
-    return Each(
+  void Doubles(const ArrayType& array) {
+    Each(
         array, [](std::int64_t) { return 8; },
         [&](std::int64_t i) {
           const auto value = static_cast<double>(array.Value(i));
@@ -164,8 +155,8 @@ class ColumnBytes {
         });
   }
 
-  Status Booleans(const arrow::BooleanArray& array) {
-    return Each(
+  void Booleans(const arrow::BooleanArray& array) {
+    Each(
         array, [](std::int64_t) { return 1; },
         [&](std::int64_t i) {
           block_.PutByte(row_, 1);
@@ -173,9 +164,9 @@ class ColumnBytes {
         });
   }
 
-  Status Decimals(const arrow::Decimal128Array& array) {
+  void Decimals(const arrow::Decimal128Array& array) {
     const auto scale = static_cast<const arrow::Decimal128Type&>(*array.type()).scale();
-    return Each(
+    Each(
         array, [](std::int64_t) { return 17; },
         [&](std::int64_t i) {
           const arrow::Decimal128 value(array.GetValue(i));
@@ -189,9 +180,8 @@ class ColumnBytes {
   }
 
   template <typename ArrayType>
-  Status Texts(const arrow::Array& any, std::uint8_t tag) {
-    const auto& array = static_cast<const ArrayType&>(any);
-    return Each(
+  void Texts(const ArrayType& array, std::uint8_t tag) {
+    Each(
         array, [&](std::int64_t i) { return 4 + array.GetView(i).size(); },
         [&](std::int64_t i) {
           const std::string_view text = array.GetView(i);

@@ -111,8 +111,7 @@ class TaskReader {
     Schema wanted = schema_;
     WEIRHOUSE_TRY_STATUS(AddEqualityColumns(wanted));
     WEIRHOUSE_TRY(const platform::ParquetReadOptions read, MakeReadOptions(wanted, table_));
-    WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows,
-                  platform::ReadParquet(store_, LocalPath(task_.file.path), read));
+    WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, ReadDataFile(store_, task_.file, read));
     RowMask mask(rows->num_rows());
     WEIRHOUSE_TRY_STATUS(MaskPositions(mask));
     WEIRHOUSE_TRY_STATUS(MaskEqual(*rows, wanted, mask));

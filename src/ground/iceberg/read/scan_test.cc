@@ -183,7 +183,6 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
       arrow::schema({arrow::field("id", arrow::int64()), arrow::field("x", arrow::float64())}),
       R"([{"id":5000000000,"x":0.1}])")));
   ASSERT_OK_AND(staged, second.Finish());
-  ClearTableCaches();
   EXPECT_EQ(Ids(staged.table), "1 5 5000000000");
   EXPECT_EQ(FilesFor(staged.table, {{"id", EncodeLong(2), EncodeLong(100)}}), 1u);
 }
@@ -257,12 +256,12 @@ TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
   EXPECT_THAT(status.message(), HasSubstr("file format orc cannot be read"));
 }
 
-TEST_F(ScanTest, AMissingDataFileIsNotFoundWithItsPath) {
+TEST_F(ScanTest, AMissingDataFileIsCorruptionWithItsPath) {
   const StagedTable staged = Append(NewFlights({}), R"([{"id":1}])");
   const std::string path = Find(staged.table, {1})[0].file;
   ASSERT_OK(store().Delete(path));
   const Status status = Scan::Plan(store(), staged.table, {}).value().ReadAll().status();
-  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_EQ(status.code(), Code::kCorruption);
   EXPECT_THAT(status.message(), HasSubstr(path));
 }
 }  // namespace

@@ -78,8 +78,10 @@ bool SameDescription(const DataFile& was, const DataFile& is) {
 // deletes mask.
 class RowCount {
  public:
-  RowCount(platform::ObjectStore& store, const TableMetadata& table, const ManifestList& list)
-      : store_(store), table_(table), list_(list) {}
+  // `of_client`: a client has just named the list, and what it names may be missing.
+  RowCount(platform::ObjectStore& store, const TableMetadata& table, const ManifestList& list,
+           bool of_client)
+      : store_(store), table_(table), list_(list), of_client_(of_client) {}
 
   Result<std::int64_t> Count() {
     std::int64_t rows = 0;
@@ -153,8 +155,9 @@ class RowCount {
       mask.row_count = file->row_count;
       return Status::Ok();
     }
-    WEIRHOUSE_TRY(const std::shared_ptr<const PositionDeletes> positions,
-                  LoadPositionDeletes(store_, deletes));
+    WEIRHOUSE_TRY(
+        const std::shared_ptr<const PositionDeletes> positions,
+        of_client_ ? ReloadPositionDeletes(store_, deletes) : LoadPositionDeletes(store_, deletes));
     for (const auto& [path, list] : *positions) {
       const DataFile* file = Find(path);
       if (file == nullptr || file->data_sequence_number > deletes.data_sequence_number ||
@@ -179,6 +182,7 @@ class RowCount {
   platform::ObjectStore& store_;
   const TableMetadata& table_;
   const ManifestList& list_;
+  bool of_client_;
   std::vector<std::shared_ptr<const Manifest>> data_;
   std::unordered_map<std::string_view, Mask> masks_;
 };
@@ -204,8 +208,9 @@ class Comparison {
     WEIRHOUSE_TRY_STATUS(ReadNew());
     Compare();
     WEIRHOUSE_TRY_STATUS(RefuseDoubles());
-    WEIRHOUSE_TRY(change_.rows_before, RowCount(store_, table_, *was_).Count());
-    WEIRHOUSE_TRY(change_.rows_after, RowCount(store_, table_, *is_).Count());
+    WEIRHOUSE_TRY(change_.rows_before,
+                  RowCount(store_, table_, *was_, /*of_client=*/false).Count());
+    WEIRHOUSE_TRY(change_.rows_after, RowCount(store_, table_, *is_, /*of_client=*/true).Count());
     return std::move(change_);
   }
 

@@ -17,7 +17,10 @@
 
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <limits>
+
+#include "ground/platform/columnar/typed_array.h"
 
 namespace weirhouse::iceberg {
 namespace {
@@ -55,105 +58,54 @@ void AppendKeyText(std::string& out, std::string_view text) {
   out.append(2, '\0');
 }
 
-template <typename ArrayType, typename Append>
-void AppendChunk(const arrow::Array& chunk, std::string* keys, Append&& append) {
-  const auto& array = static_cast<const ArrayType&>(chunk);
-  for (std::int64_t i = 0; i < array.length(); ++i) {
-    std::string& key = keys[i];
-    if (array.IsNull(i)) {
-      key += kNull;
-    } else {
-      key += kValue;
-      append(key, array, i);
-    }
+void AppendDecimal(std::string& out, const arrow::Decimal128& value) {
+  AppendInteger(out, value.high_bits());
+  AppendBigEndian(out, value.low_bits());
+}
+
+// What a key may be made of.
+template <typename Array>
+concept KeyNumber = platform::OneOf<Array, arrow::BooleanArray, arrow::Int8Array, arrow::Int16Array,
+                                    arrow::Int32Array, arrow::UInt32Array, arrow::Int64Array,
+                                    arrow::Date32Array, arrow::TimestampArray, arrow::Time64Array>;
+template <typename Array>
+concept KeyBytes = platform::TextArray<Array> ||
+                   platform::OneOf<Array, arrow::BinaryArray, arrow::FixedSizeBinaryArray>;
+template <typename Array>
+concept KeyArray = KeyNumber<Array> || KeyBytes<Array> || platform::RealArray<Array> ||
+                   std::same_as<Array, arrow::Decimal128Array>;
+
+template <typename Array>
+void AppendCell(const Array& array, std::int64_t row, std::string& key) {
+  const auto value = platform::ValueAt(array, row);
+  if constexpr (KeyNumber<Array>) {
+    AppendInteger(key, static_cast<std::int64_t>(value));
+  } else if constexpr (platform::RealArray<Array>) {
+    AppendDouble(key, static_cast<double>(value));
+  } else if constexpr (KeyBytes<Array>) {
+    AppendKeyText(key, value);
+  } else {
+    AppendDecimal(key, value);
   }
-}
-
-template <typename ArrayType>
-void AppendIntegers(const arrow::Array& chunk, std::string* keys) {
-  AppendChunk<ArrayType>(chunk, keys, [](std::string& key, const ArrayType& array, auto i) {
-    AppendInteger(key, static_cast<std::int64_t>(array.Value(i)));
-  });
-}
-template <typename ArrayType>
-void AppendDoubles(const arrow::Array& chunk, std::string* keys) {
-  AppendChunk<ArrayType>(chunk, keys, [](std::string& key, const ArrayType& array, auto i) {
-    AppendDouble(key, static_cast<double>(array.Value(i)));
-  });
-}
-template <typename ArrayType>
-void AppendTexts(const arrow::Array& chunk, std::string* keys) {
-  AppendChunk<ArrayType>(chunk, keys, [](std::string& key, const ArrayType& array, auto i) {
-    AppendKeyText(key, array.GetView(i));
-  });
-}
-
-void AppendDecimals(const arrow::Array& chunk, std::string* keys) {
-  using ArrayType = arrow::Decimal128Array;
-  AppendChunk<ArrayType>(chunk, keys, [](std::string& key, const ArrayType& array, auto i) {
-    const arrow::Decimal128 value(array.GetValue(i));
-    AppendInteger(key, value.high_bits());
-    AppendBigEndian(key, value.low_bits());
-  });
 }
 
 Status AppendArray(const arrow::Array& chunk, const std::string& name, std::string* keys) {
-  switch (chunk.type_id()) {
-    case arrow::Type::BOOL:
-      AppendIntegers<arrow::BooleanArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::INT8:
-      AppendIntegers<arrow::Int8Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::INT16:
-      AppendIntegers<arrow::Int16Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::INT32:
-      AppendIntegers<arrow::Int32Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::UINT32:
-      AppendIntegers<arrow::UInt32Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::DATE32:
-      AppendIntegers<arrow::Date32Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::INT64:
-      AppendIntegers<arrow::Int64Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::TIMESTAMP:
-      AppendIntegers<arrow::TimestampArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::TIME64:
-      AppendIntegers<arrow::Time64Array>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::FLOAT:
-      AppendDoubles<arrow::FloatArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::DOUBLE:
-      AppendDoubles<arrow::DoubleArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::DECIMAL128:
-      AppendDecimals(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::STRING:
-      AppendTexts<arrow::StringArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::LARGE_STRING:
-      AppendTexts<arrow::LargeStringArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::BINARY:
-      AppendTexts<arrow::BinaryArray>(chunk, keys);
-      return Status::Ok();
-    case arrow::Type::FIXED_SIZE_BINARY:
-      AppendTexts<arrow::FixedSizeBinaryArray>(chunk, keys);
-      return Status::Ok();
-    default:
-      return Status(Code::kInvalidInput,
-                    fmt::format("column \"{}\" of type {} cannot be part of a key", name,
-                                chunk.type()->ToString()))
-          .WithError("WH7062")
-          .WithHint("keys are made of booleans, numbers, times, strings and binaries");
-  }
+  const bool usable =
+      platform::VisitTyped(chunk, [&]<typename Array>(const Array& array)
+                             requires KeyArray<Array>
+                           {
+                             platform::VisitRows(
+                                 array, [&](std::int64_t row) { keys[row] += kNull; },
+                                 [&](std::int64_t row) {
+                                   keys[row] += kValue;
+                                   AppendCell(array, row, keys[row]);
+                                 });
+                           });
+  if (usable) return Status::Ok();
+  return Status(Code::kInvalidInput, fmt::format("column \"{}\" of type {} cannot be part of a key",
+                                                 name, chunk.type()->ToString()))
+      .WithError("WH7062")
+      .WithHint("keys are made of booleans, numbers, times, strings and binaries");
 }
 }  // namespace
 

@@ -105,8 +105,9 @@ std::string KnownTransform(std::string_view transform) {
     const std::string_view width = WithoutBrackets(lower, name);
     if (width.empty() || width.size() > 9) continue;
     if (width.find_first_not_of("0123456789") != std::string_view::npos) continue;
-    if (width.find_first_not_of('0') == std::string_view::npos) continue;
-    return lower;
+    const std::size_t first = width.find_first_not_of('0');
+    if (first == std::string_view::npos) continue;
+    return fmt::format("{}[{}]", name, width.substr(first));
   }
   return "";
 }

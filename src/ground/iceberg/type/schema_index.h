@@ -45,7 +45,8 @@ class SchemaIndex {
 int FirstVersionOf(const Type& type);
 // Whether the schemas are equal apart from the schema's id and the order of its identifier fields.
 bool SameSchema(const Schema& a, const Schema& b);
-// The transform in lower case if the specification defines it, else empty.
+// The transform in lower case, its number without leading zeros, if the specification defines it;
+// else empty.
 std::string KnownTransform(std::string_view transform);
 // Whether a known transform takes columns of `type`.
 bool CanTransform(std::string_view transform, const Type& type);

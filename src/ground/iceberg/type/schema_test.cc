@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/table_fixture_test.h"
+#include "ground/iceberg/type/schema_index.h"
 #include "ground/iceberg/type/type_json.h"
 
 namespace weirhouse::iceberg {
@@ -90,6 +91,86 @@ TEST(Schema, EqualTypesHaveEqualNamesHoweverTheyWereSpelled) {
   EXPECT_EQ(NameOf(type_of(spaced)), NameOf(type_of(turned)));
   EXPECT_EQ(type_of("\"decimal( 9 , 2 )\""), Type::Decimal(9, 2));
   EXPECT_EQ(NameOf(Type::Decimal(9, 2)), "decimal(9,2)");
+}
+
+TEST(Schema, ATypeWithNumbersIsReadByItsGrammarAlone) {
+  for (const auto& [text, type] :
+       std::vector<std::pair<const char*, Type>>{{"decimal(10,2)", Type::Decimal(10, 2)},
+                                                 {"decimal( 10 , 2 )", Type::Decimal(10, 2)},
+                                                 {"decimal(010,02)", Type::Decimal(10, 2)},
+                                                 {"decimal(38,38)", Type::Decimal(38, 38)},
+                                                 {"decimal(1,0)", Type::Decimal(1, 0)},
+                                                 {"fixed[16]", Type::Fixed(16)},
+                                                 {"fixed[ 16 ]", Type::Fixed(16)},
+                                                 {"fixed[016]", Type::Fixed(16)}}) {
+    EXPECT_EQ(ParsePrimitiveType(text), type) << text;
+  }
+  for (const char* text : {"decimal(1 0,2)",
+                           "decimal(10,0 2)",
+                           "decimal(1\t0,2)",
+                           "decimal(10,2",
+                           "decimal 10,2)",
+                           "decimal(10,2)x",
+                           "decimal(10,2) ",
+                           " decimal(10,2)",
+                           "dec imal(10,2)",
+                           "decimal (10,2)",
+                           "decimal(+10,2)",
+                           "decimal(10,+2)",
+                           "decimal(-10,2)",
+                           "decimal(10,-2)",
+                           "decimal(10)",
+                           "decimal(10,)",
+                           "decimal(,2)",
+                           "decimal(,)",
+                           "decimal()",
+                           "decimal",
+                           "decimal(10,2,3)",
+                           "decimal(10;2)",
+                           "decimal(10.0,2)",
+                           "decimal(1e1,2)",
+                           "decimal(0x10,2)",
+                           "decimal[10,2]",
+                           "decimal((10,2))",
+                           "decimal(39,2)",
+                           "decimal(0,0)",
+                           "decimal(2,3)",
+                           "decimal(4294967306,2)",
+                           "decimal(18446744073709551626,2)",
+                           "decimal(10,4294967298)",
+                           "fixed[1 6]",
+                           "fixed[16",
+                           "fixed[16]x",
+                           "fixed[+16]",
+                           "fixed[-16]",
+                           "fixed[0]",
+                           "fixed[]",
+                           "fixed",
+                           "fixed(16)",
+                           "fixed[4294967312]",
+                           "fixed[16,2]",
+                           "in t",
+                           "int ",
+                           " int",
+                           "int[4]",
+                           "long(8)",
+                           "string(10)",
+                           "timestamp(6)",
+                           ""}) {
+    EXPECT_EQ(ParsePrimitiveType(text), std::nullopt) << text;
+  }
+}
+
+TEST(Schema, ATransformIsWrittenInOneWay) {
+  EXPECT_EQ(KnownTransform("Bucket[16]"), "bucket[16]");
+  EXPECT_EQ(KnownTransform("bucket[016]"), "bucket[16]");
+  EXPECT_EQ(KnownTransform("truncate[00004]"), "truncate[4]");
+  for (const char* text :
+       {"bucket[1 6]", "bucket[ 16 ]", "bucket[16", "bucket[16]x", "bucket[+16]", "bucket[-16]",
+        "bucket[0]", "bucket[00]", "bucket[]", "bucket", "bucket(16)", "truncate[4294967312]",
+        "mon th", "month[1]", " day", "day "}) {
+    EXPECT_EQ(KnownTransform(text), "") << text;
+  }
 }
 
 TEST(Schema, ATypeIsWrittenInOneWay) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "ground/base/text.h"
 #include "ground/iceberg/type/json_number.h"
 
 namespace weirhouse::iceberg {
@@ -60,16 +61,16 @@ std::optional<std::string_view> Bracketed(std::string_view text, std::string_vie
   return text.substr(name.size() + 1, text.size() - name.size() - 2);
 }
 
+// Digits alone, with blanks around them; -1 for anything else, or a number that no type needs.
+// Zeros in front are read as Java's reader does.
 int WholeNumberOf(std::string_view text) {
+  text = Trim(text);
   int value = 0;
-  bool any = false;
   for (const char c : text) {
-    if (c == ' ') continue;
     if (c < '0' || c > '9' || value > 100'000'000) return -1;
     value = value * 10 + (c - '0');
-    any = true;
   }
-  return any ? value : -1;
+  return text.empty() ? -1 : value;
 }
 
 std::optional<Type> DecimalOf(std::string_view inside) {

@@ -178,7 +178,6 @@ TEST_F(MetadataStageTest, TheFirstMetadataOfATableMakesItsFolders) {
   EXPECT_EQ(staged.files[0].kind, catalog::FileKind::kMetadata);
   EXPECT_EQ(staged.files[0].sha256, Sha256Of(testing::ReadFile(staged.files[0].path)));
   EXPECT_THAT(staged.paths_to_sync, ElementsAre(staged.files[0].path));
-  ClearTableCaches();
   ASSERT_OK_AND(const TablePtr read,
                 LoadTable(store(), "lake.trip", staged.change.metadata_location));
   EXPECT_EQ(SerializeTableMetadata(*read), SerializeTableMetadata(*staged.table));

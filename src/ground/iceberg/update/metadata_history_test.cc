@@ -474,7 +474,6 @@ TEST(MetadataHistory, EveryHistoryIsReadBackAsItWasWritten) {
     ASSERT_FALSE(HasFatalFailure());
     list += path + "\n";
     const std::string text = testing::ReadFile(path);
-    ClearTableCaches();
     ASSERT_OK_AND(const TablePtr read, LoadTable(platform::LocalStore(), "lake.history", path));
     ASSERT_EQ(SerializeTableMetadata(*read), text);
   }

@@ -90,7 +90,6 @@ TEST_F(CompactionTest, ManyDeleteFilesBecomeOneOfWhatStillStands) {
                                                  *staged.table->current_snapshot())
                                     .value();
   EXPECT_EQ(change.rows_before, change.rows_after);
-  ClearTableCaches();
   ASSERT_OK_AND(const TablePtr read,
                 LoadTable(store(), before->name, staged.change.metadata_location));
   EXPECT_EQ(Ids(read), ids);

@@ -30,7 +30,6 @@ struct MoveTableTest : TableTest {
   void MoveFolder() {
     std::filesystem::create_directories(scratch_ / "elsewhere");
     std::filesystem::rename(scratch_ / "processed/flight", place);
-    ClearTableCaches();
   }
 };
 
@@ -42,7 +41,6 @@ TEST_F(MoveTableTest, NamesNothingThatIsElsewhere) {
   EXPECT_EQ(moved.change.expected_metadata_location, table->metadata_location);
   EXPECT_TRUE(moved.change.metadata_location.starts_with(place + "/metadata/00002-"))
       << moved.change.metadata_location;
-  ClearTableCaches();
   // By the plain store: nothing leads to the former place.
   ASSERT_OK_AND(const TablePtr loaded,
                 LoadTable(store(), table->name, moved.change.metadata_location));
@@ -96,7 +94,6 @@ TEST_F(MoveTableTest, EntriesKeepTheirPlaceInHistory) {
   const auto before = entries_of(store(), table);
   MoveFolder();
   ASSERT_OK_AND(const StagedTable moved, StageMove(moved_store, table, random_, move, now()));
-  ClearTableCaches();
   EXPECT_EQ(entries_of(store(), moved.table), before);
 }
 
@@ -107,7 +104,6 @@ TEST_F(MoveTableTest, RowsAreDeletedAndWrittenAfterTheMove) {
   StagedWrite write(store(), moved.table, random_, Options("r3"));
   ASSERT_OK(write.DeleteRows(Find(moved.table, {1})));
   ASSERT_OK_AND(const StagedTable after, write.Finish());
-  ClearTableCaches();
   EXPECT_EQ(Read(after.table)->num_rows(), 2);
 }
 

@@ -85,7 +85,6 @@ class PartitionWriteTest : public TableTest {
 
   // What is in memory only for the writer must not help the reader.
   TablePtr Reloaded(const TablePtr& table) {
-    ClearTableCaches();
     return LoadTable(store(), table->name, table->metadata_location).value();
   }
 };
@@ -242,7 +241,6 @@ TEST_F(PartitionWriteTest, AnUnknownTransformIsReadAndNotWritten) {
   json["partition-specs"][0]["fields"][0]["transform"] = "zorder[3]";
   const auto table = std::make_shared<const TableMetadata>(
       ParseTableMetadata(json.dump(), written->name, written->metadata_location).value());
-  ClearTableCaches();
   EXPECT_EQ(Read(table)->num_rows(), 20);
   ScanOptions options;
   options.ranges = {{"name", "näme-7", "näme-7"}};

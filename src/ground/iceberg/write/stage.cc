@@ -243,7 +243,7 @@ Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TableP
   staged.files = std::move(records);
   for (const catalog::FileRecord& file : staged.files) staged.paths_to_sync.push_back(file.path);
   staged.table = std::make_shared<const TableMetadata>(std::move(next));
-  KeepTable(staged.table);
+  KeepTable(store, staged.table);
   return staged;
 }
 

@@ -191,7 +191,8 @@ Status SnapshotBuilder::WritePositionDeletes() {
   }
   for (auto& [key, deletes] : groups) {
     WEIRHOUSE_TRY(DataFile file, WriteDeleteFile(key.first, key.second, deletes));
-    KeepPositionDeletes(file.path, std::make_shared<const PositionDeletes>(std::move(deletes)));
+    KeepPositionDeletes(state_.store, file.path,
+                        std::make_shared<const PositionDeletes>(std::move(deletes)));
     delete_files_.push_back(std::move(file));
   }
   return Status::Ok();
@@ -225,7 +226,8 @@ Status SnapshotBuilder::MergePositionDeletes() {
       positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
     }
     WEIRHOUSE_TRY(DataFile file, WriteDeleteFile(key.first, key.second, deletes));
-    KeepPositionDeletes(file.path, std::make_shared<const PositionDeletes>(std::move(deletes)));
+    KeepPositionDeletes(state_.store, file.path,
+                        std::make_shared<const PositionDeletes>(std::move(deletes)));
     delete_files_.push_back(std::move(file));
   }
   return Status::Ok();
@@ -445,7 +447,7 @@ Status SnapshotBuilder::WriteManifests() {
     WEIRHOUSE_FAILPOINT("table.stage.manifest");
     WEIRHOUSE_TRY_STATUS(
         state_.Write(catalog::FileKind::kManifest, written.file.path, written.bytes));
-    KeepManifest(written.file, MakeManifest(std::move(draft.entries)));
+    KeepManifest(state_.store, written.file, MakeManifest(std::move(draft.entries)));
     written_.push_back(std::move(written.file));
   }
   return Status::Ok();
@@ -467,7 +469,7 @@ Result<Snapshot> SnapshotBuilder::Conclude() {
   WEIRHOUSE_FAILPOINT("table.stage.manifest_list");
   WEIRHOUSE_TRY_STATUS(
       state_.Write(catalog::FileKind::kManifestList, snapshot.manifest_list, bytes));
-  KeepManifestList(snapshot.manifest_list, std::move(list));
+  KeepManifestList(state_.store, snapshot.manifest_list, std::move(list));
 
   summary_.CountManifests(static_cast<std::int64_t>(written_.size()),
                           static_cast<std::int64_t>(kept_.size()), replaced_);

@@ -41,7 +41,6 @@ TEST_F(StageTest, WhatIsReadFromDiskEqualsWhatWasKeptInMemory) {
   StagedTable staged = Append(NewFlights(), kThreeFlights);
   staged = Append(staged.table, R"([{"id":4,"at":"2013-02-02T00:00:00Z"}])", "r2");
   const std::string warm = RowsAsJson(*Read(staged.table));
-  ClearTableCaches();
   ASSERT_OK_AND(const TablePtr loaded,
                 LoadTable(store(), "processed.flight", staged.change.metadata_location));
   EXPECT_EQ(RowsAsJson(*Read(loaded)), warm);
@@ -234,7 +233,6 @@ TEST_F(StageTest, MetadataOfAHundredSnapshotsIsShort) {
   ASSERT_OK_AND(const std::string bytes, store().Read(LocalPath(location)));
   EXPECT_LT(bytes.size(), 24u << 10);
   EXPECT_EQ(staged.files.back().size_bytes, static_cast<std::int64_t>(bytes.size()));
-  ClearTableCaches();
   ASSERT_OK_AND(const TablePtr read, LoadTable(store(), staged.table->name, location));
   EXPECT_EQ(SerializeTableMetadata(*read), SerializeTableMetadata(*staged.table));
   // Of older snapshots only what is asked of them.
@@ -260,7 +258,6 @@ TEST_F(StageTest, ATableSaysItselfWhetherItsMetadataIsCompressed) {
     ASSERT_OK_AND(const StagedTable staged, write.Finish());
     const bool gzip = staged.change.metadata_location.ends_with(".gz.metadata.json");
     EXPECT_EQ(gzip, std::string_view(codec) == "gzip");
-    ClearTableCaches();
     ASSERT_OK_AND(const TablePtr read,
                   LoadTable(store(), staged.table->name, staged.change.metadata_location));
     EXPECT_EQ(read->properties, staged.table->properties);
@@ -280,7 +277,6 @@ TEST_F(StageTest, SmallManifestsAreMergedBeforeThereAreMany) {
         most, std::stoi(summary.at("manifests-created")) + std::stoi(summary.at("manifests-kept")));
   }
   EXPECT_LT(most, 2 * kManifestsMergeAt);
-  ClearTableCaches();
   EXPECT_EQ(Ids(staged.table), "70");
   EXPECT_EQ(staged.table->current_snapshot()->summary.at("total-data-files"), "71");
 }
@@ -333,7 +329,6 @@ TEST_F(StageTest, AnAppendLeavesEarlierManifestsAloneAndReadsNone) {
   StagedTable staged = Append(NewFlights({}), R"([{"id":0}])");
   staged = Append(staged.table, R"([{"id":1}])", "r2");
   // With every manifest gone an append still works: it only copies lines of the list.
-  ClearTableCaches();
   for (const auto& entry :
        std::filesystem::directory_iterator(staged.table->location + "/metadata")) {
     const std::string name = entry.path().filename();
@@ -399,7 +394,6 @@ TEST_F(StageTest, IdentityPartitionsOfTextAreSafeInPaths) {
   ASSERT_EQ(rows.files.size(), 4u);
   for (const DataFile& file : rows.files) EXPECT_EQ(file.path.find("/.."), std::string::npos);
   ASSERT_OK_AND(const StagedTable staged, write.Finish());
-  ClearTableCaches();
   EXPECT_EQ(Ids(staged.table), "1 2 3 4");
 }
 
@@ -414,7 +408,6 @@ TEST_F(StageTest, AFailingDiskLeavesTheTableAsItWas) {
     Status status = testing::StatusOf(write.Append(*Rows(kThreeFlights)));
     if (status.ok()) status = write.DeleteRows(gone);
     if (status.ok()) status = write.Finish().status();
-    ClearTableCaches();
     ASSERT_OK_AND(const TablePtr loaded,
                   LoadTable(store(), "processed.flight", staged.change.metadata_location));
     ASSERT_EQ(Ids(loaded), "1 2 3") << "fail_at=" << fail_at;

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "ground/platform/columnar/single_value.h"
+#include "ground/platform/columnar/typed_array.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -24,15 +25,6 @@ struct Extremes {
   std::optional<Cell> highest;
   std::int64_t nan_count = 0;
 };
-
-template <typename ArrayType>
-auto ValueAt(const ArrayType& array, std::int64_t index) {
-  if constexpr (std::is_same_v<ArrayType, arrow::Decimal128Array>) {
-    return arrow::Decimal128(array.GetValue(index));
-  } else {
-    return array.GetView(index);
-  }
-}
 
 template <typename ArrayType>
 Extremes FindExtremes(const arrow::ChunkedArray& column) {
@@ -66,42 +58,11 @@ Extremes FindExtremes(const arrow::ChunkedArray& column) {
 }
 
 std::optional<Extremes> FindExtremesOfType(const arrow::ChunkedArray& column) {
-  switch (column.type()->id()) {
-    case arrow::Type::BOOL:
-      return FindExtremes<arrow::BooleanArray>(column);
-    case arrow::Type::INT8:
-      return FindExtremes<arrow::Int8Array>(column);
-    case arrow::Type::INT16:
-      return FindExtremes<arrow::Int16Array>(column);
-    case arrow::Type::INT32:
-      return FindExtremes<arrow::Int32Array>(column);
-    case arrow::Type::INT64:
-      return FindExtremes<arrow::Int64Array>(column);
-    case arrow::Type::FLOAT:
-      return FindExtremes<arrow::FloatArray>(column);
-    case arrow::Type::DOUBLE:
-      return FindExtremes<arrow::DoubleArray>(column);
-    case arrow::Type::DATE32:
-      return FindExtremes<arrow::Date32Array>(column);
-    case arrow::Type::TIME64:
-      return FindExtremes<arrow::Time64Array>(column);
-    case arrow::Type::TIMESTAMP:
-      return FindExtremes<arrow::TimestampArray>(column);
-    case arrow::Type::DECIMAL128:
-      return FindExtremes<arrow::Decimal128Array>(column);
-    case arrow::Type::STRING:
-      return FindExtremes<arrow::StringArray>(column);
-    case arrow::Type::LARGE_STRING:
-      return FindExtremes<arrow::LargeStringArray>(column);
-    case arrow::Type::BINARY:
-      return FindExtremes<arrow::BinaryArray>(column);
-    case arrow::Type::LARGE_BINARY:
-      return FindExtremes<arrow::LargeBinaryArray>(column);
-    case arrow::Type::FIXED_SIZE_BINARY:
-      return FindExtremes<arrow::FixedSizeBinaryArray>(column);
-    default:
-      return std::nullopt;
-  }
+  std::optional<Extremes> found;
+  VisitArrayClass(*column.type(), [&]<typename Array>(ArrayClass<Array>)
+                    requires StoredArray<Array>
+                  { found = FindExtremes<Array>(column); });
+  return found;
 }
 
 // -0.0 and +0.0 compare equal, so a bound of zero must cover both.

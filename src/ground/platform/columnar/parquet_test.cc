@@ -176,6 +176,10 @@ TEST(Parquet, RefusesNullsInRequiredColumnsAndFilesThatExist) {
   const Status null =
       WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, R"([{"a":null}])")).status();
   EXPECT_EQ(null.code(), Code::kInvalidInput);
+  EXPECT_EQ(null.error_code(), "WH7031");
+  EXPECT_THAT(null.message(), HasSubstr("could not write Parquet: "));
+  EXPECT_THAT(null.message(), HasSubstr("'a'"));
+  EXPECT_THAT(null.message(), HasSubstr(scratch / "f"));
   EXPECT_FALSE(std::filesystem::exists(scratch / "f"));
   ASSERT_OK(WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, R"([{"a":1}])")));
   EXPECT_EQ(WriteParquet(LocalStore(), scratch / "f", *TableOf(schema, "[]")).status().code(),

@@ -46,6 +46,18 @@ TEST_F(RowStoreTest, GivesBackWhatWasAddedWhereverItLies) {
   }
 }
 
+TEST_F(RowStoreTest, RowsOfOtherColumnsDoNotGoIntoTheSameFile) {
+  ASSERT_OK_AND(const auto file, RowFile::Make(folder_ / "tmp"));
+  ASSERT_OK(file->Append(*Numbers(0, 5)));
+  ASSERT_OK_AND(const auto one_column, [&]() -> Result<std::shared_ptr<arrow::Table>> {
+    return Numbers(0, 5)->SelectColumns({0}).ValueOrDie();
+  }());
+  const Status status = file->Append(*one_column);
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_EQ(status.error_code(), "WH7038");
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("could not write rows of a batch: "));
+}
+
 TEST_F(RowStoreTest, LeavesNoFileBehind) {
   RowStore store(Of(3));
   ASSERT_OK(store.Add(Numbers(0, 10)));

@@ -9,6 +9,7 @@
 
 #include "ground/base/status.h"
 #include "ground/platform/columnar/parquet.h"
+#include "ground/platform/columnar/typed_array.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -78,58 +79,29 @@ void AppendCodePoint(std::string* text, std::uint32_t point) {
   }
 }
 
-template <typename ArrayType>
-std::string Primitive(const arrow::Array& array, std::int64_t index) {
-  return LittleEndian(static_cast<const ArrayType&>(array).Value(index));
-}
-template <typename ArrayType>
-std::string Integer(const arrow::Array& array, std::int64_t index) {
-  return LittleEndian(static_cast<std::int32_t>(static_cast<const ArrayType&>(array).Value(index)));
-}
-template <typename ArrayType>
-std::string Bytes(const arrow::Array& array, std::int64_t index) {
-  return std::string(static_cast<const ArrayType&>(array).GetView(index));
+template <typename Array>
+std::string EncodeValue(const Array& array, std::int64_t index) {
+  const auto value = ValueAt(array, index);
+  if constexpr (std::is_same_v<Array, arrow::BooleanArray>) {
+    return std::string(1, value ? '\1' : '\0');
+  } else if constexpr (OneOf<Array, arrow::Int8Array, arrow::Int16Array>) {
+    return LittleEndian(static_cast<std::int32_t>(value));
+  } else if constexpr (std::is_same_v<Array, arrow::Decimal128Array>) {
+    return DecimalBytes(array.GetValue(index), 16);
+  } else if constexpr (TextArray<Array> || BytesArray<Array>) {
+    return std::string(value);
+  } else {
+    return LittleEndian(value);
+  }
 }
 }  // namespace
 
 std::optional<std::string> EncodeCell(const arrow::Array& array, std::int64_t index) {
-  switch (array.type_id()) {
-    case arrow::Type::BOOL:
-      return std::string(1,
-                         static_cast<const arrow::BooleanArray&>(array).Value(index) ? '\1' : '\0');
-    case arrow::Type::INT8:
-      return Integer<arrow::Int8Array>(array, index);
-    case arrow::Type::INT16:
-      return Integer<arrow::Int16Array>(array, index);
-    case arrow::Type::INT32:
-      return Primitive<arrow::Int32Array>(array, index);
-    case arrow::Type::INT64:
-      return Primitive<arrow::Int64Array>(array, index);
-    case arrow::Type::FLOAT:
-      return Primitive<arrow::FloatArray>(array, index);
-    case arrow::Type::DOUBLE:
-      return Primitive<arrow::DoubleArray>(array, index);
-    case arrow::Type::DATE32:
-      return Primitive<arrow::Date32Array>(array, index);
-    case arrow::Type::TIME64:
-      return Primitive<arrow::Time64Array>(array, index);
-    case arrow::Type::TIMESTAMP:
-      return Primitive<arrow::TimestampArray>(array, index);
-    case arrow::Type::DECIMAL128:
-      return DecimalBytes(static_cast<const arrow::Decimal128Array&>(array).GetValue(index), 16);
-    case arrow::Type::STRING:
-      return Bytes<arrow::StringArray>(array, index);
-    case arrow::Type::LARGE_STRING:
-      return Bytes<arrow::LargeStringArray>(array, index);
-    case arrow::Type::BINARY:
-      return Bytes<arrow::BinaryArray>(array, index);
-    case arrow::Type::LARGE_BINARY:
-      return Bytes<arrow::LargeBinaryArray>(array, index);
-    case arrow::Type::FIXED_SIZE_BINARY:
-      return Bytes<arrow::FixedSizeBinaryArray>(array, index);
-    default:
-      return std::nullopt;
-  }
+  std::optional<std::string> encoded;
+  VisitTyped(array, [&]<typename Array>(const Array& typed)
+               requires StoredArray<Array>
+             { encoded = EncodeValue(typed, index); });
+  return encoded;
 }
 
 std::string CutTextLower(std::string_view text) {

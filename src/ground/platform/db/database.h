@@ -28,13 +28,20 @@ struct Blob {
 using DatabaseValue = std::variant<std::monostate, std::int64_t, double, std::string, Blob>;
 
 // One row of a result; valid while the visitor runs.
+//
+// Whoever reads a column says which kind of value belongs there. SQLite stores any kind in any column,
+// so a damaged file may hold a text where a number was written: then the visitor gets 0 or an empty
+// text for that row, and the statement ends with kCorruption (WH7021), whatever the visitor made of
+// it. NULL is 0 or empty. Cost: a comparison for each value.
 class DatabaseRow {
  public:
   virtual ~DatabaseRow() = default;
   virtual bool IsNull(int column) const = 0;
   virtual std::int64_t Int(int column) const = 0;
-  virtual double Double(int column) const = 0;
-  virtual std::string Text(int column) const = 0;  // bytes too; empty for NULL
+  virtual double Double(int column) const = 0;     // an integer too
+  virtual std::string Text(int column) const = 0;  // bytes where the column is one of bytes
+  // A value of any kind in the words of the database: for digests over whatever is stored.
+  virtual std::string AnyAsText(int column) const = 0;
 };
 
 enum class Dialect : std::uint8_t { kSqlite, kPostgres };
@@ -50,7 +57,8 @@ enum class Dialect : std::uint8_t { kSqlite, kPostgres };
 //                      its connection lost (WH7041): nothing of the open transaction was written
 //   kUnavailable       WH7003, from Commit and from writes outside of a transaction: the connection
 //                      ended before the answer came, so the outcome is unknown
-//   kCorruption, kPermissionDenied (opened for reading), kInternal (wrong SQL)
+//   kCorruption        WH7021: the file is damaged, or a value is not of the kind that was asked for
+//   kPermissionDenied (opened for reading), kInternal (wrong SQL)
 // After an error inside a transaction only Rollback, or RollbackToSavepoint, may follow: SQLite
 // would go on, PostgreSQL does not.
 class Database {

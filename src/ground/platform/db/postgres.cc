@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -23,6 +24,8 @@ constexpr std::size_t kShownSqlMax = 120;
 constexpr int kStreamRows = 500;
 constexpr Oid kBoolOid = 16;
 constexpr Oid kByteaOid = 17;
+// int8, int2, int4, oid, float4, float8, numeric.
+constexpr Oid kNumberOids[] = {20, 21, 23, 26, 700, 701, 1700};
 constexpr int kTextFormat = 0;
 constexpr int kBinaryFormat = 1;
 // After so long without an answer, another connection checks whether the server is alive.
@@ -82,19 +85,19 @@ class ResultRow : public DatabaseRow {
   ResultRow(const PGresult* result, int row) : result_(result), row_(row) {}
   bool IsNull(int column) const override { return PQgetisnull(result_, row_, column) != 0; }
   std::int64_t Int(int column) const override {
-    const std::string_view text = Raw(column);
-    if (PQftype(result_, column) == kBoolOid) return text == "t" ? 1 : 0;
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
+    if (PQftype(result_, column) == kBoolOid) return Raw(column) == "t" ? 1 : 0;
+    return Number<std::int64_t>(column, "an integer");
   }
-  double Double(int column) const override {
-    const std::string_view text = Raw(column);
-    double value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-  }
+  double Double(int column) const override { return Number<double>(column, "a number"); }
   std::string Text(int column) const override {
+    const Oid type = PQftype(result_, column);
+    if (std::ranges::find(kNumberOids, type) != std::end(kNumberOids)) {
+      Distrust(column, "a text");
+      return {};
+    }
+    return AnyAsText(column);
+  }
+  std::string AnyAsText(int column) const override {
     const std::string_view text = Raw(column);
     const Oid type = PQftype(result_, column);
     if (type == kByteaOid) return FromHexBytes(text);
@@ -102,14 +105,49 @@ class ResultRow : public DatabaseRow {
     return FromStoredText(text);
   }
 
+  // OK, or what was read last and is not of the kind that was asked for.
+  Status Trust() const {
+    if (wrong_column_ < 0) return Status::Ok();
+    return Status(Code::kCorruption,
+                  fmt::format("the database holds another value where {} was stored: column \"{}\"",
+                              wanted_, PQfname(result_, wrong_column_)))
+        .WithError("WH7021")
+        .WithHint("keep the database as it is and restore a backup of the project");
+  }
+
  private:
+  template <typename T>
+  T Number(int column, const char* wanted) const {
+    const std::string_view text = Raw(column);
+    if (text.empty()) return IsNull(column) ? T() : (Distrust(column, wanted), T());
+    T value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return value;
+    Distrust(column, wanted);
+    return 0;
+  }
+  void Distrust(int column, const char* wanted) const {
+    wrong_column_ = column;
+    wanted_ = wanted;
+  }
   std::string_view Raw(int column) const {
     return {PQgetvalue(result_, row_, column),
             static_cast<std::size_t>(PQgetlength(result_, row_, column))};
   }
   const PGresult* result_;
   int row_;
+  mutable int wrong_column_ = -1;
+  mutable const char* wanted_ = "";
 };
+
+// A visitor that read a value of the wrong kind worked with another one: that comes first.
+Status VisitRow(const PGresult* result, int row,
+                const std::function<Status(const DatabaseRow&)>& visit) {
+  const ResultRow seen(result, row);
+  Status visited = visit(seen);
+  WEIRHOUSE_TRY_STATUS(seen.Trust());
+  return visited;
+}
 
 // Statements on one line, cut where a message would be too long.
 std::string Shown(std::string_view sql) {
@@ -141,7 +179,7 @@ class PostgresConnection : public Postgres {
     WEIRHOUSE_TRY(const ResultHandle result, Execute(sql, parameters));
     const int rows = PQntuples(result.get());
     for (int row = 0; row < rows; ++row) {
-      WEIRHOUSE_TRY_STATUS(visit(ResultRow(result.get(), row)));
+      WEIRHOUSE_TRY_STATUS(VisitRow(result.get(), row, visit));
     }
     return Status::Ok();
   }
@@ -339,7 +377,7 @@ Status PostgresConnection::Stream(std::string_view sql,
     rows = PQntuples(result.get());
     for (int row = 0; row < rows; ++row) {
       // The transaction's end closes the cursor of a visitor that has seen enough.
-      WEIRHOUSE_TRY_STATUS(visit(ResultRow(result.get(), row)));
+      WEIRHOUSE_TRY_STATUS(VisitRow(result.get(), row, visit));
     }
   }
   return Script("CLOSE " + cursor);

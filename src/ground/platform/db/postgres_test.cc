@@ -5,9 +5,11 @@
 #include <limits>
 #include <thread>
 
+#include "ground/base/random.h"
 #include "ground/platform/db/postgres_text.h"
 #include "testing/tcp_proxy.h"
 #include "testing/testing.h"
+#include "testing/wait.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -126,6 +128,36 @@ class PostgresDatabase : public ::testing::Test {
   static Status AddName(Database& db, const std::string& name) {
     return db.Run("INSERT INTO t (name) VALUES (?)", {name});
   }
+  static std::int64_t BackendOf(Database& db) {
+    std::int64_t backend = 0;
+    EXPECT_OK(db.Each("SELECT pg_backend_pid()", {}, [&](const DatabaseRow& row) {
+      backend = row.Int(0);
+      return Status::Ok();
+    }));
+    return backend;
+  }
+  // Until the server's process `backend` waits for a lock.
+  bool WaitUntilItWaits(std::int64_t backend) {
+    const auto observer = Postgres::Open(address_, false);
+    EXPECT_OK(observer);
+    return weirhouse::testing::WaitUntil([&] {
+      std::int64_t waiting = 0;
+      EXPECT_OK((*observer)->Each("SELECT count(*) FROM pg_locks WHERE pid = ? AND NOT granted",
+                                  {backend}, [&](const DatabaseRow& row) {
+                                    waiting = row.Int(0);
+                                    return Status::Ok();
+                                  }));
+      return waiting > 0;
+    });
+  }
+  // The same server with another word in its URL.
+  PostgresAddress AddressOf(const std::string& word, const std::string& other) const {
+    PostgresAddress address = address_;
+    const std::size_t at = address.url.find(word);
+    EXPECT_NE(at, std::string::npos) << address.url;
+    if (at != std::string::npos) address.url.replace(at, word.size(), other);
+    return address;
+  }
   // The same database by a way that can be cut.
   PostgresAddress Through(const TcpProxy& proxy) const {
     PostgresAddress address = address_;
@@ -167,6 +199,33 @@ TEST_F(PostgresDatabase, GivesBackEveryTypeItWasGiven) {
   };
   ASSERT_OK(db_->Each("SELECT name, i, d, b, i IS NULL FROM t ORDER BY id", {}, check));
   EXPECT_EQ(at, 2);
+}
+
+TEST_F(PostgresDatabase, TellsAValueOfAnotherKindThanIsAskedFor) {
+  struct Case {
+    const char* sql;
+    bool as_int;
+    bool right;
+  };
+  for (const Case& one :
+       {Case{"SELECT 7::bigint", true, true}, Case{"SELECT 7::numeric", true, true},
+        Case{"SELECT NULL::bigint", true, true}, Case{"SELECT true", true, true},
+        Case{"SELECT 'seven'::text", true, false}, Case{"SELECT '7 objects'::text", true, false},
+        Case{"SELECT ''::text", true, false}, Case{"SELECT 7.5::real", true, false},
+        Case{"SELECT 'seven'::text", false, true}, Case{"SELECT NULL::text", false, true},
+        Case{"SELECT 'seven'::bytea", false, true}, Case{"SELECT 7::bigint", false, false},
+        Case{"SELECT 7::numeric", false, false}, Case{"SELECT 7::integer", false, false}}) {
+    const Status status = db_->Each(one.sql, {}, [&](const DatabaseRow& row) {
+      if (one.as_int) {
+        row.Int(0);
+      } else {
+        row.Text(0);
+      }
+      return Status::Ok();
+    });
+    EXPECT_EQ(status.ok(), one.right) << one.sql << " " << one.as_int;
+    if (!one.right) EXPECT_EQ(status.error_code(), "WH7021") << one.sql;
+  }
 }
 
 TEST_F(PostgresDatabase, CommitsRollsBackAndGivesIds) {
@@ -214,16 +273,64 @@ TEST_F(PostgresDatabase, SaysThatAFailedTransactionWasNotCommitted) {
   ASSERT_OK(db_->Begin());
   ASSERT_OK(AddName(*db_, "a"));
   EXPECT_FALSE(AddName(*db_, "a").ok());
-  EXPECT_EQ(db_->Commit().code(), Code::kInternal);
+  const Status commit = db_->Commit();
+  EXPECT_EQ(commit.code(), Code::kInternal);
+  EXPECT_EQ(commit.error_code(), "WH7025");
+  EXPECT_THAT(commit.message(), HasSubstr("transaction was rolled back"));
   EXPECT_THAT(Names(*db_), ElementsAre());
 }
 
 TEST_F(PostgresDatabase, TellsWrongSqlAndWrongParametersAsBugs) {
-  EXPECT_EQ(db_->Run("SELEC 1").code(), Code::kInternal);
-  EXPECT_EQ(db_->Run("SELECT i FROM t WHERE i = ?").code(), Code::kInternal);
-  EXPECT_EQ(db_->Run("").code(), Code::kInternal);
+  for (const std::string_view sql : {"SELEC 1", "SELECT i FROM t WHERE i = ?", ""}) {
+    EXPECT_EQ(db_->Run(sql).code(), Code::kInternal) << sql;
+    EXPECT_EQ(db_->Run(sql).error_code(), "WH7025") << sql;
+  }
   EXPECT_THAT(db_->Run("SELECT * FROM absent").message(), HasSubstr("absent"));
   EXPECT_FALSE(db_->lost());
+}
+
+TEST_F(PostgresDatabase, SaysWhichUserHasNoRight) {
+  const std::string user = "guest" + std::to_string(getpid());
+  ASSERT_OK(db_->Script("CREATE ROLE " + user + " LOGIN"));
+  PostgresAddress address = AddressOf("weirhouse@", user + "@");
+  address.schema += "_other";
+  const Status denied = Postgres::Open(address, false).status();
+  EXPECT_OK(db_->Script("DROP ROLE " + user));
+  EXPECT_EQ(denied.code(), Code::kPermissionDenied) << denied.ToString();
+  EXPECT_EQ(denied.error_code(), "WH7043");
+  EXPECT_THAT(denied.message(), HasSubstr("permission denied for database"));
+  EXPECT_THAT(denied.hint(), HasSubstr("the right to create a schema"));
+}
+
+TEST_F(PostgresDatabase, SaysThatThereIsNoSuchDatabase) {
+  const Status absent = Postgres::Open(AddressOf("/postgres", "/absent"), false).status();
+  EXPECT_EQ(absent.code(), Code::kNotFound) << absent.ToString();
+  EXPECT_EQ(absent.error_code(), "WH7024");
+  EXPECT_THAT(absent.message(), HasSubstr("database \"absent\" does not exist"));
+  EXPECT_THAT(absent.hint(), HasSubstr("create the database"));
+}
+
+TEST_F(PostgresDatabase, RefusesADatabaseOfAnotherEncoding) {
+  const std::string name = "latin" + std::to_string(getpid());
+  ASSERT_OK(db_->Script("CREATE DATABASE " + name +
+                        " ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"));
+  const Status status = Postgres::Open(AddressOf("/postgres", "/" + name), false).status();
+  EXPECT_OK(db_->Script("DROP DATABASE " + name + " WITH (FORCE)"));
+  EXPECT_EQ(status.code(), Code::kInvalidInput) << status.ToString();
+  EXPECT_EQ(status.error_code(), "WH7045");
+  EXPECT_THAT(status.message(), HasSubstr("has the encoding SQL_ASCII, not UTF8"));
+  EXPECT_THAT(status.hint(), HasSubstr("encoding 'UTF8'"));
+}
+
+TEST_F(PostgresDatabase, SaysThatANameIsTooLongForItsIndex) {
+  SeededRandom random(1);
+  std::string name;  // nothing that the server could compress
+  while (name.size() < 10'000) name += random.Uuid4();
+  const Status status = AddName(*db_, name);
+  EXPECT_EQ(status.code(), Code::kInvalidInput) << status.ToString();
+  EXPECT_EQ(status.error_code(), "WH7046");
+  EXPECT_THAT(status.message(), HasSubstr("index row"));
+  EXPECT_EQ(status.hint(), "shorten the name");
 }
 
 TEST_F(PostgresDatabase, StopsAtTheVisitorsErrorAndNestsStatements) {
@@ -288,13 +395,14 @@ TEST_F(PostgresDatabase, LetsOneWriterInAtATimeAndShowsItWhatWasCommittedBefore)
   ASSERT_OK(db_->Begin());
   ASSERT_OK(AddName(*db_, "first"));
   std::vector<std::string> seen;
+  const std::int64_t backend = BackendOf(*other);
   std::thread second([&] {
     ASSERT_OK(other->Begin());
     seen = Names(*other);
     ASSERT_OK(AddName(*other, "second"));
     ASSERT_OK(other->Commit());
   });
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(WaitUntilItWaits(backend));
   ASSERT_OK(db_->Commit());
   second.join();
   EXPECT_THAT(seen, ElementsAre("first"));
@@ -341,8 +449,9 @@ TEST_F(PostgresDatabase, CallsADeadlockAConflictForCertain) {
   ASSERT_OK(db_->Run(update, {"a"}));
   ASSERT_OK(other->Run(update, {"b"}));
   Status second = Status::Ok();
+  const std::int64_t backend = BackendOf(*other);
   std::thread crossing([&] { second = other->Run(update, {"a"}); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(WaitUntilItWaits(backend));
   const Status first = db_->Run(update, {"b"});
   db_->Rollback();
   crossing.join();
@@ -374,7 +483,6 @@ TEST_F(PostgresDatabase, SeesThatTheConnectionEndedBeforeItSendsCommit) {
   ASSERT_OK(db->Begin());
   ASSERT_OK(AddName(*db, "a"));
   proxy.GoDown();
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(db->Commit().error_code(), "WH7041");
   EXPECT_TRUE(db->lost());
 }

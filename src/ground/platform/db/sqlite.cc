@@ -94,9 +94,27 @@ class StatementRow : public DatabaseRow {
   bool IsNull(int column) const override {
     return sqlite3_column_type(statement_, column) == SQLITE_NULL;
   }
-  std::int64_t Int(int column) const override { return sqlite3_column_int64(statement_, column); }
-  double Double(int column) const override { return sqlite3_column_double(statement_, column); }
+  std::int64_t Int(int column) const override {
+    const int type = sqlite3_column_type(statement_, column);
+    if (type == SQLITE_INTEGER) return sqlite3_column_int64(statement_, column);
+    if (type != SQLITE_NULL) Distrust(column, "an integer");
+    return 0;
+  }
+  double Double(int column) const override {
+    const int type = sqlite3_column_type(statement_, column);
+    if (type == SQLITE_FLOAT || type == SQLITE_INTEGER)
+      return sqlite3_column_double(statement_, column);
+    if (type != SQLITE_NULL) Distrust(column, "a number");
+    return 0;
+  }
   std::string Text(int column) const override {
+    const int type = sqlite3_column_type(statement_, column);
+    if (type == SQLITE_TEXT || (type == SQLITE_BLOB && MayHoldBytes(column)))
+      return AnyAsText(column);
+    if (type != SQLITE_NULL) Distrust(column, "a text");
+    return {};
+  }
+  std::string AnyAsText(int column) const override {
     // column_blob gives text as it is stored, embedded NULs included; bytes must be asked second.
     const void* data = sqlite3_column_blob(statement_, column);
     const int size = sqlite3_column_bytes(statement_, column);
@@ -104,8 +122,36 @@ class StatementRow : public DatabaseRow {
     return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
   }
 
+  // OK, or what was read last and is not of the kind that was asked for.
+  Status Trust(const std::string& path) const {
+    if (wrong_column_ < 0) return Status::Ok();
+    constexpr const char* kKinds[] = {"", "an integer", "a real", "a text", "bytes", "NULL"};
+    return Status(Code::kCorruption,
+                  fmt::format("the database holds {} where {} was stored: column \"{}\" of \"{}\": "
+                              "{}",
+                              kKinds[wrong_type_], wanted_,
+                              sqlite3_column_name(statement_, wrong_column_),
+                              sqlite3_sql(statement_), path))
+        .WithError("WH7021")
+        .WithHint("keep the file as it is and restore a backup of the project");
+  }
+
  private:
+  // A column that is declared as one of bytes, or an expression.
+  bool MayHoldBytes(int column) const {
+    const char* declared = sqlite3_column_decltype(statement_, column);
+    return declared == nullptr || std::string_view(declared) == "BLOB";
+  }
+  void Distrust(int column, const char* wanted) const {
+    wrong_column_ = column;
+    wrong_type_ = sqlite3_column_type(statement_, column);
+    wanted_ = wanted;
+  }
+
   sqlite3_stmt* statement_;
+  mutable int wrong_column_ = -1;
+  mutable int wrong_type_ = 0;
+  mutable const char* wanted_ = "";
 };
 
 class SqliteConnection : public Sqlite {
@@ -243,7 +289,10 @@ class SqliteConnection : public Sqlite {
       const int rc = sqlite3_step(statement);
       if (rc == SQLITE_DONE) return Status::Ok();
       if (rc != SQLITE_ROW) return Failure(rc, fmt::format("run \"{}\"", sql));
-      if (visit != nullptr) WEIRHOUSE_TRY_STATUS((*visit)(row));
+      if (visit == nullptr) continue;
+      const Status visited = (*visit)(row);
+      WEIRHOUSE_TRY_STATUS(row.Trust(path_));  // first: the visitor worked with another value
+      WEIRHOUSE_TRY_STATUS(visited);
     }
   }
 
@@ -283,6 +332,10 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
         .WithError("WH7012");
   }
   WEIRHOUSE_TRY_STATUS(CheckSqliteLog(path));
+  // Nobody asks how much memory it took, and to count takes a lock for every allocation. Too late,
+  // and then without effect, where another has begun to use SQLite.
+  static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(uncounted);
   sqlite3* raw = nullptr;
   // A reader of a WAL database still needs its -shm file, which SQLite makes if the folder may be
   // written.

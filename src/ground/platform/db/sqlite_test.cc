@@ -74,6 +74,63 @@ TEST_F(SqliteDatabase, GivesBackEveryTypeItWasGiven) {
   EXPECT_THAT(types, ElementsAre("null", "integer", "real", "text", "text", "blob", "blob"));
 }
 
+// What a column may hold, what is read from it, and whether that is right.
+TEST_F(SqliteDatabase, TellsAValueOfAnotherKindThanIsStoredThere) {
+  ASSERT_OK(db_->Script("CREATE TABLE k (i INTEGER, r REAL, t TEXT, b BLOB);"));
+  enum class As { kInt, kDouble, kText };
+  struct Case {
+    const char* column;
+    DatabaseValue stored;
+    As as;
+    bool right;
+  };
+  const std::vector<Case> cases = {
+      {"i", std::int64_t{7}, As::kInt, true},
+      {"i", std::monostate(), As::kInt, true},
+      {"i", std::string("seven"), As::kInt, false},
+      {"i", std::string("7 objects"), As::kInt, false},  // SQLite itself would say 7
+      {"i", 7.5, As::kInt, false},
+      {"i", Blob{"7"}, As::kInt, false},
+      {"r", 7.5, As::kDouble, true},
+      {"r", std::int64_t{7}, As::kDouble, true},
+      {"r", std::string("seven"), As::kDouble, false},
+      {"r", Blob{"7"}, As::kDouble, false},
+      {"t", std::string("seven"), As::kText, true},
+      {"t", std::string("7"), As::kText, true},
+      {"t", std::monostate(), As::kText, true},
+      {"t", Blob{"seven"}, As::kText, false},
+      {"b", Blob{"seven"}, As::kText, true},
+      {"b", std::int64_t{7}, As::kText, false},
+      {"b", 7.5, As::kText, false},
+  };
+  for (const Case& one : cases) {
+    ASSERT_OK(db_->Run("DELETE FROM k"));
+    ASSERT_OK(db_->Run(fmt::format("INSERT INTO k ({}) VALUES (?)", one.column), {one.stored}));
+    bool visitor_fails = false;
+    const auto visit = [&](const DatabaseRow& row) {
+      if (one.as == As::kInt) row.Int(0);
+      if (one.as == As::kDouble) row.Double(0);
+      if (one.as == As::kText) row.Text(0);
+      return visitor_fails ? Status(Code::kNotFound, "of no use") : Status::Ok();
+    };
+    const std::string sql = fmt::format("SELECT {} FROM k", one.column);
+    const std::string what = fmt::format("{} {}", one.column, one.stored.index());
+    const Status status = db_->Each(sql, {}, visit);
+    EXPECT_EQ(status.ok(), one.right) << what;
+    if (one.right) continue;
+    EXPECT_EQ(status.code(), Code::kCorruption) << what;
+    EXPECT_EQ(status.error_code(), "WH7021") << what;
+    EXPECT_THAT(status.message(), HasSubstr(fmt::format("column \"{}\"", one.column)));
+    visitor_fails = true;  // over a value that was not there
+    EXPECT_EQ(db_->Each(sql, {}, visit).code(), Code::kCorruption) << what;
+    // Digests are made of whatever is there, and one more row may be read as it is.
+    EXPECT_OK(db_->Each(sql, {}, [](const DatabaseRow& row) {
+      EXPECT_FALSE(row.AnyAsText(0).empty());
+      return Status::Ok();
+    }));
+  }
+}
+
 TEST_F(SqliteDatabase, CommitsAndRollsBack) {
   ASSERT_OK(db_->Begin());
   ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES (?)", {"kept"}));
@@ -119,9 +176,11 @@ TEST_F(SqliteDatabase, CallsABrokenConstraintAConflict) {
 }
 
 TEST_F(SqliteDatabase, TellsWrongSqlAndWrongParametersAsBugs) {
-  EXPECT_EQ(db_->Run("SELEC 1").code(), Code::kInternal);
-  EXPECT_EQ(db_->Run("SELECT ?").code(), Code::kInternal);
-  EXPECT_EQ(db_->Run("").code(), Code::kInternal);
+  for (const std::string_view sql : {"SELEC 1", "SELECT ?", ""}) {
+    EXPECT_EQ(db_->Run(sql).code(), Code::kInternal) << sql;
+    EXPECT_EQ(db_->Run(sql).error_code(), "WH7025") << sql;
+  }
+  EXPECT_EQ(db_->Run("SELECT ?").message(), "wrong number of parameters: 0 for \"SELECT ?\"");
   EXPECT_THAT(db_->Run("SELECT * FROM absent").message(), HasSubstr("absent"));
 }
 
@@ -176,6 +235,15 @@ TEST_F(SqliteDatabase, OpensForReadingAfterTheWriterIsGone) {
   EXPECT_FALSE(std::filesystem::exists(path_ + "-shm"));
   ASSERT_OK_AND(auto reader, Sqlite::Open(path_, true));
   EXPECT_THAT(Names(*reader), ElementsAre("a"));
+}
+
+TEST_F(SqliteDatabase, WritesNothingWhereItWasOpenedForReading) {
+  ASSERT_OK_AND(auto reader, Sqlite::Open(path_, true));
+  const Status status = reader->Run("INSERT INTO t (name) VALUES ('a')");
+  EXPECT_EQ(status.code(), Code::kPermissionDenied);
+  EXPECT_EQ(status.error_code(), "WH7023");
+  EXPECT_THAT(status.message(), HasSubstr("attempt to write a readonly database: " + path_));
+  EXPECT_THAT(status.hint(), HasSubstr("opened for reading"));
 }
 
 TEST_F(SqliteDatabase, WritesNothingToAFileThatIsNotInItsPlace) {
@@ -296,7 +364,7 @@ TEST_F(SqliteDatabase, WritesAheadAndSyncsFully) {
   const auto setting = [&](const std::string& name) {
     std::string value;
     EXPECT_OK(db_->Each("PRAGMA " + name, {}, [&](const DatabaseRow& row) {
-      value = row.Text(0);
+      value = row.AnyAsText(0);
       return Status::Ok();
     }));
     return value;
@@ -314,7 +382,12 @@ TEST(SqliteOpen, RefusesWhatIsNoDatabase) {
   EXPECT_EQ(Sqlite::Open(scratch / "text", true).status().code(), Code::kCorruption);
   EXPECT_EQ(Sqlite::Open(scratch / "absent", true).status().code(), Code::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(scratch / "absent"));
-  EXPECT_EQ(Sqlite::Open(scratch / "no/folder/db", false).status().code(), Code::kUnavailable);
+  const Status no_folder = Sqlite::Open(scratch / "no/folder/db", false).status();
+  EXPECT_EQ(no_folder.code(), Code::kUnavailable);
+  EXPECT_EQ(no_folder.error_code(), "WH7024");
+  EXPECT_THAT(no_folder.message(), HasSubstr("could not open the database: "));
+  EXPECT_THAT(no_folder.message(), HasSubstr(scratch / "no/folder/db"));
+  EXPECT_THAT(no_folder.hint(), HasSubstr("check that the folder exists"));
 }
 
 TEST(SqliteOpen, FindsDamagedPages) {

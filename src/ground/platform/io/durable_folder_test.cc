@@ -1,14 +1,13 @@
 // What is fsynced, and which fsyncs are believed.
 #include <sys/stat.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "ground/platform/io/faulty_store.h"
 #include "ground/platform/io/local_store.h"
 #include "testing/fsync_probe.h"
 #include "testing/testing.h"
+#include "testing/wait.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -17,8 +16,17 @@ using testing::ReadFile;
 using testing::ScratchFolder;
 using testing::WriteFile;
 
-// After it a new file has another time than one that was made before.
-void WaitForTheKernelsClock() { std::this_thread::sleep_for(std::chrono::milliseconds(40)); }
+// Until a new file has another time than one that was made before.
+void WaitForTheKernelsClock() {
+  const ScratchFolder scratch;
+  const auto time_of_a_new_file = [&] {
+    std::filesystem::remove(scratch / "now");
+    WriteFile(scratch / "now", "");
+    return std::filesystem::last_write_time(scratch / "now");
+  };
+  const auto before = time_of_a_new_file();
+  EXPECT_TRUE(testing::WaitUntil([&] { return time_of_a_new_file() > before; }));
+}
 
 TEST(DurableFolder, AFileIsKeptWithEveryFolderAboveItWhoeverMadeThem) {
   const ScratchFolder scratch;

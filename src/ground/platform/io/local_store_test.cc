@@ -1,6 +1,7 @@
 #include "ground/platform/io/local_store.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,41 @@ TEST(LocalStore, NamesThePathInEveryError) {
   EXPECT_EQ(LocalStore().Read(scratch.path().string()).status().code(), Code::kInvalidInput);
   EXPECT_EQ(LocalStore().Write(scratch / "file/under", "x").code(), Code::kNotFound);
   EXPECT_FALSE(LocalStore().MakeFolder(scratch / "file").ok());
+}
+
+// As a user who has no right to the file: the owner of another, or the superuser without its rights.
+TEST(LocalStore, SaysSoWhereTheUserHasNoRight) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "secret", "abc");
+  std::filesystem::permissions(scratch / "secret", std::filesystem::perms::none);
+  const uid_t me = geteuid();
+  if (me == 0) {
+    ASSERT_EQ(seteuid(65'534), 0);
+  }
+  const Status status = LocalStore().Read(scratch / "secret").status();
+  if (me == 0) {
+    ASSERT_EQ(seteuid(me), 0);
+  }
+  EXPECT_EQ(status.code(), Code::kPermissionDenied);
+  EXPECT_EQ(status.error_code(), "WH7013");
+  EXPECT_THAT(status.message(), HasSubstr("Permission denied: "));
+  EXPECT_THAT(status.message(), HasSubstr("/secret"));
+  EXPECT_EQ(status.hint(), "give this user access to the file and its folder");
+}
+
+TEST(LocalStore, SaysSoWhenTooManyFilesAreOpen) {
+  const ScratchFolder scratch;
+  WriteFile(scratch / "file", "abc");
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Status status = LocalStore().Read(scratch / "file").status();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH7015");
+  EXPECT_THAT(status.message(), HasSubstr("Too many open files: " + scratch / "file"));
+  EXPECT_THAT(status.hint(), HasSubstr("ulimit -n"));
 }
 
 TEST(LocalStore, SaysSoWhenTheDiskIsFull) {

@@ -41,6 +41,13 @@ struct ObjectPage {
   bool more = false;
 };
 
+// What readers of a store keep of its objects, which never change. Whoever reads has a kind of their
+// own, with its bounds; it goes with the store that has it.
+class ReadCache {
+ public:
+  virtual ~ReadCache() = default;
+};
+
 // Locations are absolute paths or URIs ("/lake/a", "file:///lake/a"); the store returns them in its
 // canonical spelling. Threads: any. Errors: kNotFound (WH7012), kPermissionDenied, kUnavailable
 // (disk full, too many open files: retry may help), kConflict (WH7014, Write found an object
@@ -96,6 +103,8 @@ class ObjectStore {
   // Prepares a folder for engines that write there themselves: on a disk it creates the folder and
   // its parents; a store without folders does nothing.
   virtual Status MakeFolder(const std::string& location) = 0;
+  // Where readers keep what they parsed; null where nothing is kept, and they read again each time.
+  virtual ReadCache* read_cache() { return nullptr; }
 };
 
 // A range of an object, read by ReadRange piece by piece: kCorruption (WH7017) if the object is

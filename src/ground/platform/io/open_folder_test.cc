@@ -12,6 +12,7 @@
 
 namespace weirhouse::platform {
 namespace {
+using ::testing::HasSubstr;
 using testing::ReadFile;
 using testing::ScratchFolder;
 using testing::WriteFile;
@@ -30,6 +31,20 @@ TEST(OpenFolder, SaysWhatStandsUnderEachNameAndFollowsNoLink) {
   EXPECT_EQ(entries[1].kind, EntryKind::kFolder);
   EXPECT_EQ(entries[2].kind, EntryKind::kLink);
   EXPECT_EQ(entries[3].kind, EntryKind::kPipe);
+}
+
+TEST(OpenFolder, APrivateFolderIsNobodyElses) {
+  const ScratchFolder scratch;
+  ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch.path().string()));
+  EXPECT_OK(folder.MakePrivate("mine").status());
+  EXPECT_OK(folder.MakePrivate("mine").status());
+  std::filesystem::permissions(scratch / "mine", std::filesystem::perms::group_read,
+                               std::filesystem::perm_options::add);
+  const Status open = folder.MakePrivate("mine").status();
+  EXPECT_EQ(open.code(), Code::kPermissionDenied);
+  EXPECT_EQ(open.error_code(), "WH7013");
+  EXPECT_THAT(open.message(), HasSubstr("accessible to other users: " + scratch / "mine"));
+  EXPECT_THAT(open.hint(), HasSubstr("its mode to 0700"));
 }
 
 TEST(OpenFolder, DoesNotWalkThroughALink) {

@@ -74,7 +74,10 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
   }
   if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7028");
   if (status.IsNotSupported()) {
-    return Status(Code::kPermissionDenied, message).WithError("WH7029");
+    return Status(Code::kPermissionDenied,
+                  fmt::format("could not {} the key-value store: it was opened for reading: {}",
+                              what, folder))
+        .WithError("WH7029");
   }
   return Status(Code::kInternal, message).WithError("WH7030");
 }
@@ -132,6 +135,7 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   rocks.target_file_size_base = kFirstLevelBytes / 4;
   rocks.target_file_size_multiplier = 2;  // so that a large store has hundreds of files
   rocks.info_log = std::make_shared<NoLog>();
+  rocks.allow_fallocate = false;  // most stores stay smaller than what would be set aside
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
   // zstd and lz4 both come with the library; lz4 is the faster to read.

@@ -16,6 +16,7 @@
 namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Optional;
 using weirhouse::testing::ScratchFolder;
@@ -129,7 +130,11 @@ TEST_F(KeyValue, CanBeReadWhileAnotherWritesUpToItsLastFlush) {
   EXPECT_THAT(KeysIn(*reader, "", "z"), ElementsAre("a"));
   auto batch = reader->NewBatch();
   batch->Put("b", "2");
-  EXPECT_EQ(reader->Write(*batch, false).code(), Code::kPermissionDenied);
+  const Status refused = reader->Write(*batch, false);
+  EXPECT_EQ(refused.code(), Code::kPermissionDenied);
+  EXPECT_EQ(refused.error_code(), "WH7029");
+  EXPECT_EQ(refused.message(),
+            "could not write to the key-value store: it was opened for reading: " + folder_);
 }
 
 // What this process has written so far, whichever thread.
@@ -179,8 +184,10 @@ TEST_F(KeyValue, RefusesASecondWriter) {
 }
 
 TEST_F(KeyValue, RefusesToReadWhatIsNotThere) {
-  EXPECT_EQ(KvStore::Open(scratch_ / "absent", {.read_only = true}).status().code(),
-            Code::kNotFound);
+  const Status absent = KvStore::Open(scratch_ / "absent", {.read_only = true}).status();
+  EXPECT_EQ(absent.code(), Code::kNotFound);
+  EXPECT_EQ(absent.error_code(), "WH7028");
+  EXPECT_EQ(absent.message(), "key-value store does not exist: " + scratch_ / "absent");
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "absent"));
 }
 
@@ -250,6 +257,15 @@ class DamagedStore : public KeyValue {
   std::vector<std::string> whole_;
   std::map<std::string, std::string> files_;
 };
+
+TEST_F(DamagedStore, NamesTheFileThatIsGoneAndSaysThatNothingIsLost) {
+  std::filesystem::remove(folder_ + "/CURRENT");
+  const Status status = KvStore::Open(folder_, {}).status();
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_EQ(status.error_code(), "WH7027");
+  EXPECT_EQ(status.message(), "the key-value store has lost its file CURRENT: " + folder_);
+  EXPECT_THAT(status.hint(), HasSubstr("only a cache; the next writing command rebuilds it"));
+}
 
 TEST_F(DamagedStore, IsToldWhateverFileIsRemovedEmptiedOrCutShort) {
   for (const auto& [name, bytes] : files_) {

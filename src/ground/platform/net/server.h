@@ -1,13 +1,13 @@
 // An HTTP/1.1 server that treats every client as hostile (RFC 9110, RFC 9112).
 //
-// It checks in this order, cheapest first, each check with its own refusal: size of the header
-// (431) and target (414), syntax (400), Host (403) and Origin (403) against DNS rebinding and
-// foreign pages, the token (401) for everything but open reads, the route (404, 405), type (415)
-// and size (413) of the body, slow clients (408), load (429). Handlers and the authenticator run on
-// pools of their own; the threads that serve sockets never block. A response is one write, or a
-// stream of pieces, each made after the previous one was sent (message.h: BodyStream); a client of
-// HTTP/1.0 gets the pieces without chunks, up to the end of the connection. Connections are kept
-// alive and may be pipelined.
+// In this order, each with its answer and before anything costs much: size of the header (431) and
+// target (414), syntax (400), Host (403) and Origin (403) against rebinding and foreign pages, the
+// token (401) for everything but open reads, the route (404, 405), type (415) and size (413) of the
+// body, slowness (408), numbers (429). Handlers and the authenticator run on pools of their own; the
+// threads that speak to sockets never block. A response is one write, or a stream of pieces, each
+// made when the one before it has gone out (message.h: BodyStream). A client of HTTP/1.0 could not
+// tell a stream that was cut from one that ended: it gets the whole with its length, up to 1 MiB, or
+// 505. Connections are kept and may be pipelined.
 #pragma once
 
 #include <chrono>
@@ -49,10 +49,11 @@ struct ServerOptions {
   std::function<void(const Refusal&)> on_refusal;  // any thread; must be quick
 
   std::uint32_t header_bytes_max = 16 << 10;
-  // between bytes, between requests, and for the header
-  std::chrono::milliseconds idle_max{10'000};
-  // For receiving one whole request, and for sending its response or one piece of a stream; a
-  // handler may take longer.
+  std::chrono::milliseconds idle_max{10'000};  // between bytes, between requests, for the header
+  // For one whole request to come. For a response to go on where its client takes nothing: one that
+  // takes a little at a time goes on, as far as its system tells. That tells of small pieces together,
+  // when about half of what it keeps for a reader was taken: by default 64 to 128 KiB. A handler has
+  // what time it needs.
   std::chrono::milliseconds total_max{60'000};
   std::chrono::milliseconds token_max{5'000};  // for the authenticator
   // For waiting until a worker is free; then 503. A handler that has started may take longer.

@@ -34,7 +34,11 @@ inline const std::string kJson = "Content-Type: application/json\r\n";
 // A raw socket, so that what is sent is exactly what the test says.
 class Client {
  public:
-  explicit Client(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `window_bytes`: what the system keeps for a client that does not read; 0: what it likes.
+  explicit Client(std::uint16_t port, int window_bytes = 0)
+      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (window_bytes > 0)
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &window_bytes, sizeof window_bytes);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -83,6 +87,13 @@ class Client {
       }
       if (!Fill(longest)) return std::exchange(rest_, "");
     }
+  }
+  // At most `bytes_max` bytes, once there are some; fewer than 0: it was cut, or nothing comes.
+  ssize_t Take(std::size_t bytes_max, milliseconds longest = milliseconds(5'000)) {
+    pollfd wait{fd_, POLLIN, 0};
+    if (poll(&wait, 1, static_cast<int>(longest.count())) <= 0) return -1;
+    std::vector<char> buffer(bytes_max);
+    return recv(fd_, buffer.data(), buffer.size(), 0);
   }
   // Whether the server closes within `longest` without another byte.
   bool Closes(milliseconds longest = milliseconds(5'000)) {

@@ -208,7 +208,9 @@ TEST_F(ServerTest, EndsSlowRequests) {
     while (dripping && drip.Send("x")) std::this_thread::sleep_for(milliseconds(150));
   });
   EXPECT_TRUE(idle.Closes());
-  EXPECT_THAT(slow_header.Receive(), StartsWith("HTTP/1.1 408"));
+  EXPECT_THAT(slow_header.Receive(),
+              AllOf(StartsWith("HTTP/1.1 408"), HasSubstr("WH8076"),
+                    HasSubstr("the request came too slowly"), HasSubstr("send it again")));
   EXPECT_THAT(slow_body.Receive(), StartsWith("HTTP/1.1 408"));
   EXPECT_THAT(drip.Receive(), StartsWith("HTTP/1.1 408"));
   dripping = false;

@@ -19,6 +19,7 @@
 #include "ground/base/text.h"
 #include "ground/base/thread.h"
 #include "ground/base/time.h"
+#include "ground/platform/net/bytes_taken.h"
 #include "ground/platform/net/response_head.h"
 
 namespace weirhouse::http {
@@ -34,7 +35,10 @@ constexpr auto kLingerMax = std::chrono::seconds(2);
 constexpr auto kLongestTick = std::chrono::seconds(1);
 constexpr std::size_t kAuditBytesMax = 256;
 
-Fault TooSlow() { return Fault{408, "WH8076", "the request came too slowly"}; }
+Fault TooSlow() {
+  return Fault{408, "WH8076", "the request came too slowly and was given up",
+               "send it again over a better connection, or in smaller parts"};
+}
 
 Fault TooBusy(std::string why) {
   return Fault{429, "WH8081", std::move(why), "try again a little later", {{"Retry-After", "1"}}};
@@ -124,6 +128,13 @@ void Session::Abandon() noexcept {
 void Session::ExpireAfter(std::chrono::nanoseconds time) {
   deadline_ = SystemClock().Monotonic() + time;
   timed_out_ = false;
+  writes_ = false;
+}
+
+void Session::ExpireUnlessTaken() {
+  ExpireAfter(context_.options.total_max);
+  writes_ = true;
+  taken_ = BytesTaken(socket_.native_handle());
 }
 
 asio::awaitable<void> Session::Watch() {
@@ -136,6 +147,13 @@ asio::awaitable<void> Session::Watch() {
     if (waits_ && ClientHasGone()) {
       gone_ = true;
       pause_.cancel();
+    }
+    // Not by what the system has room for: it makes room a large piece at a time.
+    if (writes_) {
+      if (const std::uint64_t taken = BytesTaken(socket_.native_handle()); taken > taken_) {
+        taken_ = taken;
+        deadline_ = SystemClock().Monotonic() + context_.options.total_max;
+      }
     }
     if (SystemClock().Monotonic() < deadline_) continue;
     // Repeated with each tick: a composed operation may be between two of its steps.
@@ -222,8 +240,7 @@ asio::awaitable<Session::Next> Session::ServeStream(const HttpResponse& response
         context_.router.Form(target_, TooBusy("too many streams are being read")), keep_alive);
     co_return told&& keep_alive ? Next::kKeep : told ? Next::kLinger : Next::kClose;
   }
-  // A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
-  keep_alive = keep_alive && !is_http_1_0;
+  if (is_http_1_0) co_return co_await ServeWhole(response, lane, keep_alive);
   std::optional<BodyStream::Piece> first;
   if (!is_head_) {
     Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
@@ -233,8 +250,7 @@ asio::awaitable<Session::Next> Session::ServeStream(const HttpResponse& response
     }
     first = std::move(piece).value();
   }
-  const Ended ended =
-      co_await WriteStream(response, std::move(first), lane, !is_http_1_0, keep_alive);
+  const Ended ended = co_await WriteStream(response, std::move(first), lane, keep_alive);
   if (ended == Ended::kCut) co_return Next::kClose;
   co_return ended == Ended::kWhole&& keep_alive ? Next::kKeep : Next::kLinger;
 }
@@ -375,7 +391,7 @@ asio::awaitable<bool> Session::Write(const HttpResponse& response, bool keep_ali
   SetHead(message, response, keep_alive);
   if (has_body) message.body() = {response.body.data(), response.body.size()};
   beast::http::response_serializer<beast::http::span_body<const char>> serializer(message);
-  ExpireAfter(context_.options.total_max);
+  ExpireUnlessTaken();
   const auto [error, bytes] = co_await beast::http::async_write(socket_, serializer, kAwaitable);
   co_return !error;
 }

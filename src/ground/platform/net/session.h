@@ -68,14 +68,19 @@ class Session {
   // A response whose body is made while it is sent.
   boost::asio::awaitable<Next> ServeStream(const HttpResponse& response, Lane& lane,
                                            bool is_http_1_0, bool keep_alive);
-  // Writes the head, `first`, and each further piece once the previous one was sent. `lane`: the
-  // workers that make them. For HEAD it writes the head alone, and `first` is empty.
+  // The same for a client of HTTP/1.0, which knows no chunks and takes a connection that was cut for
+  // a body that ended: all of the body with its length, or an error.
+  boost::asio::awaitable<Next> ServeWhole(const HttpResponse& response, Lane& lane,
+                                          bool keep_alive);
+  boost::asio::awaitable<HttpResponse> Gather(const HttpResponse& response, Lane& lane);
+  // The head, `first`, and each piece when the one before it has gone out. `lane`: who makes them.
+  // Of HEAD the head alone, and `first` is none.
   boost::asio::awaitable<Ended> WriteStream(const HttpResponse& response,
                                             std::optional<BodyStream::Piece> first, Lane& lane,
-                                            bool chunked, bool keep_alive);
+                                            bool keep_alive);
   boost::asio::awaitable<Result<BodyStream::Piece>> NextPiece(std::shared_ptr<BodyStream> stream,
                                                               Lane& lane);
-  boost::asio::awaitable<bool> WritePiece(std::string_view bytes, bool chunked);
+  boost::asio::awaitable<bool> WritePiece(std::string_view bytes);
   boost::asio::awaitable<bool> WriteAll(std::string_view bytes);
   // Waits; false if the client has disconnected or the server stops.
   boost::asio::awaitable<bool> WaitFor(std::chrono::milliseconds time);
@@ -84,12 +89,19 @@ class Session {
   RequestHead HeadOf(const Parser& parser) const;
 
   void ExpireAfter(std::chrono::nanoseconds time);
-  void ExpireNever() { deadline_ = std::chrono::nanoseconds::max(); }
+  // For a write: once the other side has taken nothing for `total_max`, however much is left.
+  void ExpireUnlessTaken();
+  void ExpireNever() {
+    deadline_ = std::chrono::nanoseconds::max();
+    writes_ = false;
+  }
 
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
   std::chrono::nanoseconds deadline_ = std::chrono::nanoseconds::max();
   bool timed_out_ = false;
+  bool writes_ = false;      // the deadline moves as the other side takes bytes
+  std::uint64_t taken_ = 0;  // of them, when it was looked last
   bool done_ = false;
   boost::beast::flat_buffer buffer_;
   SessionContext& context_;

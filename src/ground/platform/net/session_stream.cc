@@ -21,23 +21,58 @@ namespace weirhouse::http {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 
-constexpr std::size_t kSliceBytes = 64 << 10;  // what a client must take within total_max
+namespace {
+// Of a body for a client of HTTP/1.0. As many as streams_max are in memory at once.
+constexpr std::size_t kWholeBytesMax = 1 << 20;
+
+HttpResponse ChunksNeeded(std::string_view why) {
+  return ErrorResponse(505, "WH8083", fmt::format("the answer cannot be sent by HTTP/1.0: {}", why),
+                       "ask by HTTP/1.1");
+}
+}  // namespace
+
+asio::awaitable<Session::Next> Session::ServeWhole(const HttpResponse& response, Lane& lane,
+                                                   bool keep_alive) {
+  bool written = false;
+  if (is_head_) {
+    written = co_await Write(response, keep_alive);
+  } else {
+    const HttpResponse whole = co_await Gather(response, lane);
+    written = co_await Write(whole, keep_alive);
+  }
+  co_return written&& keep_alive ? Next::kKeep : written ? Next::kLinger : Next::kClose;
+}
+
+asio::awaitable<HttpResponse> Session::Gather(const HttpResponse& response, Lane& lane) {
+  HttpResponse whole;
+  whole.status = response.status;
+  whole.content_type = response.content_type;
+  whole.headers = response.headers;
+  while (true) {
+    Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
+    if (!piece.ok()) co_return ErrorResponse(piece.status());
+    whole.body += piece->bytes;
+    if (whole.body.size() > kWholeBytesMax) co_return ChunksNeeded("it is larger than 1 MiB");
+    if (piece->is_last) co_return whole;
+    if (piece->again_in.count() > 0) co_return ChunksNeeded("it goes on as things happen");
+  }
+}
 
 asio::awaitable<Session::Ended> Session::WriteStream(const HttpResponse& response,
                                                      std::optional<BodyStream::Piece> first,
-                                                     Lane& lane, bool chunked, bool keep_alive) {
+                                                     Lane& lane, bool keep_alive) {
   beast::http::response<beast::http::empty_body> message;
   SetHead(message, response, keep_alive);
-  if (chunked) message.chunked(true);
+  message.chunked(true);
   beast::http::response_serializer<beast::http::empty_body> serializer(message);
-  ExpireAfter(context_.options.total_max);
+  ExpireUnlessTaken();
   const auto [error, bytes] =
       co_await beast::http::async_write_header(socket_, serializer, kAwaitable);
   if (error) co_return Ended::kCut;
   Ended ended = Ended::kWhole;
   while (first) {
     const BodyStream::Piece piece = *std::exchange(first, std::nullopt);
-    if (!co_await WritePiece(piece.bytes, chunked)) co_return Ended::kCut;
+    if (!co_await WritePiece(piece.bytes)) co_return Ended::kCut;
     if (piece.is_last) break;
     if (piece.again_in.count() > 0 && !co_await WaitFor(piece.again_in)) {
       if (!context_.stopping) co_return Ended::kCut;
@@ -48,8 +83,8 @@ asio::awaitable<Session::Ended> Session::WriteStream(const HttpResponse& respons
     if (!next.ok()) co_return Ended::kCut;
     first = std::move(next).value();
   }
-  if (!chunked || is_head_) co_return ended;
-  ExpireAfter(context_.options.total_max);
+  if (is_head_) co_return ended;
+  ExpireUnlessTaken();
   const auto [last_error, last_bytes] =
       co_await asio::async_write(socket_, beast::http::make_chunk_last(), kAwaitable);
   co_return last_error ? Ended::kCut : ended;
@@ -87,27 +122,18 @@ asio::awaitable<Result<BodyStream::Piece>> Session::NextPiece(std::shared_ptr<Bo
   co_return *std::move(task->answer);
 }
 
-asio::awaitable<bool> Session::WritePiece(std::string_view bytes, bool chunked) {
+asio::awaitable<bool> Session::WritePiece(std::string_view bytes) {
   if (bytes.empty()) co_return true;  // an empty chunk would be the last
-  if (chunked) {
-    const std::string head = fmt::format("{:x}\r\n", bytes.size());
-    if (!co_await WriteAll(head) || !co_await WriteAll(bytes)) co_return false;
-    co_return co_await WriteAll("\r\n");
-  }
-  co_return co_await WriteAll(bytes);
+  const std::string head = fmt::format("{:x}\r\n", bytes.size());
+  if (!co_await WriteAll(head) || !co_await WriteAll(bytes)) co_return false;
+  co_return co_await WriteAll("\r\n");
 }
 
-// Writes a slice at a time, so that a slow client can be told from one that reads nothing.
 asio::awaitable<bool> Session::WriteAll(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const std::string_view slice = bytes.substr(0, kSliceBytes);
-    ExpireAfter(context_.options.total_max);
-    const auto [error, written] = co_await asio::async_write(
-        socket_, asio::const_buffer(slice.data(), slice.size()), kAwaitable);
-    if (error) co_return false;
-    bytes.remove_prefix(slice.size());
-  }
-  co_return true;
+  ExpireUnlessTaken();
+  const auto [error, written] = co_await asio::async_write(
+      socket_, asio::const_buffer(bytes.data(), bytes.size()), kAwaitable);
+  co_return !error;
 }
 
 asio::awaitable<bool> Session::WaitFor(std::chrono::milliseconds time) {

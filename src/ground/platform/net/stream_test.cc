@@ -90,14 +90,63 @@ TEST_F(StreamTest, SendsPiecesAsChunksAndKeepsTheConnection) {
   }
 }
 
-TEST_F(StreamTest, SendsNoChunksToHttp10AndEndsWithTheConnection) {
-  StartWith([](int number) { return PieceOf("abc", number == 2); });
+TEST_F(StreamTest, SendsTheWholeWithItsLengthToHttp10) {
+  StartWith([](int number) { return PieceOf(number == 1 ? "" : "abc", number == 3); });
   Client client(server_->port());
-  client.Send("GET /stream HTTP/1.0\r\n" + kHost + "Connection: keep-alive\r\n\r\n");
-  const std::string head = client.ReceiveUntil("\r\n\r\n");
-  EXPECT_THAT(head, AllOf(HasSubstr("Connection: close\r\n"), Not(HasSubstr("chunked"))));
-  EXPECT_EQ(client.ReceiveUntil("abcabc"), "abcabc");
+  for (int i = 0; i < 2; ++i) {
+    client.Send("GET /stream HTTP/1.0\r\n" + kHost + "Connection: keep-alive\r\n\r\n");
+    const std::string answer = client.Receive();
+    EXPECT_THAT(answer,
+                AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), HasSubstr("Content-Type: text/plain\r\n"),
+                      HasSubstr("Content-Length: 6\r\n"), Not(HasSubstr("chunked")),
+                      HasSubstr("Connection: keep-alive\r\n"), EndsWith("\r\n\r\nabcabc")));
+  }
+  EXPECT_EQ(seen_->asked, 6);
+  client.Send("HEAD /stream HTTP/1.0\r\n" + kHost + "\r\n");
+  EXPECT_THAT(client.ReceiveUntil("\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), Not(HasSubstr("chunked"))));
   EXPECT_TRUE(client.Closes());
+  EXPECT_EQ(seen_->asked, 6);
+}
+
+// A connection that is cut looks to HTTP/1.0 as one that ends.
+TEST_F(StreamTest, SendsNothingOfAStreamToHttp10ThatItCannotSendWhole) {
+  const std::string ask = "GET /stream HTTP/1.0\r\n" + kHost + "\r\n";
+  const std::string piece(256 << 10, 'x');
+  StartWith([&](int number) { return PieceOf(piece, number == 4); });  // 1 MiB just fits
+  EXPECT_THAT(Ask(ask),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                    HasSubstr(fmt::format("Content-Length: {}\r\n", 1 << 20)), EndsWith(piece)));
+  server_.reset();
+  const auto waits = [](int number) {
+    BodyStream::Piece one = PieceOf(number == 1 ? "abc" : "");
+    one.again_in = std::chrono::minutes(1);
+    return Result<BodyStream::Piece>(one);
+  };
+  const auto fails = [](int number) -> Result<BodyStream::Piece> {
+    if (number == 1) return PieceOf("abc");
+    return Status(Code::kCorruption, "a file is gone").WithError("WH7032");
+  };
+  const auto large = [&](int) { return PieceOf(piece); };
+  struct Case {
+    ScriptedStream::Make make;
+    const char* begins;
+    const char* code;
+  };
+  for (const Case& one :
+       {Case{waits, "HTTP/1.1 505 ", "WH8083"}, Case{large, "HTTP/1.1 505 ", "WH8083"},
+        Case{fails, "HTTP/1.1 500 ", "WH7032"}}) {
+    seen_ = std::make_shared<Seen>();
+    StartWith(one.make);
+    Client client(server_->port());
+    client.Send(ask);
+    const std::string answer = client.Receive();
+    EXPECT_THAT(answer, AllOf(StartsWith(one.begins), HasSubstr(one.code),
+                              HasSubstr("Content-Length: "), Not(HasSubstr("abc"))));
+    EXPECT_TRUE(client.Closes());
+    EXPECT_TRUE(Ends());
+    server_.reset();
+  }
 }
 
 TEST_F(StreamTest, MakesNoPieceForHead) {
@@ -134,6 +183,42 @@ TEST_F(StreamTest, LetsGoOfOneWhoseReaderTakesNothing) {
   client.Send(ask_);
   client.ReceiveUntil("\r\n\r\n");
   EXPECT_TRUE(Ends());
+}
+
+// Both of a stream and of an answer that is one write: far more than the system takes at once.
+TEST_F(StreamTest, GoesOnForOneWhoseReaderTakesALittleAtATimeUntilItStops) {
+  options_.total_max = milliseconds(1'500);
+  const std::string large(32 << 20, 'x');
+  for (const bool streams : {true, false}) {
+    seen_ = std::make_shared<Seen>();
+    more_routes_ = [&, this](Router& router) {
+      router.Add("GET", "/large", [&, this](const HttpRequest&) {
+        if (!streams) return JsonResponse(200, large);
+        HttpResponse response;
+        response.stream = std::make_shared<ScriptedStream>(
+            seen_, [](int) { return PieceOf(std::string(1 << 20, 'x')); });
+        return response;
+      });
+    };
+    Start();
+    Client client(server_->port(), /*window_bytes=*/2048);
+    client.Send("GET /large HTTP/1.1\r\n" + kHost + "\r\n");
+    const auto gone = [this] { return server_->connection_count() == 0; };
+    std::size_t taken = 0;
+    // 1 KiB every 100 ms, for more than twice the limit.
+    for (int i = 0; i < 35; ++i) {
+      const ssize_t got = client.Take(1024);
+      ASSERT_GT(got, 0) << "cut after " << taken << " bytes, streams " << streams;
+      taken += static_cast<std::size_t>(got);
+      ASSERT_FALSE(weirhouse::testing::WaitUntil(gone, milliseconds(100)));
+    }
+    EXPECT_GT(taken, std::size_t{16} << 10);
+    // From here on it takes nothing.
+    EXPECT_FALSE(weirhouse::testing::WaitUntil(gone, milliseconds(700)));
+    EXPECT_TRUE(weirhouse::testing::WaitUntil(gone, milliseconds(5'000)));
+    if (streams) EXPECT_TRUE(Ends());
+    server_.reset();
+  }
 }
 
 TEST_F(StreamTest, LetsGoOfOneWhoseClientHasGone) {

@@ -8,10 +8,13 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "ground/base/ascii.h"
 #include "ground/base/name.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/base/text.h"
@@ -141,37 +144,73 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
   return *std::move(combined);
 }
 
+// A view of rows that were registered. It reads whatever is under its name; nothing is while the
+// rows are unregistered.
+struct RowsView {
+  std::string name;
+  RegisteredTable empty;  // no rows, the columns of the view
+};
+
+// A connection with a catalog of its own, so that sessions may register the same names. Besides
+// views of rows nothing is in it.
+struct SessionCatalog {
+  DuckConnection connection;
+  std::int64_t id = 0;
+  std::set<std::string> schemas{};          // quoted; those made here
+  std::map<std::string, RowsView> views{};  // by the name in lower case, as the engine takes it
+};
+
+// Catalogs of sessions that ended, for those that begin: to make one and the views in it costs a
+// few ms, and most sessions of a process register rows of the same columns. Threads: any.
+class IdleCatalogs {
+ public:
+  std::unique_ptr<SessionCatalog> Take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return nullptr;
+    std::unique_ptr<SessionCatalog> taken = std::move(idle_.back());
+    idle_.pop_back();
+    return taken;
+  }
+  // Whether there was room for it.
+  bool Keep(std::unique_ptr<SessionCatalog>& catalog) {
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() >= kIdleMax || catalog->views.size() > kViewsMax) return false;
+    idle_.push_back(std::move(catalog));
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kIdleMax = 4;
+  static constexpr std::size_t kViewsMax = 256;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<SessionCatalog>> idle_;
+};
+
 class DuckSession : public SqlSession {
  public:
-  DuckSession(DuckConnection connection, std::shared_ptr<ArrowTables> tables, std::int64_t id)
-      : connection_(std::move(connection)), tables_(std::move(tables)), id_(id) {}
+  DuckSession(std::unique_ptr<SessionCatalog> catalog, std::shared_ptr<ArrowTables> tables,
+              std::weak_ptr<IdleCatalogs> idle)
+      : catalog_(std::move(catalog)), tables_(std::move(tables)), idle_(std::move(idle)) {}
   ~DuckSession() override {
+    tables_->RemoveSession(catalog_->id);
+    const std::shared_ptr<IdleCatalogs> idle = idle_.lock();
+    if (is_plain_ && idle != nullptr && idle->Keep(catalog_)) return;
     const UseMemoryReserve reserve;
-    Execute(fmt::format("USE memory; DETACH {}", catalog_name()))
+    Do(fmt::format("USE memory; DETACH {}", catalog_name()))
         .Ignore("the catalog of a session is empty but for views, and dies with the engine");
-    tables_->RemoveSession(id_);
   }
 
-  // Creates a catalog for the session, so that sessions may register the same names.
-  Status Enter() {
-    return Execute(fmt::format("ATTACH ':memory:' AS {0}; USE {0}", catalog_name()));
-  }
+  // Of a connection that is new.
+  Status Enter() { return Do(fmt::format("ATTACH ':memory:' AS {0}; USE {0}", catalog_name())); }
 
   Status Execute(std::string_view sql) override {
-    WEIRHOUSE_TRY(const std::string text, WithoutNul(sql));
-    DuckResult result;
-    if (duckdb_query(connection_.get(), text.c_str(), result.out()) != DuckDBSuccess) {
-      return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), sql);
-    }
-    return Status::Ok();
+    is_plain_ = false;
+    return Do(sql);
   }
 
   Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) override {
-    WEIRHOUSE_TRY(const DuckPrepared prepared, Prepare(sql));
-    QueryWatch watch(connection_.get(), bounds_);
-    WEIRHOUSE_TRY_STATUS(watch.unwatched());
-    auto rows = Run(prepared, sql);
-    WEIRHOUSE_TRY_STATUS(rows.ok() ? Status() : watch.Finish());
+    auto rows = WatchedQuery(sql);
+    if (!rows.ok()) is_plain_ = false;  // who knows what an error or an interrupt leaves behind
     return rows;
   }
 
@@ -180,33 +219,44 @@ class DuckSession : public SqlSession {
   }
 
   Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) override {
-    const auto current = tables_->Find(id_, name);
-    if (current != nullptr && current->rows->schema()->Equals(*rows->schema(), false)) {
+    const std::string known_as = LowerCase(name);
+    const auto view = catalog_->views.find(known_as);
+    if (view != catalog_->views.end() && view->second.name == name &&
+        view->second.empty.rows->schema()->Equals(*rows->schema(), false)) {
       // The view exists and reads the table registered under its name: only the rows change.
-      auto replaced = std::make_shared<RegisteredTable>(*current);
+      auto replaced = std::make_shared<RegisteredTable>(view->second.empty);
       replaced->rows = std::move(rows);
-      tables_->Put(id_, name, std::move(replaced));
+      tables_->Put(catalog_->id, name, std::move(replaced));
       return Status::Ok();
     }
-    WEIRHOUSE_TRY(auto table, MakeRegisteredTable(connection_.get(), std::move(rows)));
-    tables_->Put(id_, name, std::move(table));
+    WEIRHOUSE_TRY(auto table, MakeRegisteredTable(connection(), std::move(rows)));
+    RegisteredTable empty = *table;
+    auto none = arrow::Table::MakeEmpty(table->rows->schema());
+    if (!none.ok()) return ArrowRefused(none.status());
+    empty.rows = *std::move(none);
+    catalog_->views.erase(known_as);
+    tables_->Put(catalog_->id, name, std::move(table));
     std::string sql;
     if (const TableNameView parts(name); parts.has_namespace()) {
       const std::string schema = QuoteIdentifier(parts.name_space());
-      if (schemas_.insert(schema).second)
+      if (catalog_->schemas.insert(schema).second)
         sql = fmt::format("CREATE SCHEMA IF NOT EXISTS {};", schema);
     }
     sql += fmt::format("CREATE OR REPLACE VIEW {} AS FROM system.main.wh_arrow_scan({}, {})",
-                       Identifier(name), id_, QuoteLiteral(name));
-    Status status = Execute(sql);
-    if (!status.ok()) tables_->Remove(id_, name);
+                       Identifier(name), catalog_->id, QuoteLiteral(name));
+    Status status = Do(sql);
+    if (!status.ok()) {
+      tables_->Remove(catalog_->id, name);
+      return status;
+    }
+    catalog_->views.emplace(known_as, RowsView{name, std::move(empty)});
     return status;
   }
 
+  // The view stays: whoever reads it is told that there are no rows.
   Status Unregister(const std::string& name) override {
-    if (tables_->Find(id_, name) == nullptr) return Status::Ok();
-    tables_->Remove(id_, name);
-    return Execute(fmt::format("DROP VIEW IF EXISTS {}", Identifier(name)));
+    tables_->Remove(catalog_->id, name);
+    return Status::Ok();
   }
 
   Result<std::string> ParseToJson(std::string_view sql) override {
@@ -239,7 +289,7 @@ class DuckSession : public SqlSession {
       duckdb_free(const_cast<char*>(name));
     }
     DuckArrowOptions options;
-    duckdb_connection_get_arrow_options(connection_.get(), options.out());
+    duckdb_connection_get_arrow_options(connection(), options.out());
     WEIRHOUSE_TRY(const auto schema, ArrowSchemaOf(options.get(), types, names));
     arrow::FieldVector fields;
     for (const auto& field : schema->fields()) {
@@ -249,7 +299,27 @@ class DuckSession : public SqlSession {
   }
 
  private:
-  std::string catalog_name() const { return fmt::format("session_{}", id_); }
+  duckdb_connection connection() const { return catalog_->connection.get(); }
+  std::string catalog_name() const { return fmt::format("session_{}", catalog_->id); }
+
+  Status Do(std::string_view sql) {
+    WEIRHOUSE_TRY(const std::string text, WithoutNul(sql));
+    DuckResult result;
+    if (duckdb_query(connection(), text.c_str(), result.out()) != DuckDBSuccess) {
+      is_plain_ = false;
+      return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), sql);
+    }
+    return Status::Ok();
+  }
+
+  Result<std::shared_ptr<arrow::Table>> WatchedQuery(std::string_view sql) {
+    WEIRHOUSE_TRY(const DuckPrepared prepared, Prepare(sql));
+    QueryWatch watch(connection(), bounds_);
+    WEIRHOUSE_TRY_STATUS(watch.unwatched());
+    auto rows = Run(prepared, sql);
+    WEIRHOUSE_TRY_STATUS(rows.ok() ? Status() : watch.Finish());
+    return rows;
+  }
 
   static std::string Identifier(const std::string& name) {
     const TableNameView parts(name);
@@ -277,8 +347,7 @@ class DuckSession : public SqlSession {
   Result<DuckPrepared> Prepare(std::string_view sql) {
     WEIRHOUSE_TRY(const std::string text, WithoutNul(sql));
     DuckStatements statements;
-    const idx_t count =
-        duckdb_extract_statements(connection_.get(), text.c_str(), statements.out());
+    const idx_t count = duckdb_extract_statements(connection(), text.c_str(), statements.out());
     if (const char* error = duckdb_extract_statements_error(statements.get()); error != nullptr) {
       return DuckErrorToStatus(error, sql);
     }
@@ -287,8 +356,8 @@ class DuckSession : public SqlSession {
           .WithError("WH7035");
     }
     DuckPrepared prepared;
-    if (duckdb_prepare_extracted_statement(connection_.get(), statements.get(), 0,
-                                           prepared.out()) != DuckDBSuccess) {
+    if (duckdb_prepare_extracted_statement(connection(), statements.get(), 0, prepared.out()) !=
+        DuckDBSuccess) {
       return DuckErrorToStatus(TextOf(duckdb_prepare_error(prepared.get())), sql);
     }
     return prepared;
@@ -305,11 +374,11 @@ class DuckSession : public SqlSession {
     return static_cast<const arrow::StringArray&>(*table->column(0)->chunk(0)).GetString(0);
   }
 
-  DuckConnection connection_;
+  std::unique_ptr<SessionCatalog> catalog_;
   std::shared_ptr<ArrowTables> tables_;
-  std::int64_t id_;
+  std::weak_ptr<IdleCatalogs> idle_;
   SqlBounds bounds_;
-  std::set<std::string> schemas_;  // quoted; those made here
+  bool is_plain_ = true;  // nothing but queries that went well, and views of rows
 };
 
 class DuckEngine : public SqlEngine {
@@ -318,12 +387,16 @@ class DuckEngine : public SqlEngine {
       : database_(std::move(database)), tables_(std::move(tables)) {}
 
   Result<std::unique_ptr<SqlSession>> Connect() override {
-    DuckConnection connection;
-    if (duckdb_connect(database_.get(), connection.out()) != DuckDBSuccess) {
+    if (auto catalog = idle_->Take(); catalog != nullptr)
+      return std::unique_ptr<SqlSession>(
+          std::make_unique<DuckSession>(std::move(catalog), tables_, idle_));
+    auto catalog = std::make_unique<SessionCatalog>();
+    if (duckdb_connect(database_.get(), catalog->connection.out()) != DuckDBSuccess) {
       return Status(Code::kUnavailable, "could not open a session of the SQL engine")
           .WithError("WH7037");
     }
-    auto session = std::make_unique<DuckSession>(std::move(connection), tables_, ++sessions_);
+    catalog->id = ++sessions_;
+    auto session = std::make_unique<DuckSession>(std::move(catalog), tables_, idle_);
     WEIRHOUSE_TRY_STATUS(session->Enter());
     return std::unique_ptr<SqlSession>(std::move(session));
   }
@@ -332,6 +405,7 @@ class DuckEngine : public SqlEngine {
   DuckDatabase database_;
   std::shared_ptr<ArrowTables> tables_;
   std::atomic<std::int64_t> sessions_{0};
+  std::shared_ptr<IdleCatalogs> idle_ = std::make_shared<IdleCatalogs>();  // ends before the engine
 };
 
 std::string SettingsOf(const SqlOptions& options) {

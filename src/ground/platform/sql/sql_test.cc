@@ -97,6 +97,43 @@ TEST_F(Sql, KeepsSessionsApart) {
   EXPECT_THAT(RowsAsJson(*theirs), HasSubstr("theirs"));
 }
 
+TEST_F(Sql, ASessionBeginsWithoutTheRowsOfOneThatEnded) {
+  auto rows = Pairs(R"([{"a":1,"b":"old"}])");
+  const std::weak_ptr<arrow::Table> watch = rows;
+  ASSERT_OK(session_->Register("records.t", std::move(rows)));
+  ASSERT_OK(session_->Query("SELECT b FROM records.t"));
+  session_.reset();
+  EXPECT_TRUE(watch.expired());
+  ASSERT_OK_AND(session_, engine_->Connect());
+  EXPECT_EQ(session_->Query("SELECT b FROM records.t").status().code(), Code::kInvalidInput);
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  // The same name, with the same columns and with others.
+  ASSERT_OK(session_->Register("records.t", Pairs(R"([{"a":2,"b":"new"}])")));
+  EXPECT_THAT(Rows("SELECT b FROM records.t"), HasSubstr("new"));
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  ASSERT_OK(session_->Register("Records.T", Pairs(R"([{"a":3,"b":"third"}])")));
+  ASSERT_OK(session_->Register("records.t", Pairs(R"([{"a":4,"b":"fourth"}])")));
+  EXPECT_THAT(Rows("SELECT b FROM records.t"), HasSubstr("fourth"));
+  ASSERT_OK(session_->Register("Records.T", Pairs(R"([{"a":5,"b":"fifth"}])")));
+  EXPECT_THAT(Rows("SELECT b FROM records.t"), HasSubstr("fifth"));
+}
+
+TEST_F(Sql, WhatASessionExecutedEndsWithIt) {
+  ASSERT_OK(session_->Execute("CREATE TABLE made AS SELECT 1 AS a"));
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  EXPECT_EQ(session_->Query("SELECT a FROM made").status().code(), Code::kInvalidInput);
+}
+
+TEST_F(Sql, BoundsOfASessionEndWithIt) {
+  session_->SetBounds({.result_bytes = 1});
+  session_.reset();
+  ASSERT_OK_AND(session_, engine_->Connect());
+  EXPECT_EQ(session_->SetBounds({}).result_bytes, 0);
+}
+
 TEST_F(Sql, ReadsEmptyTables) {
   ASSERT_OK(session_->Register("t", Pairs("[]")));
   ASSERT_OK_AND(const auto table, session_->Query("SELECT * FROM t"));
@@ -240,8 +277,11 @@ TEST_F(Sql, RefusesEverythingOutsideWhenLocked) {
     EXPECT_FALSE(session_->Query(sql).ok()) << sql;
     EXPECT_FALSE(session_->Execute(sql).ok()) << sql;
   }
-  EXPECT_EQ(session_->Query("SELECT * FROM read_text('/etc/passwd')").status().code(),
-            Code::kPermissionDenied);
+  const Status outside = session_->Query("SELECT * FROM read_text('/etc/passwd')").status();
+  EXPECT_EQ(outside.code(), Code::kPermissionDenied);
+  EXPECT_EQ(outside.error_code(), "WH7036");
+  EXPECT_THAT(outside.message(), HasSubstr("SQL was refused: "));
+  EXPECT_THAT(outside.message(), HasSubstr("/etc/passwd"));
   EXPECT_FALSE(std::filesystem::exists(scratch / "out.csv"));
 }
 
@@ -290,10 +330,11 @@ TEST_F(Sql, QuotesNamesThatAreNotWords) {
 }
 
 TEST_F(Sql, RefusesRowsWithoutColumns) {
-  EXPECT_EQ(
-      session_->Register("t", arrow::Table::Make(arrow::schema({}), arrow::ChunkedArrayVector(), 3))
-          .code(),
-      Code::kInvalidInput);
+  const Status status = session_->Register(
+      "t", arrow::Table::Make(arrow::schema({}), arrow::ChunkedArrayVector(), 3));
+  EXPECT_EQ(status.code(), Code::kInvalidInput);
+  EXPECT_EQ(status.error_code(), "WH7039");
+  EXPECT_EQ(status.message(), "could not pass rows to the SQL engine: they have no columns");
 }
 
 constexpr char kSlowQuery[] =
@@ -316,6 +357,9 @@ TEST_F(Sql, EndsAQueryOnceToldToStop) {
   session_->SetBounds({.told_to_stop = [&asked] { return ++asked > 3; }});
   const Status status = session_->Query(kSlowQuery).status();
   EXPECT_TRUE(status.Is(kSqlToldToStop)) << status.ToString();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH7049");
+  EXPECT_THAT(status.message(), HasSubstr("told to stop"));
   EXPECT_GT(asked.load(), 3);
 }
 
@@ -339,6 +383,21 @@ TEST_F(Sql, BoundsChangeNoAnswer) {
                        .told_to_stop = [] { return false; }});
   ASSERT_OK_AND(const auto bounded, session_->Query(sql));
   EXPECT_TRUE(free->Equals(*bounded));
+}
+
+TEST_F(Sql, SaysWhereItCouldNotSpill) {
+  const ScratchFolder scratch;
+  weirhouse::testing::WriteFile(scratch / "file", "");
+  ASSERT_OK_AND(auto engine,
+                SqlEngine::Open(
+                    {.threads = 1, .memory_limit_mb = 20, .temp_folder = scratch / "file/spill"}));
+  ASSERT_OK_AND(auto session, engine->Connect());
+  const Status status =
+      session->Query("SELECT i, hash(i) AS h FROM range(10000000) t(i) ORDER BY h").status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_EQ(status.error_code(), "WH7037") << status.ToString();
+  EXPECT_THAT(status.message(), HasSubstr("file/spill"));
+  EXPECT_THAT(status.hint(), HasSubstr("a folder for spilling"));
 }
 
 TEST_F(Sql, KeepsMemoryUnderItsLimit) {

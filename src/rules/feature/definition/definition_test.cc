@@ -1,5 +1,7 @@
 #include "rules/feature/definition/definition.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "rules/feature/definition/example_views_test.h"
@@ -115,6 +117,16 @@ TEST(ParseFeatureViews, RefusesWhatHasNoMeaning) {
       {"{ feature_view: v, entity: { e: string }, source: s, ttl: 1h, features: { x: latest } }",
        "WH4003"}};
   for (const auto& [yaml, code] : cases) EXPECT_EQ(Refused(yaml).error_code(), code) << yaml;
+}
+
+TEST(ParseFeatureViews, KnowsATypeByItsWordAlone) {
+  for (const char* type : {"str ing", "string(10)", "integer(8)", "int[4]", "decimal(10,2)",
+                           "decimal", "timestamp(6)", "+integer", "Integer", "''"}) {
+    const std::string yaml = fmt::format(
+        "{{ feature_view: v, entity: {{ e: \"{}\" }}, source: s, features: {{ x: latest }} }}",
+        type);
+    EXPECT_EQ(Refused(yaml).error_code(), "WH4002") << type;
+  }
 }
 
 TEST(ParseFeatureViews, ReportsEveryBrokenDocument) {

@@ -34,7 +34,7 @@ std::uint64_t ReadInt(std::string_view bytes, std::size_t offset, int count) {
 Status UnreadableRow(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("the online store has an unreadable {}", what))
       .WithError(kOnlineRowUnreadable)
-      .WithHint("it is a cache: reset it, and it is rebuilt from the feature tables");
+      .WithHint("it is only a cache, made anew from the tables by the next command that may write");
 }
 
 std::string ViewPrefix(char kind, const std::string& view_id) {

@@ -8,6 +8,7 @@
 #include "ground/base/time.h"
 #include "rules/feature/kernel/kernel.h"
 #include "rules/feature/online/online_drivers_test.h"
+#include "rules/feature/online/online_layout.h"
 #include "rules/feature/online/skew.h"
 #include "rules/feature/oracle/sample_rows_test.h"
 #include "testing/plants.h"
@@ -311,6 +312,44 @@ TEST_P(OnlineStoreTest, SaysSoWhenWhatStoodBehindAKeptRowIsNotThere) {
     ASSERT_OK(online_->Rebuild(plan, SampleTable(plan, all), CommitSeq(2), 104, 5));
     EXPECT_EQ(First(plan, "a", 102).status, FeatureStatus::kExpired) << "row 1 is kept now";
   }
+}
+
+TEST_P(OnlineStoreTest, SaysWhatOfItCannotBeReadAndThatNothingIsLost) {
+  const ViewPlan plan = Latest();
+  const std::string& view = plan.view.id();
+  Apply(plan, {Put("a", "1", 10, 10, 7)}, 1);
+  online_.reset();
+  auto backend = place_->Open();
+  ASSERT_OK_AND(const auto markers, backend->Markers());
+  ASSERT_OK_AND(const OnlineMarker marker, DecodeMarker(markers.at(view)));
+  const ViewPlace place{view, marker.generation};
+  auto writes = backend->NewWrites();
+  ASSERT_OK(backend->EachRow(place, [&](const OnlineRowKey& key, std::string_view) {
+    writes->PutRow(place, key, "x");
+    return true;
+  }));
+  ASSERT_EQ(writes->count(), 1);
+  ASSERT_OK(backend->Write(*writes, false));
+  writes.reset();
+  backend.reset();
+  Reopen();
+  const Status row =
+      online_->Get(plan, std::vector<Value>{Value(std::string("a"))}, 15, 15).status();
+
+  online_.reset();
+  backend = place_->Open();
+  writes = backend->NewWrites();
+  writes->PutMarker(view, "x");
+  ASSERT_OK(backend->Write(*writes, false));
+  writes.reset();
+  const Status whole = OnlineStore::Open(std::move(backend)).status();
+  for (const Status& status : {row, whole}) {
+    EXPECT_EQ(status.code(), Code::kCorruption);
+    EXPECT_EQ(status.error_code(), "WH4014");
+    EXPECT_THAT(status.hint(), ::testing::HasSubstr("only a cache; the next writing command rebuilds it"));
+  }
+  EXPECT_EQ(row.message(), "the online store has an unreadable row");
+  EXPECT_EQ(whole.message(), "the online store has an unreadable marker");
 }
 
 TEST_P(OnlineStoreTest, KeepsEverythingOfAStagingAreaWithoutBound) {

@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <concepts>
+#include <optional>
 
 #include "ground/base/exact/exact_sum.h"
 #include "ground/base/exact/limbs.h"
+#include "ground/platform/columnar/typed_array.h"
 #include "rules/feature/value/decimal_sum.h"
 
 namespace weirhouse::feature {
@@ -20,9 +23,8 @@ Status Unusable(std::string_view what, const arrow::DataType& type) {
       .WithHint("cast it in the SQL; times need a zone (timestamptz)");
 }
 
-template <typename ArrayType>
-void AppendAll(const arrow::Array& chunk, IntColumn* out) {
-  const auto& array = static_cast<const ArrayType&>(chunk);
+template <typename Array>
+void AppendAll(const Array& array, IntColumn* out) {
   for (std::int64_t i = 0; i < array.length(); ++i) {
     const bool valid = array.IsValid(i);
     out->valid.push_back(valid ? 1 : 0);
@@ -30,15 +32,16 @@ void AppendAll(const arrow::Array& chunk, IntColumn* out) {
   }
 }
 
-Status AppendTimes(const arrow::Array& chunk, std::string_view what, IntColumn* out) {
+Status AppendTimes(const arrow::TimestampArray& chunk, std::string_view what, IntColumn* out) {
   const auto& type = static_cast<const arrow::TimestampType&>(*chunk.type());
   if (type.timezone().empty()) return Unusable(what, type);
   const std::size_t first = out->values.size();
-  AppendAll<arrow::TimestampArray>(chunk, out);
-  if (type.unit() == arrow::TimeUnit::MICRO) return Status();
+  AppendAll(chunk, out);
+  const std::int64_t factor = platform::MicrosPerUnit(type);
+  if (factor == 1) return Status();
   for (std::size_t i = first; i < out->values.size(); ++i) {
     std::int64_t& value = out->values[i];
-    if (type.unit() == arrow::TimeUnit::NANO) {
+    if (factor == 0) {
       if (value % 1000 != 0) {
         return Status(Code::kInvalidInput,
                       fmt::format("{} holds a time below a microsecond: {} ns", what, value))
@@ -46,54 +49,29 @@ Status AppendTimes(const arrow::Array& chunk, std::string_view what, IntColumn* 
             .WithHint("times are microseconds: round it in the SQL, on purpose");
       }
       value /= 1000;
-    } else {
-      const std::int64_t factor = type.unit() == arrow::TimeUnit::SECOND ? 1'000'000 : 1000;
-      if (__builtin_mul_overflow(value, factor, &value)) return Unusable(what, type);
+    } else if (__builtin_mul_overflow(value, factor, &value)) {
+      return Unusable(what, type);
     }
   }
   return Status();
 }
 
 Status AppendIntegers(const arrow::Array& chunk, std::string_view what, IntColumn* out) {
-  switch (chunk.type_id()) {
-    case arrow::Type::BOOL:
-      AppendAll<arrow::BooleanArray>(chunk, out);
-      return Status();
-    case arrow::Type::INT8:
-      AppendAll<arrow::Int8Array>(chunk, out);
-      return Status();
-    case arrow::Type::INT16:
-      AppendAll<arrow::Int16Array>(chunk, out);
-      return Status();
-    case arrow::Type::INT32:
-      AppendAll<arrow::Int32Array>(chunk, out);
-      return Status();
-    case arrow::Type::INT64:
-      AppendAll<arrow::Int64Array>(chunk, out);
-      return Status();
-    case arrow::Type::UINT8:
-      AppendAll<arrow::UInt8Array>(chunk, out);
-      return Status();
-    case arrow::Type::UINT16:
-      AppendAll<arrow::UInt16Array>(chunk, out);
-      return Status();
-    case arrow::Type::UINT32:
-      AppendAll<arrow::UInt32Array>(chunk, out);
-      return Status();
-    case arrow::Type::TIMESTAMP:
-      return AppendTimes(chunk, what, out);
-    default:
-      return Unusable(what, *chunk.type());
-  }
+  if (chunk.type_id() == arrow::Type::TIMESTAMP)
+    return AppendTimes(static_cast<const arrow::TimestampArray&>(chunk), what, out);
+  const bool usable = platform::VisitTyped(
+      chunk, [&]<typename Array>(const Array& array)
+        requires(platform::IntegerArray<Array> || std::same_as<Array, arrow::BooleanArray>)
+      { AppendAll(array, out); });
+  return usable ? Status() : Unusable(what, *chunk.type());
 }
 
 std::uint64_t NumberBits(double value) {
   return std::bit_cast<std::uint64_t>(value != value ? CanonicalNan() : value);
 }
 
-template <typename ArrayType>
-void AppendNumbers(const arrow::Array& chunk, RawColumn* out) {
-  const auto& array = static_cast<const ArrayType&>(chunk);
+template <typename Array>
+void AppendNumbers(const Array& array, RawColumn* out) {
   for (std::int64_t i = 0; i < array.length(); ++i) {
     const bool valid = array.IsValid(i);
     out->valid.push_back(valid ? 1 : 0);
@@ -122,56 +100,57 @@ void AppendDecimalsAsNumbers(const arrow::Decimal128Array& array, RawColumn* out
   }
 }
 
-template <typename ArrayType>
-void AppendTexts(const arrow::Array& chunk, std::vector<std::string_view>* out) {
-  const auto& array = static_cast<const ArrayType&>(chunk);
+template <typename Array>
+void AppendViews(const Array& array, std::vector<std::string_view>* out) {
   for (std::int64_t i = 0; i < array.length(); ++i) {
     out->push_back(array.IsValid(i) ? std::string_view(array.GetView(i)) : std::string_view());
   }
 }
 
-bool IsInteger(arrow::Type::type id) { return arrow::is_integer(id) && id != arrow::Type::UINT64; }
+// What may be read as a number: the integers of features' own answers and of DuckDB's.
+template <typename Array>
+concept NumberArray =
+    platform::RealArray<Array> || platform::OneOf<Array, arrow::Int32Array, arrow::Int64Array>;
+
+bool AppendDoubles(const arrow::Array& chunk, RawColumn* out) {
+  return platform::VisitTyped(
+      chunk, [&]<typename Array>(const Array& array)
+        requires(NumberArray<Array> || std::same_as<Array, arrow::Decimal128Array>)
+      {
+        if constexpr (NumberArray<Array>) {
+          AppendNumbers(array, out);
+        } else {
+          AppendDecimalsAsNumbers(array, out);
+        }
+      });
+}
+
+bool AppendTexts(const arrow::Array& chunk, RawColumn* out) {
+  return platform::VisitTyped(chunk, [&]<typename Array>(const Array& array)
+                                requires platform::TextArray<Array>
+                              {
+                                AppendViews(array, &out->texts);
+                                for (std::int64_t i = 0; i < array.length(); ++i)
+                                  out->valid.push_back(array.IsValid(i) ? 1 : 0);
+                              });
+}
 
 Status AppendColumn(const arrow::Array& chunk, ValueType type, std::string_view what,
                     RawColumn* out) {
-  const arrow::Type::type id = chunk.type_id();
-  if (type == ValueType::kDouble) {
-    if (id == arrow::Type::DOUBLE) {
-      AppendNumbers<arrow::DoubleArray>(chunk, out);
-    } else if (id == arrow::Type::FLOAT) {
-      AppendNumbers<arrow::FloatArray>(chunk, out);
-    } else if (id == arrow::Type::INT64) {
-      AppendNumbers<arrow::Int64Array>(chunk, out);
-    } else if (id == arrow::Type::INT32) {
-      AppendNumbers<arrow::Int32Array>(chunk, out);
-    } else if (id == arrow::Type::DECIMAL128) {
-      AppendDecimalsAsNumbers(static_cast<const arrow::Decimal128Array&>(chunk), out);
-    } else {
-      return Unusable(what, *chunk.type());
-    }
-    return Status();
-  }
+  if (type == ValueType::kDouble)
+    return AppendDoubles(chunk, out) ? Status() : Unusable(what, *chunk.type());
+  if (type == ValueType::kString)
+    return AppendTexts(chunk, out) ? Status() : Unusable(what, *chunk.type());
+  using platform::Family;
+  const std::optional<Family> family = platform::FamilyOf(*chunk.type());
   if (type == ValueType::kDecimal) {
-    if (id != arrow::Type::DECIMAL128) return Unusable(what, *chunk.type());
+    if (family != Family::kDecimal) return Unusable(what, *chunk.type());
     AppendDecimals(static_cast<const arrow::Decimal128Array&>(chunk), out);
     return Status();
   }
-  if (type == ValueType::kString) {
-    if (id == arrow::Type::STRING) {
-      AppendTexts<arrow::StringArray>(chunk, &out->texts);
-    } else if (id == arrow::Type::LARGE_STRING) {
-      AppendTexts<arrow::LargeStringArray>(chunk, &out->texts);
-    } else {
-      return Unusable(what, *chunk.type());
-    }
-    for (std::int64_t i = 0; i < chunk.length(); ++i) {
-      out->valid.push_back(chunk.IsValid(i) ? 1 : 0);
-    }
-    return Status();
-  }
-  const bool fits = (type == ValueType::kBool && id == arrow::Type::BOOL) ||
-                    (type == ValueType::kInt64 && IsInteger(id)) ||
-                    (type == ValueType::kTimestamp && id == arrow::Type::TIMESTAMP);
+  const bool fits = (type == ValueType::kBool && family == Family::kBoolean) ||
+                    (type == ValueType::kInt64 && family == Family::kInteger) ||
+                    (type == ValueType::kTimestamp && family == Family::kTimestamp);
   if (!fits) return Unusable(what, *chunk.type());
   IntColumn integers;
   WEIRHOUSE_TRY_STATUS(AppendIntegers(chunk, what, &integers));
@@ -230,22 +209,11 @@ Result<std::vector<std::string_view>> ReadBytes(const arrow::ChunkedArray& colum
   std::vector<std::string_view> out;
   out.reserve(static_cast<std::size_t>(column.length()));
   for (const auto& chunk : column.chunks()) {
-    switch (chunk->type_id()) {
-      case arrow::Type::BINARY:
-        AppendTexts<arrow::BinaryArray>(*chunk, &out);
-        break;
-      case arrow::Type::LARGE_BINARY:
-        AppendTexts<arrow::LargeBinaryArray>(*chunk, &out);
-        break;
-      case arrow::Type::STRING:
-        AppendTexts<arrow::StringArray>(*chunk, &out);
-        break;
-      case arrow::Type::FIXED_SIZE_BINARY:
-        AppendTexts<arrow::FixedSizeBinaryArray>(*chunk, &out);
-        break;
-      default:
-        return Unusable(what, *chunk->type());
-    }
+    const bool usable = platform::VisitTyped(
+        *chunk, [&]<typename Array>(const Array& array)
+          requires(platform::BytesArray<Array> || std::same_as<Array, arrow::StringArray>)
+        { AppendViews(array, &out); });
+    if (!usable) return Unusable(what, *chunk->type());
   }
   return out;
 }

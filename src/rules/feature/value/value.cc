@@ -9,6 +9,7 @@
 #include "ground/base/ascii.h"
 #include "ground/base/text.h"
 #include "ground/base/time.h"
+#include "ground/platform/columnar/family.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -79,29 +80,15 @@ std::shared_ptr<arrow::DataType> ArrowTypeOf(ValueType type, int scale) {
 }
 
 std::optional<ValueType> ValueTypeOf(const arrow::DataType& type) {
-  switch (type.id()) {
-    case arrow::Type::BOOL:
-      return ValueType::kBool;
-    case arrow::Type::INT8:
-    case arrow::Type::INT16:
-    case arrow::Type::INT32:
-    case arrow::Type::INT64:
-    case arrow::Type::UINT8:
-    case arrow::Type::UINT16:
-    case arrow::Type::UINT32:
-      return ValueType::kInt64;
-    case arrow::Type::FLOAT:
-    case arrow::Type::DOUBLE:
-      return ValueType::kDouble;
-    case arrow::Type::STRING:
-    case arrow::Type::LARGE_STRING:
-      return ValueType::kString;
-    case arrow::Type::TIMESTAMP:
-      if (static_cast<const arrow::TimestampType&>(type).timezone().empty()) return std::nullopt;
-      return ValueType::kTimestamp;
-    default:
-      return std::nullopt;
-  }
+  using platform::Family;
+  const std::optional<Family> family = platform::FamilyOf(type);
+  if (family == Family::kBoolean) return ValueType::kBool;
+  if (family == Family::kInteger) return ValueType::kInt64;
+  if (family == Family::kReal) return ValueType::kDouble;
+  if (family == Family::kText) return ValueType::kString;
+  const bool has_zone = family == Family::kTimestamp &&
+                        !static_cast<const arrow::TimestampType&>(type).timezone().empty();
+  return has_zone ? std::optional(ValueType::kTimestamp) : std::nullopt;
 }
 
 std::string_view StatusName(FeatureStatus status) {

@@ -6,6 +6,7 @@
 
 #include "ground/base/text.h"
 #include "ground/base/time.h"
+#include "rules/gate/definition/value_parser.h"
 
 namespace weirhouse::gate {
 std::string CheckNode::What(std::string_view key) const { return fmt::format("{}.{}", kind, key); }
@@ -83,5 +84,33 @@ Result<std::int64_t> Micros(const CheckNode& at, const YamlNode& node, std::stri
 Status NeedBound(const CheckNode& at, bool has_one) {
   if (has_one) return Status();
   return at.node.Error("WH3002", fmt::format("{} has no bound: give between, min or max", at.kind));
+}
+
+Result<std::vector<Literal>> ReadLiterals(const CheckNode& at, std::string_view key) {
+  WEIRHOUSE_TRY(const YamlNode* list, at.Require(key));
+  if (!list->is_sequence() || list->items().empty()) {
+    return list->Error("WH3002", fmt::format("{} must be a list of values", at.What(key)));
+  }
+  std::vector<Literal> literals;
+  for (const YamlNode& item : list->items()) {
+    WEIRHOUSE_TRY(Literal literal, ReadLiteral(item, at.What(key)));
+    literals.push_back(std::move(literal));
+  }
+  return literals;
+}
+
+Status IdleKey(const CheckNode& at, std::string_view key, std::string_view why) {
+  return at.Find(key)->Error("WH3003", fmt::format("{} has no effect here: {}", at.What(key), why));
+}
+
+std::vector<std::string> WithBounds(std::vector<std::string> keys) {
+  keys.insert(keys.end(), {"between", "min", "max", "min_exclusive", "max_exclusive"});
+  return keys;
+}
+
+Result<Window> ReadWindow(const YamlNode& node, std::string_view text) {
+  auto window = ParseWindow(text);
+  if (window.ok()) return window;
+  return node.Error("WH3002", window.status().message()).WithHint(window.status().hint());
 }
 }  // namespace weirhouse::gate

@@ -1,4 +1,4 @@
-// Reading the keys of one check, shared by the parsers of its kinds.
+// Reading the keys of one check, shared by its kinds.
 #pragma once
 
 #include <cstdint>
@@ -34,23 +34,12 @@ Result<std::string> Word(const CheckNode& at, std::string_view key,
 Result<std::int64_t> Micros(const CheckNode& at, const YamlNode& node, std::string_view key);
 Status NeedBound(const CheckNode& at, bool has_one);
 
-// The parsers of the kinds.
-Result<Rule> ParseRowCount(const CheckNode& at, Check& check);
-Result<Rule> ParseRowCountChange(const CheckNode& at, Check& check);
-Result<Rule> ParseFreshness(const CheckNode& at, Check& check);
-Result<Rule> ParseArrives(const CheckNode& at, Check& check);
-Result<Rule> ParseRequired(const CheckNode& at, Check& check);
-Result<Rule> ParseUnique(const CheckNode& at, Check& check);
-Result<Rule> ParseRange(const CheckNode& at, Check& check);
-Result<Rule> ParseSet(const CheckNode& at, Check& check);
-Result<Rule> ParsePattern(const CheckNode& at, Check& check);
-Result<Rule> ParseLength(const CheckNode& at, Check& check);
-Result<Rule> ParseType(const CheckNode& at, Check& check);
-Result<Rule> ParsePair(const CheckNode& at, Check& check);
-Result<Rule> ParseReferences(const CheckNode& at, Check& check);
-Result<Rule> ParseStatistic(const CheckNode& at, Check& check);
-Result<Rule> ParseQuantile(const CheckNode& at, Check& check);
-Result<Rule> ParseDistinct(const CheckNode& at, Check& check);
-Result<Rule> ParseDistribution(const CheckNode& at, Check& check);
-Result<Rule> ParseSql(const CheckNode& at, Check& check);
+// A list of one or more values.
+Result<std::vector<Literal>> ReadLiterals(const CheckNode& at, std::string_view key);
+// WH3003: the key is there and would change nothing, and why.
+Status IdleKey(const CheckNode& at, std::string_view key, std::string_view why);
+// `keys`, and those of bounds.
+std::vector<std::string> WithBounds(std::vector<std::string> keys);
+// "28d", "same_weekday_4w", "7d_same_hour"
+Result<Window> ReadWindow(const YamlNode& node, std::string_view text);
 }  // namespace weirhouse::gate

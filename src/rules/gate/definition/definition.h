@@ -1,34 +1,26 @@
-// Gates as people write them (gates/*.yaml), read, checked and ready to be judged.
+// Gates as people write them (gates/*.yaml): what is known of one once it was read, ready to be
+// checked against schemas (parse/parse_gates.h) and judged (judge/judge.h).
 //
 // A gate is a list of checks on one table (`processed.X`) or on the valid records of a source
-// (`records.X`, the ingestion gate). All keys are closed: an unknown one is an error with a
-// suggestion.
+// (`records.X`, the ingestion gate). What a check asks is known to its kind alone (rule.h).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 #include "rules/gate/definition/sql_reference.h"
 
-namespace arrow {
-class Schema;
-}  // namespace arrow
-namespace weirhouse::platform {
-class SqlSession;
-}  // namespace weirhouse::platform
-
 namespace weirhouse::gate {
+
+class Rule;
 
 enum class Severity : std::uint8_t { kError, kWarn };
 enum class Scope : std::uint8_t { kBatch, kTable };
@@ -86,114 +78,6 @@ struct Window {
 };
 Result<Window> ParseWindow(std::string_view text);
 
-// ---- What each kind of check asks. Definitions: the table of kinds in docs/reference/gate.md.
-struct RowCountRule {
-  CountBounds bounds;
-};
-struct RowCountChangeRule {
-  Window window;
-  Ratio within;
-};
-struct FreshnessRule {
-  std::string column;
-  std::int64_t max_us = 0;
-  std::int64_t skew_us = 300'000'000;  // how far in the future a value may lie: 5 minutes
-};
-// A batch is published at least so often. A batch that is judged has arrived; what keeps out is
-// seen by the project's clock (work::FindOverdue).
-struct ArrivesRule {
-  std::int64_t every_us = 0;
-};
-struct RequiredRule {
-  std::vector<std::string> columns;
-  std::vector<std::string> missing;  // texts that count as null too
-};
-struct UniqueRule {
-  std::vector<std::string> columns;
-  bool nulls_equal = false;
-};
-struct RangeRule {
-  std::string column;
-  ValueBounds bounds;
-  bool allow_nan = false;
-};
-struct SetRule {
-  std::string column;
-  std::vector<Literal> values;
-  bool rejected = false;  // the values that must not occur
-  bool allow_nan = false;
-};
-struct PatternRule {
-  std::string column;
-  std::string regex;    // RE2
-  bool search = false;  // a match anywhere is enough; default: the whole value
-};
-struct LengthRule {
-  std::string column;
-  CountBounds bounds;  // code points
-};
-struct TypeRule {
-  std::string column;
-  std::string type;  // integer number boolean date timestamp
-  bool allow_nan = false;
-};
-struct PairRule {
-  std::string expression;
-  bool null_fails = false;
-  SourceSpan span;
-};
-struct ReferencesRule {
-  std::vector<std::string> columns;
-  std::string table;
-  std::vector<std::string> parent_columns;  // in the order of `columns`
-  SourceSpan table_span;
-};
-enum class Statistic : std::uint8_t { kMean, kStddev, kSum, kMin, kMax, kMedian };
-struct StatisticRule {
-  std::string column;
-  Statistic statistic = Statistic::kMean;
-  NumberBounds bounds;
-  std::optional<double> sigmas;  // `within: 8 sigma of 28d`
-  Window window;
-  bool allow_nan = false;
-};
-enum class QuantileMethod : std::uint8_t { kLinear, kLower, kHigher, kNearest, kMidpoint };
-struct QuantileRule {
-  std::string column;
-  Ratio q;
-  QuantileMethod method = QuantileMethod::kLinear;
-  NumberBounds bounds;
-  bool allow_nan = false;
-};
-struct DistinctRule {
-  std::vector<std::string> columns;
-  bool share = false;  // distinct_share: of the non-null rows
-  NumberBounds bounds;
-};
-enum class DriftTest : std::uint8_t { kPsi, kKs, kJs, kJsDistance, kKl, kChi2, kWasserstein };
-struct DistributionRule {
-  std::string column;
-  DriftTest test = DriftTest::kPsi;
-  Window baseline;
-  std::optional<double> max;
-  std::optional<double> min_p;  // ks and chi2
-  std::int64_t min_rows = 500;
-  int bins = 10;                    // quantiles of the baseline …
-  std::vector<double> edges;        // … or these edges …
-  std::optional<int> equal_widths;  // … or so many bins of equal width over the baseline's range
-  bool nulls_bin = true;            // nulls are one more bin; false: they are left out
-  bool scale_by_deviation = false;  // wasserstein in baseline deviations
-};
-struct SqlRule {
-  std::string query;
-  CountBounds rows;
-  SourceSpan span;
-};
-using Rule = std::variant<RowCountRule, RowCountChangeRule, FreshnessRule, ArrivesRule,
-                          RequiredRule, UniqueRule, RangeRule, SetRule, PatternRule, LengthRule,
-                          TypeRule, PairRule, ReferencesRule, StatisticRule, QuantileRule,
-                          DistinctRule, DistributionRule, SqlRule>;
-
 // How long the SQL of a check may run: a batch of millions of rows takes seconds.
 inline constexpr std::chrono::milliseconds kSqlTimeoutDefault{300'000};
 // What it may return; failing rows are kept.
@@ -205,10 +89,23 @@ struct ColumnUse {
   SourceSpan span;
 };
 
+// The published runs that a check is judged against.
+struct HistoryUse {
+  Window window;
+  std::string column;  // whose values the profile of each run keeps; empty: its number of rows
+};
+
+// A check that says something of time is looked at by the project's clock as well, between batches
+// (work/pipeline/feed_watch.cc): what it observes as "newest" may be so old.
+struct TimeLimit {
+  std::int64_t max_us = 0;
+  std::string text;  // as written
+};
+
 struct Check {
-  std::string kind;  // "row_count", "mean", …
-  std::string name;  // its own `name`, or "mean(arr_delay)"
-  Rule rule;
+  std::string kind;                  // "row_count", "mean", …
+  std::string name;                  // its own `name`, or "mean(arr_delay)"
+  std::shared_ptr<const Rule> rule;  // what it asks, by its kind; never null once it was read
   Severity severity = Severity::kError;
   Scope scope = Scope::kBatch;
   TooFew too_few = TooFew::kFail;
@@ -218,13 +115,12 @@ struct Check {
   nlohmann::json parameters;  // as written, stored with every verdict
   SourceSpan span;
   std::vector<ColumnUse> columns;
+  std::vector<std::string> tables;  // others that it names, outside of SQL
+  std::optional<HistoryUse> history;
+  std::optional<TimeLimit> time_limit;
   // What the SQL of `pair` and `sql` reads; set by CheckGate, else found out when judged.
   std::optional<SqlReads> reads;
 };
-// The history window of a check, or nullptr.
-const Window* HistoryWindow(const Check& check);
-// The column whose values such a check keeps in the batch profile, or nullptr.
-const std::string* HistoryColumn(const Check& check);
 
 struct OnFail {
   bool halt = true;
@@ -252,24 +148,4 @@ struct GateDefinition {
   // Other tables that checks read: "processed.plane".
   std::vector<std::string> tables;
 };
-
-// Reads all gates of one file (several documents are allowed). All errors are collected as
-// diagnostics of one kInvalidInput status: WH2001–WH2004 for YAML and keys, WH3001 unknown kind of
-// check, WH3002 wrong value, WH3003 keys that do not go together, WH3008 pattern.
-Result<std::vector<GateDefinition>> ParseGates(std::string_view yaml, const std::string& path);
-
-// What CheckGate knows of the project.
-struct GateSchemas {
-  std::shared_ptr<arrow::Schema> table;  // of the gated table or records
-  // The schema of another table by its name in SQL, or nullptr.
-  std::function<std::shared_ptr<arrow::Schema>(const std::string& name)> other;
-  std::vector<std::string> known_tables;  // for suggestions
-};
-
-// Checks `definition` against the schemas, binds its SQL, and fills in what it reads. Nothing is
-// run. Errors, all collected: WH3004 unknown column, WH3005 value or check does not fit the
-// column's type, WH3006 SQL that does not parse, bind or may not stand in a gate, WH3007 unknown
-// table.
-Status CheckGate(GateDefinition& definition, const GateSchemas& schemas,
-                 platform::SqlSession& session);
 }  // namespace weirhouse::gate

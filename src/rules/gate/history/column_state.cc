@@ -306,10 +306,12 @@ Result<ColumnState> ColumnState::FromJson(const nlohmann::json& json) {
     state.moments_.nan = json.at("nan").get<std::int64_t>();
     if (json.contains("min")) state.moments_.min = json.at("min").get<double>();
     if (json.contains("max")) state.moments_.max = json.at("max").get<double>();
-    WEIRHOUSE_TRY(state.moments_.sum,
-                  ExactSum::Parse(json.at("sum").get_ref<const std::string&>()));
-    WEIRHOUSE_TRY(state.moments_.sum_of_squares,
-                  ExactSum::Parse(json.at("squares").get_ref<const std::string&>()));
+    for (const auto& [key, into] : {std::pair("sum", &state.moments_.sum),
+                                    std::pair("squares", &state.moments_.sum_of_squares)}) {
+      auto sum = ExactSum::Parse(json.at(key).get_ref<const std::string&>());
+      if (!sum.ok()) return damaged(sum.status().message());
+      *into = *std::move(sum);
+    }
     for (const auto& pair : json.at("numbers"))
       state.numbers_[pair.at(0).get<double>()] = pair.at(1).get<std::int64_t>();
     for (const auto& pair : json.at("texts"))
@@ -323,5 +325,13 @@ Result<ColumnState> ColumnState::FromJson(const nlohmann::json& json) {
   } catch (const nlohmann::json::exception& error) {
     return damaged(error.what());
   }
+}
+
+Status ColumnState::Read(const nlohmann::json& json) {
+  const Keeps keeps = keeps_;
+  WEIRHOUSE_TRY(*this, FromJson(json));
+  if (keeps_ == keeps) return Status();
+  return Status(Code::kCorruption, "a stored state keeps other things than its check needs")
+      .WithError("WH3011");
 }
 }  // namespace weirhouse::gate

@@ -52,6 +52,8 @@ class ColumnState {
   // Equal states are equal JSON. Numbers are exact.
   nlohmann::json ToJson() const;
   static Result<ColumnState> FromJson(const nlohmann::json& json);
+  // The same in place. kCorruption (WH3011) where it keeps other things than this one does.
+  Status Read(const nlohmann::json& json);
 
   Keeps keeps() const { return keeps_; }
   // Nothing before the first Update.

@@ -24,6 +24,7 @@ struct Rank {
   Ratio rest;  // below 1
 };
 Rank RankOf(std::int64_t count, Ratio q);
+enum class QuantileMethod : std::uint8_t { kLinear, kLower, kHigher, kNearest, kMidpoint };
 // How much of the way from the value at `low` to the next the method goes: 0 to 1.
 Ratio ShareAbove(const Rank& rank, QuantileMethod method);
 // The value at share `q` of the sorted multiset; `counts` is not empty.

@@ -28,7 +28,8 @@ std::string ExactText(double value) {
 
 Status Damaged(std::string_view what) {
   return Status(Code::kCorruption, fmt::format("a stored profile cannot be read: {}", what))
-      .WithError("WH3011");
+      .WithError("WH3011")
+      .WithHint("`wh verify` says what else of the catalog is damaged; restore it from a backup");
 }
 
 Result<double> ParseNumber(std::string_view text) {

@@ -107,7 +107,9 @@ TEST(Profile, DamageIsNoticed) {
   auto damaged = [&](auto change) {
     nlohmann::json json = good;
     change(json);
-    return ProfileFromJson(json).status().code();
+    const Status status = ProfileFromJson(json).status();
+    EXPECT_EQ(status.error_code(), status.ok() ? "" : "WH3011");
+    return status.code();
   };
   EXPECT_EQ(damaged([](auto& j) { j["v"] = 2; }), Code::kCorruption);
   EXPECT_EQ(damaged([](auto& j) { j.erase("rows"); }), Code::kCorruption);
@@ -179,7 +181,12 @@ TEST(ReadHistory, LeavesOutWhatIsNotInTheBaseline) {
   EXPECT_EQ(history[0].batch, "a");
   EXPECT_EQ(history[0].profile->rows, 3);
   metrics[0].value = {{"v", 1}};
-  EXPECT_EQ(ReadHistory(metrics).status().code(), Code::kCorruption);
+  const Status damaged = ReadHistory(metrics).status();
+  EXPECT_EQ(damaged.code(), Code::kCorruption);
+  EXPECT_EQ(damaged.error_code(), "WH3011");
+  EXPECT_THAT(damaged.message(), ::testing::StartsWith("batch \"a\" of processed.t: a stored "
+                                                       "profile cannot be read: "));
+  EXPECT_THAT(damaged.hint(), ::testing::HasSubstr("`wh verify`"));
 }
 }  // namespace
 }  // namespace weirhouse::gate

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "ground/base/random.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/judge/gate_fixture.h"
 
 namespace weirhouse::gate {
@@ -117,7 +117,7 @@ class CheckStateTest : public GateTest {
         auto read = CheckState::Parse(check, bytes);
         EXPECT_OK(read.status());
         EXPECT_EQ(read->Serialize(), bytes);
-        state = *std::move(read);
+        state = std::move(read).value();
       }
       states.push_back(std::move(state));
       begin += size;
@@ -189,8 +189,6 @@ TEST_F(CheckStateTest, OfNoRowsChangesNothing) {
 }
 
 TEST_F(CheckStateTest, SaysWhichKindsNeedTheirRows) {
-  static_assert(JudgedFromState<RowCountRule> && JudgedFromState<DistributionRule>);
-  static_assert(!JudgedFromState<SqlRule> && !JudgedFromState<ReferencesRule>);
   const GateDefinition gate = Gate(
       "  - unique: { columns: [id] }\n  - sql: { rows: 0, query: \"SELECT * FROM this\" }\n"
       "  - mean: { column: n, min: 0 }\n");
@@ -206,7 +204,11 @@ TEST_F(CheckStateTest, RefusesBytesOfAnotherCheckAndDamagedOnes) {
   CheckState state = CheckState::Of(gate.checks[0]);
   ASSERT_OK(state.Update(*input_.this_rows, 0));
   const std::string bytes = state.Serialize();
-  EXPECT_EQ(CheckState::Parse(gate.checks[1], bytes).status().code(), Code::kCorruption);
+  const Status other = CheckState::Parse(gate.checks[1], bytes).status();
+  EXPECT_EQ(other.code(), Code::kCorruption);
+  EXPECT_EQ(other.error_code(), "WH3011");
+  EXPECT_EQ(other.message(),
+            "a stored state of a check cannot be read: it is of another kind of check");
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_EQ(CheckState::Parse(gate.checks[0], bytes.substr(0, size)).status().code(),
               Code::kCorruption);

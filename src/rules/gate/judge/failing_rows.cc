@@ -93,11 +93,11 @@ Result<nlohmann::json> RowAsJson(const arrow::Table& rows, std::int64_t row) {
           } else if constexpr (std::is_same_v<Value, arrow::Decimal128>) {
             cell = value.ToString(static_cast<const arrow::Decimal128Type&>(type).scale());
           } else if constexpr (std::is_same_v<Value, std::int64_t>) {
-            constexpr std::int64_t kDayUs = 86'400'000'000;
+            constexpr std::int64_t kMicrosPerDay = 86'400'000'000;
             if (type.id() == arrow::Type::TIMESTAMP) {
               cell = FormatTime(value);
             } else if (type.id() == arrow::Type::DATE32) {
-              cell = FormatDate(value * kDayUs);
+              cell = FormatDate(value * kMicrosPerDay);
             } else {
               cell = value;
             }

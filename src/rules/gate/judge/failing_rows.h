@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/judge/judge.h"
 
 namespace weirhouse::gate {
 

@@ -12,6 +12,7 @@
 #include "ground/base/time.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/gate/judge/judge.h"
+#include "rules/gate/parse/parse_gates.h"
 #include "testing/testing.h"
 
 namespace weirhouse::gate {

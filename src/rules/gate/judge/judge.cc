@@ -4,12 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "ground/base/text.h"
-#include "rules/gate/judge/evaluation.h"
+#include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/judge/failing_rows.h"
 
 namespace weirhouse::gate {
@@ -30,30 +28,28 @@ Finding ErrorOf(const Check& check, const Status& status) {
 }
 
 // Makes the state of all rows, and its verdict.
-Result<Finding> JudgeFromState(Evaluation& evaluation, const Check& check) {
+Result<Finding> JudgeFromState(Evaluation& evaluation, const Check& check, const StateRule& rule) {
   WEIRHOUSE_TRY(const CheckState* state, evaluation.StateOf(check));
   const GateInput& input = evaluation.input();
   WEIRHOUSE_TRY(Finding finding,
                 FinishCheck(*state, check, {input.batch_end, input.now, input.history}));
-  if (check.scope == Scope::kTable && std::holds_alternative<MarkedRows>(state->gathered())) {
+  if (check.scope == Scope::kTable && rule.marks_rows()) {
     WEIRHOUSE_TRY(finding.judged, evaluation.JudgedRows(check));
   }
   return finding;
 }
 
+Result<Finding> JudgeByKind(Evaluation& evaluation, const Check& check) {
+  if (const auto* by_state = dynamic_cast<const StateRule*>(check.rule.get()))
+    return JudgeFromState(evaluation, check, *by_state);
+  if (const auto* by_rows = dynamic_cast<const RowsRule*>(check.rule.get()))
+    return by_rows->Judge(evaluation, check);
+  return Status(Code::kInternal, "a check without a rule");
+}
+
 Finding FindingOf(Evaluation& evaluation, const Check& check) {
-  if (!evaluation.input().history_checks && HistoryWindow(check) != nullptr) {
-    return SkippedHistory(check);
-  }
-  auto judged = std::visit(
-      [&](const auto& rule) -> Result<Finding> {
-        if constexpr (JudgedFromState<std::decay_t<decltype(rule)>>) {
-          return JudgeFromState(evaluation, check);
-        } else {
-          return Judge(evaluation, check, rule);
-        }
-      },
-      check.rule);
+  if (!evaluation.input().history_checks && check.history) return SkippedHistory(check);
+  auto judged = JudgeByKind(evaluation, check);
   return judged.ok() ? std::move(judged).value() : ErrorOf(check, judged.status());
 }
 
@@ -95,18 +91,6 @@ std::string_view SeverityName(Severity severity) {
 }
 }  // namespace
 
-Result<Finding> FinishCheck(const CheckState& state, const Check& check, const Against& against) {
-  return std::visit(
-      [&](const auto& rule) -> Result<Finding> {
-        if constexpr (JudgedFromState<std::decay_t<decltype(rule)>>) {
-          return Finish(state, check, rule, against);
-        } else {
-          return Status(Code::kInternal, "a check that needs its rows was judged without them");
-        }
-      },
-      check.rule);
-}
-
 GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
                      platform::SqlSession& session, Clock& clock) {
   GateReport report;
@@ -140,14 +124,6 @@ std::string GateReport::Reasons() const {
     if (worst && state >= State::kWarming) reasons.push_back(check.reason);
   }
   return Join(reasons, "; ");
-}
-
-Status GateReport::ToStatus() const {
-  if (publishes()) return Status();
-  return Status(Code::kGateFailed,
-                fmt::format("gate {} {}: {}", gate,
-                            state == State::kFailed ? "FAILED" : catalog::Name(state), Reasons()))
-      .WithError("WH3010");
 }
 
 catalog::MetricRecord MakeProfileMetric(const GateReport& report, bool in_baseline) {

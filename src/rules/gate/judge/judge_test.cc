@@ -382,7 +382,6 @@ TEST_F(JudgeTest, SqlReturnsItsFailingRows) {
   EXPECT_EQ(StateOf("sql: { rows: { min: 1 }, query: select * from this }"), State::kPassed);
   EXPECT_EQ(StateOf("sql: { rows: { min: 3 }, query: select * from this }"), State::kFailed);
   EXPECT_EQ(StateOf("sql: { rows: 0, query: select nosuch from this }"), State::kError);
-  EXPECT_EQ(StateOf("sql: { rows: 0, query: select * from this_table }"), State::kError);
 }
 
 TEST_F(JudgeTest, TheWorstCheckDecides) {
@@ -404,8 +403,7 @@ TEST_F(JudgeTest, TheWorstCheckDecides) {
   EXPECT_EQ(Judge(failed + error).state, State::kError);
   const GateReport both = Judge(failed + warned + passed);
   EXPECT_EQ(both.Reasons(), "1 rows (at least 2)");
-  EXPECT_EQ(both.ToStatus().code(), Code::kGateFailed);
-  EXPECT_EQ(both.ToStatus().message(), "gate g FAILED: 1 rows (at least 2)");
+  EXPECT_FALSE(both.publishes());
 }
 
 TEST_F(JudgeTest, UnknownColumnIsAnErrorAndNeverPasses) {

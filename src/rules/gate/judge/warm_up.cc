@@ -47,13 +47,13 @@ Result<EventTime> WarmUpReadsFrom(const GateDefinition& gate, const GateReport& 
   EventTime from = EventTime::max();
   for (std::size_t i = 0; i < report.checks.size() && i < gate.checks.size(); ++i) {
     if (report.checks[i].state != State::kWarming) continue;
-    const Window* window = HistoryWindow(gate.checks[i]);
-    if (window == nullptr) continue;
-    const catalog::VerdictRecord* earlier = FindEarlier(verdicts, gate, report, i, *window);
+    if (!gate.checks[i].history) continue;
+    const Window& window = gate.checks[i].history->window;
+    const catalog::VerdictRecord* earlier = FindEarlier(verdicts, gate, report, i, window);
     if (earlier == nullptr) return EventTime::min();
     WEIRHOUSE_TRY(const std::optional<EventTime> since, published_since(earlier->seq));
     if (!since) return EventTime::min();
-    from = std::min(from, Earlier(std::min(*since, earlier->batch_end), window->span_us));
+    from = std::min(from, Earlier(std::min(*since, earlier->batch_end), window.span_us));
   }
   return from;
 }
@@ -61,9 +61,9 @@ Result<EventTime> WarmUpReadsFrom(const GateDefinition& gate, const GateReport& 
 std::int64_t VerdictsWanted(const GateDefinition& gate) {
   std::int64_t wanted = 4;
   for (const Check& check : gate.checks) {
-    const Window* window = HistoryWindow(check);
-    if (window == nullptr || window->kind == Window::Kind::kSpan) continue;
-    wanted = std::max<std::int64_t>(wanted, window->kind == Window::Kind::kSameWeekday ? 16 : 64);
+    if (!check.history || check.history->window.kind == Window::Kind::kSpan) continue;
+    const bool weekly = check.history->window.kind == Window::Kind::kSameWeekday;
+    wanted = std::max<std::int64_t>(wanted, weekly ? 16 : 64);
   }
   return wanted;
 }

@@ -20,7 +20,7 @@ class WarmUpTest : public GateTest {
                        "gates/g.yaml")
                 .value()
                 .at(0);
-    window_ = *HistoryWindow(gate_.checks[0]);
+    window_ = gate_.checks[0].history->window;
     warmup_ = warmup;
     history_.clear();
     seqs_.clear();

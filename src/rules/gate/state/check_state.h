@@ -2,22 +2,19 @@
 // order, and stored as bytes. Judging it (`Finish` in judge/evaluation.h) needs no row again, so a
 // batch can be judged from states that were made file by file, in several processes or long ago.
 //
-// Which kinds of checks can be judged this way is a matter of type: kNeedsRows<Rule> says which
-// cannot, and why; CheckState::Of takes the others.
+// Which checks can be judged this way is a matter of their kind's type: a StateRule can, a RowsRule
+// says why it cannot.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
-#include <vector>
 
 #include "ground/base/status.h"
 #include "rules/gate/definition/definition.h"
-#include "rules/gate/history/column_state.h"
+#include "rules/gate/definition/rule.h"
+#include "rules/gate/state/gathered.h"
 
 namespace arrow {
 class Table;
@@ -25,49 +22,13 @@ class Table;
 
 namespace weirhouse::gate {
 
-// Why a kind of check looks at rows beside each other; empty: its states can be merged.
-template <typename Rule>
-inline constexpr std::string_view kNeedsRows = "";
-template <>
-inline constexpr std::string_view kNeedsRows<UniqueRule> =
-    "keys are compared with each other, beyond what memory holds in sorted runs on disk";
-template <>
-inline constexpr std::string_view kNeedsRows<DistinctRule> = kNeedsRows<UniqueRule>;
-template <>
-inline constexpr std::string_view kNeedsRows<ReferencesRule> = "keys are joined with another table";
-template <>
-inline constexpr std::string_view kNeedsRows<PairRule> = "an SQL expression runs over the rows";
-template <>
-inline constexpr std::string_view kNeedsRows<SqlRule> = "an SQL query runs over the rows";
-
-template <typename Rule>
-concept JudgedFromState = kNeedsRows<Rule>.empty();
-
 // Why `check` needs its rows, or empty.
 std::string_view WhyNeedsRows(const Check& check);
-
-// The number of rows is enough: row_count, row_count_change, arrives.
-struct RowsSeen {};
-// Of a column of times: freshness.
-struct NewestValue {
-  std::optional<Family> family;
-  std::int64_t nulls = 0;
-  std::optional<std::int64_t> newest;  // days or microseconds
-};
-// Of checks that look at each value. Places are those of the whole batch, counted from 0.
-struct MarkedRows {
-  std::int64_t nulls = 0;         // left out of what is judged
-  std::vector<std::int64_t> bad;  // ascending, each once
-  std::map<std::string, std::int64_t>
-      of;  // `required`: bad values by column, those without left out
-};
 
 // Threads: one writer. The check must outlive it. Memory: what ColumnState says, or 8 bytes for
 // each bad row.
 class CheckState {
  public:
-  using Gathered = std::variant<RowsSeen, NewestValue, MarkedRows, ColumnState>;
-
   // WEIRHOUSE_CHECK: `check` can be judged from its state (WhyNeedsRows is empty).
   static CheckState Of(const Check& check);
 
@@ -85,19 +46,19 @@ class CheckState {
 
   std::int64_t rows() const { return rows_; }
   // What was gathered; the type follows from the kind of check.
-  template <typename T>
-  const T& As() const {
-    return std::get<T>(gathered_);
+  const Gathered& gathered() const { return *gathered_; }
+  template <typename State>
+  const State& As() const {
+    return GatheredAs<State>::Of(*gathered_).state;
   }
-  const Gathered& gathered() const { return gathered_; }
 
  private:
-  explicit CheckState(const Check& check) : check_(&check) {}
-  template <typename Rule>
-  Status UpdateFor(const Rule& rule, const arrow::Table& rows, std::int64_t first_row);
+  CheckState(const Check& check, const StateRule& rule)
+      : check_(&check), rule_(&rule), gathered_(rule.Begin()) {}
 
   const Check* check_;
+  const StateRule* rule_;
   std::int64_t rows_ = 0;
-  Gathered gathered_;
+  std::unique_ptr<Gathered> gathered_;
 };
 }  // namespace weirhouse::gate

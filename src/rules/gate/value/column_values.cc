@@ -2,36 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 namespace weirhouse::gate {
 Result<Family> FamilyOf(const arrow::DataType& type) {
-  switch (type.id()) {
-    case arrow::Type::INT8:
-    case arrow::Type::INT16:
-    case arrow::Type::INT32:
-    case arrow::Type::INT64:
-    case arrow::Type::UINT8:
-    case arrow::Type::UINT16:
-    case arrow::Type::UINT32:
-      return Family::kInteger;
-    case arrow::Type::FLOAT:
-    case arrow::Type::DOUBLE:
-      return Family::kReal;
-    case arrow::Type::DECIMAL128:
-      return Family::kDecimal;
-    case arrow::Type::STRING:
-    case arrow::Type::LARGE_STRING:
-      return Family::kText;
-    case arrow::Type::BOOL:
-      return Family::kBoolean;
-    case arrow::Type::DATE32:
-      return Family::kDate;
-    case arrow::Type::TIMESTAMP:
-      // Times finer than a microsecond would lose digits here.
-      if (static_cast<const arrow::TimestampType&>(type).unit() == arrow::TimeUnit::NANO) break;
-      return Family::kTimestamp;
-    default:
-      break;
-  }
+  const std::optional<Family> family = platform::FamilyOf(type);
+  const bool too_fine =
+      family == Family::kTimestamp &&
+      platform::MicrosPerUnit(static_cast<const arrow::TimestampType&>(type)) == 0;
+  if (family && !too_fine) return *family;
   return internal::UnknownType(type);
 }
 

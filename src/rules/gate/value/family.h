@@ -1,20 +1,17 @@
 // How values of a column compare; checks choose by it.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include "ground/base/status.h"
-
-namespace arrow {
-class DataType;
-}  // namespace arrow
+#include "ground/platform/columnar/family.h"
 
 namespace weirhouse::gate {
 
-enum class Family : std::uint8_t { kInteger, kReal, kDecimal, kText, kBoolean, kDate, kTimestamp };
+using platform::Family;
 
-// Fails (kInvalidInput, WH3005) for types that no check knows.
+// Fails (kInvalidInput, WH3005) for types that no check knows, times finer than a microsecond among
+// them: they would lose digits.
 Result<Family> FamilyOf(const arrow::DataType& type);
 std::string_view FamilyName(Family family);
 constexpr bool IsNumber(Family family) {

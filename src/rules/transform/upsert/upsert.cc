@@ -247,6 +247,16 @@ StateCounts& StateCounts::operator+=(const StateCounts& other) {
   return *this;
 }
 
+StateCounts& StateCounts::operator-=(const StateCounts& other) {
+  processed -= other.processed;
+  duplicate -= other.duplicate;
+  conflict -= other.conflict;
+  superseded -= other.superseded;
+  filtered -= other.filtered;
+  quarantined -= other.quarantined;
+  return *this;
+}
+
 Result<std::vector<RejectedRow>> RowsWithoutKey(const arrow::Table& rows,
                                                 const std::vector<std::string>& key_columns) {
   WEIRHOUSE_TRY(const std::vector<std::int64_t> records, RecordsOf(rows));

@@ -53,6 +53,7 @@ struct StateCounts {
     return processed + duplicate + conflict + superseded + filtered + quarantined;
   }
   StateCounts& operator+=(const StateCounts& other);
+  StateCounts& operator-=(const StateCounts& other);
   friend bool operator==(const StateCounts&, const StateCounts&) = default;
 };
 
@@ -96,8 +97,8 @@ struct UpsertPlan {
   // PlanChange alone.
   std::vector<std::pair<std::string, iceberg::KeyEntry>> history_entries;
   VersionChanges versions;  // for VersionIndex::Apply
-  // Keys of rows that repeat what stands and have an older record: only a chain has them, which
-  // then settles these keys too (PlanChange).
+  // Keys of rows that repeat what is known and have an older record: a chain has them, and an
+  // object that is taken back from quarantine. Whoever asked settles these keys (PlanChange).
   std::vector<std::string> older;
   // Records of the rows whose keys were settled anew: `losers` say all that is to say of them.
   std::vector<RecordId> settled_records;
@@ -138,7 +139,7 @@ struct SettledKeys {
   std::set<std::string> keys;       // from iceberg::EncodeKeys; none has a null
   std::vector<HistoryRow> history;  // all versions of these keys; empty without history
 };
-// As PlanUpsert, for a table whose driver may lose rows. `rows` = all rows there are of the keys in
+// As PlanUpsert, for a table whose driver may lose rows or bring older records late. `rows` = all rows there are of the keys in
 // `settled`, and the new rows of the others. What of a settled key stands and is not among `rows`
 // goes; what is the same stays where it is.
 Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Table& rows,

@@ -37,7 +37,8 @@ struct Decision {
   VersionChanges versions;
   StateCounts states;
   std::vector<Loser> losers;
-  // Rows that repeat a version whose record is younger: only a chain brings records out of order.
+  // Rows that repeat a version whose record is younger: a chain brings records out of order, and
+  // an object that is taken back from quarantine.
   std::vector<std::int64_t> older;
 };
 

@@ -2,8 +2,11 @@
 
 #include <arrow/api.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "ground/platform/kv/kv_damage.h"
@@ -118,11 +121,13 @@ Result<VersionChanges> VersionIndex::VersionsOf(const arrow::Table& rows) {
     kind.push_back({loser.version->group, loser.version->content, loser.record});
   }
   WEIRHOUSE_TRY(VersionChanges changes, BestAndOthers(std::move(standing)));
+  WEIRHOUSE_TRY(conflicts, Oldest(std::move(conflicts)));
   changes.others.insert(changes.others.end(), conflicts.begin(), conflicts.end());
   return changes;
 }
 
-// Of each group the greatest is its best, be it one of `standing` or the one that is known.
+// Of each group the greatest is its best, be it one of `standing` or the one that is known. Of one
+// content the lowest record counts: a log of losers may name another one of before it came.
 Result<VersionChanges> VersionIndex::BestAndOthers(std::vector<Version> standing) {
   std::map<Digest, std::vector<Version>> groups;
   for (Version& version : standing) groups[version.group].push_back(std::move(version));
@@ -135,15 +140,29 @@ Result<VersionChanges> VersionIndex::BestAndOthers(std::vector<Version> standing
   for (auto& [name, versions] : groups) {
     if (known[at]) versions.push_back(*known[at]);
     ++at;
-    std::size_t best = 0;
-    for (std::size_t i = 1; i < versions.size(); ++i) {
-      if (versions[best].content < versions[i].content) best = i;
-    }
-    for (std::size_t i = 0; i < versions.size(); ++i) {
-      (i == best ? changes.best : changes.others).push_back(std::move(versions[i]));
-    }
+    std::sort(versions.begin(), versions.end(), [](const Version& a, const Version& b) {
+      return std::tie(a.content, a.record) < std::tie(b.content, b.record);
+    });
+    const auto same = [](const Version& a, const Version& b) { return a.content == b.content; };
+    versions.erase(std::unique(versions.begin(), versions.end(), same), versions.end());
+    changes.best.push_back(std::move(versions.back()));
+    versions.pop_back();
+    std::move(versions.begin(), versions.end(), std::back_inserter(changes.others));
   }
   return changes;
+}
+
+// Without those of which an older record is known.
+Result<std::vector<Version>> VersionIndex::Oldest(std::vector<Version> others) {
+  std::sort(others.begin(), others.end(), [](const Version& a, const Version& b) {
+    return std::tie(a.group, a.content, b.record) < std::tie(b.group, b.content, a.record);
+  });
+  WEIRHOUSE_TRY(const auto known, FindOthers(others));
+  std::vector<Version> oldest;
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    if (!known[i] || others[i].record < *known[i]) oldest.push_back(std::move(others[i]));
+  }
+  return oldest;
 }
 
 Result<std::vector<std::optional<Version>>> VersionIndex::FindBest(

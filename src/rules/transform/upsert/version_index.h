@@ -86,6 +86,7 @@ class VersionIndex {
               std::optional<std::int64_t> after_sequence_number);
   Result<VersionChanges> VersionsOf(const arrow::Table& rows);
   Result<VersionChanges> BestAndOthers(std::vector<Version> standing);
+  Result<std::vector<Version>> Oldest(std::vector<Version> others);
   Status Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot);
   std::string BestKey(const Digest& group) const;
   std::string OtherKey(const Version& version) const;

@@ -1,7 +1,6 @@
 #include "work/pipeline/batch/chain_work.h"
 
 #include <arrow/api.h>
-#include <arrow/compute/api.h>
 
 #include <algorithm>
 #include <set>
@@ -11,6 +10,7 @@
 #include "rules/transform/run/run.h"
 #include "work/pipeline/batch/keyless.h"
 #include "work/pipeline/batch/poison_rows.h"
+#include "work/pipeline/batch/settled_keys.h"
 #include "work/workspace/tables/arrow_rows.h"
 #include "work/workspace/tables/piecewise_sql.h"
 
@@ -18,93 +18,6 @@ namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 using Keys = std::set<std::string>;
-
-// Adds the keys of `rows`; those with a null, which are in no table, are left out.
-Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns, Keys& keys) {
-  WEIRHOUSE_TRY(std::vector<std::string> encoded, iceberg::EncodeKeys(rows, columns));
-  std::vector<bool> null(encoded.size(), false);
-  for (const std::string& name : columns) {
-    std::size_t row = 0;
-    for (const auto& chunk : rows.GetColumnByName(name)->chunks()) {
-      for (std::int64_t i = 0; i < chunk->length(); ++i, ++row)
-        null[row] = null[row] || chunk->IsNull(i);
-    }
-  }
-  for (std::size_t i = 0; i < encoded.size(); ++i) {
-    if (!null[i]) keys.insert(std::move(encoded[i]));
-  }
-  return Status();
-}
-
-// The rows of `rows` whose key is, or is not, among `keys`.
-Result<RowsPtr> RowsByKey(const RowsPtr& rows, const std::vector<std::string>& columns,
-                          const Keys& keys, bool among) {
-  WEIRHOUSE_TRY(const std::vector<std::string> encoded, iceberg::EncodeKeys(*rows, columns));
-  arrow::BooleanBuilder keep;
-  arrow::Status status = keep.Reserve(rows->num_rows());
-  for (const std::string& key : encoded) {
-    if (status.ok()) keep.UnsafeAppend((keys.count(key) != 0) == among);
-  }
-  std::shared_ptr<arrow::Array> mask;
-  if (status.ok()) status = keep.Finish(&mask);
-  if (!status.ok()) return Status(Code::kInternal, status.ToString());
-  auto filtered = arrow::compute::Filter(rows, mask);
-  if (!filtered.ok()) return Status(Code::kInternal, filtered.status().ToString());
-  return filtered->table();
-}
-
-std::vector<std::int64_t> PositionsOf(const arrow::Table& rows) {
-  std::vector<std::int64_t> positions;
-  positions.reserve(static_cast<std::size_t>(rows.num_rows()));
-  for (const auto& chunk : rows.GetColumnByName("_pos")->chunks()) {
-    const auto& values = static_cast<const arrow::Int64Array&>(*chunk);
-    for (std::int64_t i = 0; i < values.length(); ++i) positions.push_back(values.Value(i));
-  }
-  return positions;
-}
-
-// Versions of `keys` that the history of `definition` holds: the key columns of all of it are read,
-// and whole rows of the files that have some.
-Result<std::vector<transform::HistoryRow>> VersionsOf(
-    Workspace& workspace, const transform::TransformDefinition& definition, const Keys& keys) {
-  std::vector<transform::HistoryRow> versions;
-  WEIRHOUSE_TRY(const auto history, workspace.FindTable(definition.history_table()));
-  if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
-  iceberg::ScanOptions options;
-  options.columns = definition.key_columns();
-  WEIRHOUSE_TRY(const iceberg::Scan key_scan,
-                iceberg::Scan::Plan(workspace.store(), *history, options));
-  options.columns.clear();
-  for (const iceberg::Field& field : (*history)->schema().fields) {
-    if (!iceberg::IsHidden(field.name) || field.name == iceberg::kRecordColumn)
-      options.columns.push_back(field.name);
-  }
-  options.with_file_position = true;
-  WEIRHOUSE_TRY(const iceberg::Scan scan,
-                iceberg::Scan::Plan(workspace.store(), *history, options));
-  for (const iceberg::Scan::Task& task : key_scan.tasks()) {
-    WEIRHOUSE_TRY(const RowsPtr held, key_scan.Read(task));
-    WEIRHOUSE_TRY(const std::vector<std::string> held_keys,
-                  iceberg::EncodeKeys(*held, definition.key_columns()));
-    const bool any = std::any_of(held_keys.begin(), held_keys.end(),
-                                 [&](const std::string& key) { return keys.count(key) != 0; });
-    if (!any) continue;
-    WEIRHOUSE_TRY(const RowsPtr whole, scan.Read(task));
-    WEIRHOUSE_TRY(const RowsPtr rows, RowsByKey(whole, definition.key_columns(), keys, true));
-    WEIRHOUSE_TRY(
-        const transform::RowFacts facts,
-        transform::FactsOfRows(*rows, definition.key_columns(), definition.order_columns()));
-    const std::vector<std::int64_t> positions = PositionsOf(*rows);
-    for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-      versions.push_back({facts.keys[i],
-                          facts.orders[i],
-                          facts.contents[i],
-                          RecordId(std::max<std::int64_t>(facts.records[i], 0)),
-                          {task.file.path, positions[i]}});
-    }
-  }
-  return versions;
-}
 
 // Threads: one.
 class ChainRun {

@@ -118,7 +118,7 @@ TEST_F(ExternalTest, AdditiveChangesOfTheContractEvolveTheTable) {
   ApplyAll();
   Insert({{"t1"}, {"t2", "b", 30}});
   Run();
-  std::string contract = kTripContract;
+  std::string contract = weirhouse::testing::ProjectFile("trips", "contracts/trips.odcs.yaml");
   contract.replace(contract.find("1.0.0"), 5, "1.1.0");
   contract += "      - { name: tip, logicalType: integer }\n";
   Write("contracts/trips.odcs.yaml", contract);
@@ -139,7 +139,7 @@ TEST_F(ExternalTest, AChangeOfItsContractAndTheSqlOverItIsOneCommitOrNothing) {
   ApplyAll();
   Insert({{"t1"}, {"t2", "b", 30}});
   Run();
-  std::string contract = kTripContract;
+  std::string contract = weirhouse::testing::ProjectFile("trips", "contracts/trips.odcs.yaml");
   contract.replace(contract.find("1.0.0"), 5, "1.1.0");
   contract += "      - { name: tip, logicalType: integer }\n";
   Write("contracts/trips.odcs.yaml", contract);
@@ -171,7 +171,7 @@ TEST_F(ExternalTest, AChangeOfItsContractAndTheSqlOverItIsOneCommitOrNothing) {
 
 TEST_F(ExternalTest, BreakingChangesAreRefused) {
   ApplyAll();
-  std::string contract = kTripContract;
+  std::string contract = weirhouse::testing::ProjectFile("trips", "contracts/trips.odcs.yaml");
   contract.replace(contract.find("fare, logicalType: integer"), 26, "fare, logicalType: string ");
   contract.replace(contract.find(", logicalTypeOptions: { minimum: 0 }"), 36, "");
   Write("contracts/trips.odcs.yaml", contract);

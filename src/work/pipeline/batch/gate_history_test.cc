@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "rules/gate/parse/parse_gates.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/pipeline/batch/pipeline_state.h"
 

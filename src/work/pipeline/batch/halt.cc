@@ -79,8 +79,10 @@ Status MoveOffset(Workspace& workspace, const HaltedBatch& batch, catalog::Commi
 }
 
 Status UnreadableHalt(std::string_view why) {
-  return Status(Code::kCorruption, fmt::format("a halted batch cannot be read: {}", why))
-      .WithError("WH3022");
+  return Status(Code::kCorruption,
+                fmt::format("what the catalog keeps of a halted batch cannot be read: {}", why))
+      .WithError("WH3022")
+      .WithHint("`wh verify` checks the catalog; restore it from a backup");
 }
 }  // namespace
 
@@ -159,7 +161,9 @@ Result<HaltedBatch> LoadHalted(Workspace& workspace, RunId run) {
     return Status(Code::kNotFound, fmt::format("run {} was not halted by a gate", ToString(run)))
         .WithError("WH3020");
   }
-  return HaltedFromJson(*stored);
+  auto halted = HaltedFromJson(*stored);
+  if (!halted.ok()) return std::move(halted.status()).WithContext("run " + ToString(run));
+  return halted;
 }
 
 namespace {

@@ -20,6 +20,7 @@
 #include "work/pipeline/batch/batch_run.h"
 #include "work/pipeline/batch/chain_work.h"
 #include "work/pipeline/batch/halt.h"
+#include "work/pipeline/batch/late_work.h"
 #include "work/pipeline/batch/poison_rows.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/project/table_rules.h"
@@ -206,23 +207,31 @@ Result<std::shared_ptr<arrow::Table>> BatchRun::AllRecords(const std::string& so
   WEIRHOUSE_TRY(const std::set<CommitSeq> left_out, DiscardedCommits(workspace_));
   WEIRHOUSE_TRY(const std::set<ObjectId> left_out_alone, DiscardedObjects(workspace_));
   std::vector<catalog::ObjectRecord> earlier;
+  std::vector<catalog::ObjectRecord> later;  // than one that is taken back
   for (const catalog::ObjectRecord& object : all) {
     const bool now = retry_ != nullptr
                          ? object.id == retry_->object.id
                          : news_ == nullptr && object.seq == raw_.seq;  // read already
     if (object.state == catalog::ObjectState::kStored && object.seq <= records_upto_ && !now &&
         left_out.count(object.seq) == 0 && left_out_alone.count(object.id) == 0) {
-      earlier.push_back(object);
+      const bool follows =
+          retry_ != nullptr && retry_->object.first_record_id < object.first_record_id;
+      (follows ? later : earlier).push_back(object);
     }
   }
+  // In the order of their records, as a rebuild reads them.
   std::vector<std::shared_ptr<arrow::Table>> parts;
-  if (!earlier.empty()) {
+  const auto read = [&](const std::vector<catalog::ObjectRecord>& objects) -> Status {
+    if (objects.empty()) return Status();
     WEIRHOUSE_TRY(const SourceRecords records,
-                  state_.records.Read(source, earlier, Reading::kAgain));
+                  state_.records.Read(source, objects, Reading::kAgain));
     parts.push_back(records.rows);
-  }
+    return Status();
+  };
+  WEIRHOUSE_TRY_STATUS(read(earlier));
   if (const auto now = sources_.find(source); now != sources_.end())
     parts.push_back(now->second.rows);
+  WEIRHOUSE_TRY_STATUS(read(later));
   if (parts.empty()) return state_.records.NoRows(source);
   return Concatenate(parts);
 }
@@ -317,6 +326,10 @@ Status BatchRun::TransformTable(const transform::CheckedTransform& transform) {
   }
   WEIRHOUSE_TRY(std::unique_ptr<TableWork> work,
                 TableWork::Make(workspace_, transform, good->rows, records, driver, full));
+  if (retry_ != nullptr && !full && records != nullptr) {
+    WEIRHOUSE_TRY(work, SettleLate(state_, transform, std::move(work), good->rows, *records,
+                                   run_.planned_at, [&] { return AllRecords(records->source); }));
+  }
   work->Reject(RejectedBySql(good->poison, name));
   if (full) WEIRHOUSE_TRY_STATUS(work->DropUnchanged());
   work_.push_back(std::move(work));

@@ -86,6 +86,18 @@ std::unique_ptr<TableWork> TableWork::OfPlan(Workspace& workspace,
   return work;
 }
 
+Result<std::unique_ptr<TableWork>> TableWork::OfLate(Workspace& workspace,
+                                                     const transform::CheckedTransform& transform,
+                                                     transform::UpsertPlan plan,
+                                                     const std::shared_ptr<arrow::Table>& rows,
+                                                     const SourceRecords& records) {
+  std::unique_ptr<TableWork> work =
+      OfPlan(workspace, transform, std::move(plan), /*indexes_history=*/false);
+  work->records_ = &records;
+  WEIRHOUSE_TRY_STATUS(work->CountStates(rows, nullptr));
+  return work;
+}
+
 std::unique_ptr<TableWork> TableWork::Standing(Workspace& workspace,
                                                const transform::CheckedTransform& transform,
                                                const SourceRecords* records,

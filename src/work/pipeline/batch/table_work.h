@@ -44,6 +44,14 @@ class TableWork {
                                            const transform::CheckedTransform& transform,
                                            transform::UpsertPlan plan, bool indexes_history);
 
+  // What late records made of it, where some keys were decided anew: see late_work.h. `rows` = the
+  // transform's answer for `records`.
+  static Result<std::unique_ptr<TableWork>> OfLate(Workspace& workspace,
+                                                   const transform::CheckedTransform& transform,
+                                                   transform::UpsertPlan plan,
+                                                   const std::shared_ptr<arrow::Table>& rows,
+                                                   const SourceRecords& records);
+
   // A table that keeps what it holds, because its SQL cannot be run and no one record is to blame.
   // It covers nothing; it counts the records that it would read, which are `driver_rows`.
   static std::unique_ptr<TableWork> Standing(Workspace& workspace,
@@ -74,6 +82,8 @@ class TableWork {
   const std::shared_ptr<arrow::Table>& loser_rows() const { return plan_.loser_rows; }
   // `losers` are all of the table's, not those of a batch.
   bool is_full() const { return full_; }
+  // Keys of rows that repeat what stands and have an older record.
+  const std::vector<std::string>& older_keys() const { return plan_.older; }
   // Records of which `losers` are all there is to say, whatever was said before.
   const std::vector<RecordId>& settled_records() const { return plan_.settled_records; }
   // Rows that join the current table, hidden columns included.

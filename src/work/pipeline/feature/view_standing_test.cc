@@ -41,7 +41,7 @@ struct ViewStandingTest : ShopTest {
     ASSERT_TRUE(published);
   }
   void AddView() {
-    Write("features/more.yaml", kShopMoreViews);
+    Write("features/more.yaml", ShopModelFile("features/more.yaml"));
     Reopen();
   }
   std::int64_t Offset() {
@@ -120,7 +120,7 @@ TEST_F(ViewStandingTest, ANewViewThatMeetsAWaitingCommitFirstIsWhole) {
 
 TEST_F(ViewStandingTest, AViewThatWasAwayIsMadeAnew) {
   LandDay(1);
-  Write("features/more.yaml", kShopMoreViews);
+  Write("features/more.yaml", ShopModelFile("features/more.yaml"));
   Reopen();
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   std::filesystem::remove(scratch / "features/more.yaml");
@@ -211,7 +211,7 @@ TEST_F(ViewStandingTest, AFullRunHasReadTheLedgersOfWhatItRead) {
   LandDay(1);
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const std::string ledger = Newest("raw.order");
-  Write("processed/order.sql", std::string(kShopTransform) + "WHERE r.amount <> 3\n");
+  Write("processed/order.sql", ShopFile("processed/order.sql") + "WHERE r.amount <> 3\n");
   Reopen();
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   EXPECT_EQ(Rows("processed.order"), 9);

@@ -4,6 +4,7 @@
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
 
+#include "ground/base/text.h"
 #include "ground/platform/columnar/row_store.h"
 
 namespace weirhouse::work {
@@ -160,8 +161,10 @@ Result<std::shared_ptr<arrow::Table>> Selected(const std::shared_ptr<arrow::Tabl
   for (const std::string& column : columns) {
     const int index = rows->schema()->GetFieldIndex(column);
     if (index < 0)
-      return Status(Code::kInvalidInput, fmt::format("no such column: \"{}\"", column))
-          .WithError("WH8012");
+      return Status(Code::kInvalidInput, fmt::format("no such column: \"{}\"; there are {}", column,
+                                                     Join(rows->ColumnNames(), ", ")))
+          .WithError("WH8012")
+          .WithHint("unless another program changed the table, please report it");
     wanted.push_back(index);
   }
   auto selected = rows->SelectColumns(wanted);

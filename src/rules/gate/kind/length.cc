@@ -1,0 +1,51 @@
+// `length`: how many code points each text has.
+#include <algorithm>
+
+#include "rules/gate/definition/check_node.h"
+#include "rules/gate/definition/column_types.h"
+#include "rules/gate/definition/value_parser.h"
+#include "rules/gate/evaluation/value_rule.h"
+#include "rules/gate/kind/kinds.h"
+
+namespace weirhouse::gate {
+namespace {
+std::int64_t CodePoints(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+}
+
+class LengthRule final : public ValueRule {
+ public:
+  static Result<RulePtr> Parse(const CheckNode& at, Check& check) {
+    auto rule = std::make_shared<LengthRule>();
+    WEIRHOUSE_TRY(rule->column_, Column(at, check));
+    WEIRHOUSE_TRY(rule->bounds_, ReadCountBounds(at.node, at.kind));
+    WEIRHOUSE_TRY_STATUS(NeedBound(at, rule->bounds_.min || rule->bounds_.max));
+    return RulePtr(std::move(rule));
+  }
+
+  Status CheckTypes(const Check& check, const arrow::Schema& schema) const override {
+    return NeedFamily(check, schema, column_, {Family::kText}, "text");
+  }
+
+ protected:
+  Status Mark(const Check& check, const arrow::Table& rows, std::int64_t first_row,
+              MarkedRows& marked) const override {
+    return MarkTexts(check, column_, rows, first_row, marked,
+                     [&](std::string_view value) { return Holds(bounds_, CodePoints(value)); });
+  }
+  std::string WhatIsBad() const override { return "values have another length"; }
+
+ private:
+  std::string column_;
+  CountBounds bounds_;
+};
+}  // namespace
+
+CheckKind LengthKind() {
+  return {.names = {"length"},
+          .keys = WithBounds({"column", "scope", "too_few"}),
+          .judges_values = true,
+          .parse = LengthRule::Parse};
+}
+}  // namespace weirhouse::gate

@@ -1,0 +1,2 @@
+-- wh: table processed.trips; key trip_id; event at; known known_at; partition day(at)
+-- wh: mode external; contract trips

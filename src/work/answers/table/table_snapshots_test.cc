@@ -1,0 +1,130 @@
+#include "work/answers/table/table_snapshots.h"
+
+#include <arrow/api.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ground/iceberg/format/metadata.h"
+#include "testing/projects/shop_fixture.h"
+#include "work/answers/table/upkeep_answer.h"
+
+namespace weirhouse::answers {
+namespace {
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+struct TableSnapshotsTest : work::ShopTest {
+  // Two batches: an order, then the same one with another amount and a second one.
+  void IngestTwoDays() {
+    ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
+    Land("2024-01-01.jsonl", work::Order("o1", 1, "2024-01-01T01:00:00Z", "2024-01-01T01:00:00Z"));
+    ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
+    Land("2024-01-02.jsonl",
+         work::Order("o1", 5, "2024-01-01T01:00:00Z", "2024-01-02T01:00:00Z") +
+             work::Order("o2", 7, "2024-01-02T01:00:00Z", "2024-01-02T02:00:00Z"));
+    ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
+  }
+  std::string CommitAt(std::size_t from_newest) {
+    const auto history = ReadTableHistory(*workspace, "processed.order", 10);
+    EXPECT_OK(history);
+    return history.ok() ? ToJson(*history)["history"][from_newest]["commit"].get<std::string>()
+                        : "";
+  }
+};
+
+TEST_F(TableSnapshotsTest, HistoryIsNewestFirstAndSaysWhoMadeEachSnapshot) {
+  IngestTwoDays();
+  ASSERT_OK_AND(const TableHistoryAnswer answer,
+                ReadTableHistory(*workspace, "processed.order", 10));
+  ASSERT_EQ(answer.history.size(), 2u);
+  EXPECT_EQ(answer.history[0].by, "processed 2024-01-02");
+  EXPECT_EQ(answer.history[0].refs, std::vector<std::string>{"main"});
+  EXPECT_TRUE(answer.history[1].refs.empty());
+  const json document = ToJson(answer);
+  EXPECT_EQ(document["history"][0]["rows"], 2);
+  EXPECT_EQ(document["history"][0]["kept"], "yes");
+  EXPECT_EQ(document["history"][1]["by"], "processed 2024-01-01");
+  ASSERT_OK_AND(const TableHistoryAnswer one, ReadTableHistory(*workspace, "processed.order", 1));
+  ASSERT_EQ(one.history.size(), 1u);
+  EXPECT_EQ(one.history[0].by, "processed 2024-01-02");
+  EXPECT_EQ(ReadTableHistory(*workspace, "processed.none", 1).status().code(), Code::kNotFound);
+}
+
+TEST_F(TableSnapshotsTest, FilesAreThoseOfTheSnapshotThatIsNamed) {
+  IngestTwoDays();
+  ASSERT_OK_AND(const TableFilesAnswer then,
+                ReadTableFiles(*workspace, "processed.order", CommitAt(1)));
+  ASSERT_EQ(then.files.size(), 1u);
+  const json file = ToJson(then)["files"][0];
+  EXPECT_EQ(file["content"], "data");
+  EXPECT_EQ(file["rows"], 1);
+  EXPECT_THAT(file["partition"].get<std::string>(), HasSubstr("at"));
+  ASSERT_OK_AND(const TableFilesAnswer now, ReadTableFiles(*workspace, "processed.order", ""));
+  EXPECT_GT(now.files.size(), 1u);
+  EXPECT_EQ(ReadTableFiles(*workspace, "processed.order", "nope").status().error_code(), "WH7059");
+}
+
+TEST_F(TableSnapshotsTest, ADifferenceListsRowsOfEitherSideUpToALimit) {
+  IngestTwoDays();
+  const std::string before = CommitAt(1);
+  ASSERT_OK_AND(const TableDiffAnswer answer,
+                ReadTableDiff(*workspace, "processed.order", before, "", 10));
+  EXPECT_EQ(answer.rows_before, 1);
+  EXPECT_EQ(answer.rows_after, 2);
+  EXPECT_EQ(answer.differing_rows, 3);
+  const json rows = ToJson(answer)["rows"];
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["change"], "+");
+  EXPECT_EQ(rows[2]["change"], "-");
+  EXPECT_EQ(rows[2]["amount"], 1);
+  ASSERT_OK_AND(const TableDiffAnswer none,
+                ReadTableDiff(*workspace, "processed.order", before, "", 0));
+  EXPECT_EQ(none.differing_rows, 3);
+  EXPECT_EQ(ToJson(none)["rows"], json::array());
+  EXPECT_OK(ReadTableDiff(*workspace, "processed.order", before, "", 1, 3));
+  const Status more = ReadTableDiff(*workspace, "processed.order", before, "", 1, 2).status();
+  EXPECT_EQ(more.error_code(), "WH8048");
+  EXPECT_THAT(more.message(), HasSubstr("1 and 2, at most 2 together"));
+}
+
+TEST_F(TableSnapshotsTest, AManifestListThatIsDamagedIsCorruption) {
+  IngestTwoDays();
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.order"));
+  ASSERT_NE(table->current_snapshot(), nullptr);
+  testing::WriteFile(table->current_snapshot()->manifest_list, "no manifest list");
+  iceberg::ClearTableCaches();
+  EXPECT_EQ(ReadTableFiles(*workspace, "processed.order", "").status().code(), Code::kCorruption);
+}
+
+TEST_F(TableSnapshotsTest, WholeUpkeepTellsEachTableAndWhatBelongsToNone) {
+  IngestTwoDays();
+  work::ExpiryOptions options;
+  options.keep = 1;
+  options.grace = std::chrono::seconds(0);
+  options.dry_run = true;
+  ASSERT_OK_AND(
+      const work::GarbageReport dry,
+      work::CollectGarbage(*workspace, options, std::chrono::hours(1), work::NoProgress()));
+  for (const work::TableUpkeep& one : dry.tables) EXPECT_FALSE(one.compacted) << one.table;
+  EXPECT_FALSE(ToJson(dry)["tables"][0].contains("changed"));
+  std::vector<std::string> compacted;
+  std::vector<std::string> expired;
+  work::GarbageTold told;
+  told.compacted = [&](const std::string& table, const auto&) { compacted.push_back(table); };
+  told.expired = [&](const std::string& table, const auto&) { expired.push_back(table); };
+  options.dry_run = false;
+  ASSERT_OK_AND(
+      const work::GarbageReport report,
+      work::CollectGarbage(*workspace, options, std::chrono::hours(1), work::NoProgress(), told));
+  ASSERT_EQ(report.tables.size(), dry.tables.size());
+  EXPECT_EQ(expired.size(), report.tables.size());
+  EXPECT_LT(compacted.size(), expired.size());  // but feature tables
+  std::int64_t gone = 0;
+  for (const work::TableUpkeep& one : report.tables) {
+    EXPECT_EQ(one.compacted.has_value(), !one.table.starts_with("feature.")) << one.table;
+    gone += one.expired.snapshots_expired;
+  }
+  EXPECT_GT(gone, 0);
+}
+}  // namespace
+}  // namespace weirhouse::answers

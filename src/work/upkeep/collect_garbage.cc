@@ -1,0 +1,41 @@
+#include "work/upkeep/collect_garbage.h"
+
+#include <algorithm>
+
+namespace weirhouse::work {
+
+iceberg::CompactionOptions SmallFiles() {
+  iceberg::CompactionOptions options;
+  options.small_file_bytes = kSmallFileBytes;
+  options.small_files_min = kSmallFilesMin;
+  return options;
+}
+
+Result<GarbageReport> CollectGarbage(Workspace& workspace, const ExpiryOptions& options,
+                                     std::chrono::seconds orphan_age, Progress& progress,
+                                     const GarbageTold& told) {
+  WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
+  GarbageReport report;
+  std::int64_t done = 0;
+  for (const catalog::TablePointer& pointer : tables) {
+    if (pointer.kind != catalog::PointerKind::kTable) continue;
+    progress.Update("tables", done++, static_cast<std::int64_t>(tables.size()));
+    TableUpkeep one;
+    one.table = pointer.name;
+    if (!options.dry_run && !pointer.name.starts_with("feature.")) {
+      WEIRHOUSE_TRY(one.compacted, CompactTable(workspace, pointer.name, SmallFiles()));
+      if (told.compacted) told.compacted(one.table, *one.compacted);
+    }
+    WEIRHOUSE_TRY(one.expired, ExpireTable(workspace, pointer.name, options));
+    if (told.expired) told.expired(one.table, one.expired);
+    report.tables.push_back(std::move(one));
+  }
+  if (!options.dry_run) {
+    WEIRHOUSE_TRY(report.files_removed_of_gone, RemoveReleasedFiles(workspace, options.grace));
+    if (told.removed_of_gone) told.removed_of_gone(report.files_removed_of_gone);
+  }
+  WEIRHOUSE_TRY(report.swept, SweepOrphans(workspace, orphan_age, options.dry_run));
+  report.ages_in_doubt = AgesInDoubt(workspace, std::max(options.grace, orphan_age));
+  return report;
+}
+}  // namespace weirhouse::work
