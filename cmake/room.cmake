@@ -1,45 +1,53 @@
-# What is compiled of `sources`: themselves, or files that include eight of them each. Headers then cost an eighth, and a
-# build from nothing takes a third of the time. Their text names no folder of this machine, so that ccache finds the
-# objects from another clone.
+# What is compiled of `sources`: themselves, or files that include several of them each: eight, or fewer where those would be
+# so long that an edit in one of them waits for more than some 20 s of compiler (tests cost it more than what they test).
+# Headers then cost an eighth, and a build from nothing takes a third of the time. Their text names no folder of this
+# machine, so that ccache finds the objects from another clone.
 function(weirhouse_compiled out name sources)
   if(NOT WEIRHOUSE_UNITY)
     set(${out} ${sources} PARENT_SCOPE)
     return()
   endif()
-  set(compiled)
-  set(text)
-  set(count 0)
-  set(number 0)
-  foreach(source IN LISTS sources)
-    string(APPEND text "#include \"${source}\"\n")
-    math(EXPR count "${count} + 1")
-    if(count EQUAL 8)
-      list(APPEND compiled ${name}_${number})
-      set(text_${number} "${text}")
-      math(EXPR number "${number} + 1")
-      set(count 0)
-      set(text)
-    endif()
-  endforeach()
-  if(text)
-    list(APPEND compiled ${name}_${number})
-    set(text_${number} "${text}")
+  set(bytes_max 80000)
+  if(name MATCHES "_test$")
+    set(bytes_max 64000)
   endif()
   set(files)
+  set(text)
+  set(count 0)
+  set(bytes 0)
   set(number 0)
-  foreach(unit IN LISTS compiled)
-    set(file ${CMAKE_BINARY_DIR}/unity/${unit}.cc)
-    file(CONFIGURE OUTPUT ${file} CONTENT "${text_${number}}" @ONLY)  # written only if it changes
-    list(APPEND files ${file})
-    math(EXPR number "${number} + 1")
+  foreach(source IN LISTS sources ITEMS "")  # the last, empty one ends the last file
+    set(size 0)
+    if(source)
+      file(SIZE ${WEIRHOUSE_SOURCES}/${source} size)
+    endif()
+    math(EXPR bytes "${bytes} + ${size}")
+    if(text AND (NOT source OR count EQUAL 8 OR bytes GREATER bytes_max))
+      set(file ${CMAKE_BINARY_DIR}/unity/${name}_${number}.cc)
+      file(CONFIGURE OUTPUT ${file} CONTENT "${text}" @ONLY)  # written only if it changes
+      list(APPEND files ${file})
+      math(EXPR number "${number} + 1")
+      set(count 0)
+      set(bytes ${size})
+      set(text)
+    endif()
+    string(APPEND text "#include \"${source}\"\n")
+    math(EXPR count "${count} + 1")
   endforeach()
   set(${out} ${files} PARENT_SCOPE)
 endfunction()
+set(WEIRHOUSE_SOURCES ${CMAKE_SOURCE_DIR}/src)
 
 # How tests are compiled beside what their preset says. With -O1 they take 60 % of the compiler's time that they take with -O2,
 # and no longer to run, since what they test is compiled as ever (measured: gate_test 20 s and 29 s to compile, 11 s and
 # 11 s to run; with -O0 15 s and 20 s).
 set(WEIRHOUSE_TEST_OPTIONS -O1)
+# Under the address sanitizer the compiler spends most of its time on optimising what instruments the code, so it does that only
+# where the time comes back, below: `ground` and `rules`, which the fuzz targets run millions of times. Tests (contract_test:
+# 7 s of compiler for 23 s) and the floors above, which call more than they compute, are compiled with -O0 there.
+if(WEIRHOUSE_SANITIZE MATCHES "address")
+  set(WEIRHOUSE_TEST_OPTIONS -O0)
+endif()
 
 # The entries of ctest for the test program of a room: one for each forty of its tests, so that the cores end together.
 # Not one for each test: seven rooms make a project once for all tests of a suite (decision 0018).
@@ -101,8 +109,13 @@ function(weirhouse_room path)
   add_library(wh_${name} STATIC ${compiled})
   target_include_directories(wh_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(wh_${name} PUBLIC ${M_DEPENDS} ${M_LIBRARIES} fmt::fmt nlohmann_json::nlohmann_json)
+  set(pch wh_pch)
+  if(WEIRHOUSE_SANITIZE MATCHES "address" AND path MATCHES "^(work|api|app|testing)/")
+    target_compile_options(wh_${name} PRIVATE -O0)
+    set(pch wh_unoptimised_pch)
+  endif()
   if(WEIRHOUSE_PCH)
-    target_precompile_headers(wh_${name} REUSE_FROM wh_pch)
+    target_precompile_headers(wh_${name} REUSE_FROM ${pch})
   endif()
   set_property(GLOBAL APPEND PROPERTY WEIRHOUSE_ROOMS wh_${name})
 

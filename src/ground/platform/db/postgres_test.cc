@@ -224,7 +224,9 @@ TEST_F(PostgresDatabase, TellsAValueOfAnotherKindThanIsAskedFor) {
       return Status::Ok();
     });
     EXPECT_EQ(status.ok(), one.right) << one.sql << " " << one.as_int;
-    if (!one.right) EXPECT_EQ(status.error_code(), "WH7021") << one.sql;
+    if (!one.right) {
+      EXPECT_EQ(status.error_code(), "WH7021") << one.sql;
+    }
   }
 }
 

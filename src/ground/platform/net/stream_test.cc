@@ -216,7 +216,9 @@ TEST_F(StreamTest, GoesOnForOneWhoseReaderTakesALittleAtATimeUntilItStops) {
     // From here on it takes nothing.
     EXPECT_FALSE(weirhouse::testing::WaitUntil(gone, milliseconds(700)));
     EXPECT_TRUE(weirhouse::testing::WaitUntil(gone, milliseconds(5'000)));
-    if (streams) EXPECT_TRUE(Ends());
+    if (streams) {
+      EXPECT_TRUE(Ends());
+    }
     server_.reset();
   }
 }
