@@ -36,7 +36,7 @@ weirhouse::Result<TableMetadata> Make(const Json& request) {
   WEIRHOUSE_TRY(auto wanted, weirhouse::iceberg::ParseWantedTable(request, "a.b"));
   if (!wanted.location) wanted.location = "/t";
   weirhouse::SeededRandom random(1);
-  return weirhouse::iceberg::MetadataOf(wanted, "a.b", random, kNow);
+  return weirhouse::iceberg::MakeTableMetadata(wanted, "a.b", random, kNow);
 }
 
 const TableMetadata& Lived() {

@@ -18,7 +18,7 @@ struct State {
   bool failed = false;
 };
 State& TheState() {
-  static State* const state = new State;  // never destroyed: others may fsync at exit
+  static State* const state = new State;  // never destroyed: other code may fsync at exit
   return *state;
 }
 
@@ -29,7 +29,7 @@ std::string PathOf(int fd) {
   return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-// True if it is to fail.
+// Notes an fsync; true if it must fail.
 bool Note(int fd) {
   State& state = TheState();
   const std::lock_guard lock(state.mutex);

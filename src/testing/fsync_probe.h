@@ -1,5 +1,5 @@
-// Sees the fsyncs of this process, and fails them. A test that includes this has its own fsync and
-// fdatasync, which SQLite calls too.
+// Observes the fsyncs of this process and can make them fail. A test that includes this header
+// replaces fsync and fdatasync, which SQLite calls too.
 #pragma once
 
 #include <set>
@@ -7,7 +7,7 @@
 
 namespace weirhouse::testing {
 
-// One at a time. Threads: any, while it lives.
+// At most one exists at a time. Threads: any, while it lives.
 class FsyncProbe {
  public:
   FsyncProbe();
@@ -15,10 +15,10 @@ class FsyncProbe {
   FsyncProbe(const FsyncProbe&) = delete;
   FsyncProbe& operator=(const FsyncProbe&) = delete;
 
-  // Paths of what was fsynced since the probe began, or since the last Forget.
+  // The paths fsynced since the probe began, or since the last Forget.
   std::set<std::string> synced() const;
   void Forget();
-  // The next fsyncs of paths that end so are answered with EIO, and not done.
+  // The next `times` fsyncs of paths with this suffix do nothing and return EIO.
   void FailNext(std::string suffix, int times = 1);
   bool has_failed() const;
 };

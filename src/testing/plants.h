@@ -1,6 +1,7 @@
-// Bugs planted on purpose, so that tests and harnesses can show that they would be noticed: where the product asks
-// Planted("name") (ground/base/failpoint.h), the answer of this file takes the place of the product's, which is no.
-// Linked into every test program and into the library of `wh_planted`; the product's library does not hold it.
+// Deliberate bugs, with which tests and harnesses show that they would detect them. Where the
+// product calls Planted("name") (ground/base/failpoint.h), the function of this file replaces the
+// product's, which returns false. Linked into every test program and into the library of
+// `wh_planted`, never into the product's library.
 //
 //   WEIRHOUSE_PLANT=bug[,bug]   these are planted in the process, read once
 #pragma once
@@ -8,7 +9,8 @@
 #include <string>
 
 namespace weirhouse::testing {
-// One bug more while this lives. At most one at a time; no other thread may ask meanwhile.
+// Plants one more bug while it lives. At most one at a time; no other thread may call Planted
+// meanwhile.
 class Planting {
  public:
   explicit Planting(std::string bug);

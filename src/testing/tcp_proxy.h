@@ -1,4 +1,5 @@
-// A way to a server that can be cut at a chosen message. Never linked into the product.
+// A proxy that can cut the connection to a server at a chosen message. Never linked into the
+// product.
 #pragma once
 
 #include <atomic>
@@ -10,7 +11,7 @@
 
 namespace weirhouse::testing {
 
-// What happens to the message that holds a text.
+// What happens to the message that contains the text.
 enum class Cut {
   kLoseMessage,   // it never arrives; both sides see the connection end
   kLoseReply,     // it arrives and is answered; the answer is lost, then both sides are cut off
@@ -26,10 +27,10 @@ class TcpProxy {
   TcpProxy& operator=(const TcpProxy&) = delete;
 
   int port() const { return port_; }
-  // Cuts once, at the next message of a client that holds `text`. `then_down`: and goes down.
+  // Cuts once, at the next client message that contains `text`. `then_down`: then stays down.
   void CutAt(const std::string& text, Cut cut, bool then_down = false);
-  // Cuts every connection there is, and refuses new ones until Restore. When it returns, both sides
-  // of each have been told.
+  // Cuts all connections and refuses new ones until Restore. When it returns, both sides of each
+  // have been notified.
   void GoDown();
   void Restore() { down_ = false; }
   int cuts() const { return cuts_; }

@@ -11,8 +11,8 @@
 
 namespace weirhouse::testing {
 namespace {
-// ctest gives each process a part of a program's tests. Programs that a test starts are to run what they
-// are asked for, whichever part that is.
+// ctest gives each process a shard of a program's tests. Programs that a test starts must run what
+// they are asked to run, whichever shard that is.
 class ForgetsItsPart : public ::testing::Environment {
   void SetUp() override {
     unsetenv("GTEST_TOTAL_SHARDS");

@@ -1,4 +1,4 @@
-// What tests share. Never linked into the product.
+// Shared by tests. Never linked into the product.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -17,7 +17,8 @@ class Schema;
 
 namespace weirhouse::testing {
 
-// A build under a sanitizer: its times, and how many addresses it takes, say nothing of ours.
+// Whether this build runs under a sanitizer: its times and address space say nothing about the
+// product.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kUnderSanitizer = true;
 #elif defined(__has_feature)
@@ -30,7 +31,7 @@ inline constexpr bool kUnderSanitizer = false;
 inline constexpr bool kUnderSanitizer = false;
 #endif
 
-// A folder of its own, removed at the end.
+// A temporary folder, removed on destruction.
 class ScratchFolder {
  public:
   ScratchFolder();

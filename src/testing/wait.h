@@ -1,12 +1,12 @@
-// Waiting in tests: for what is waited for, not for a time in which it should have come.
+// Waits in tests for a condition instead of a fixed time.
 #pragma once
 
 #include <chrono>
 #include <thread>
 
 namespace weirhouse::testing {
-// Asks `condition` every few milliseconds until it holds, for ten seconds at most; whether it held. A test that fails waits
-// that long; one that passes takes the time that it takes.
+// Checks `condition` every few milliseconds until it holds, for ten seconds at most; returns
+// whether it held. A passing test takes only the time it needs.
 template <typename Condition>
 bool WaitUntil(Condition&& condition,
                std::chrono::milliseconds longest = std::chrono::seconds(10)) {

@@ -37,7 +37,7 @@ std::string DigestOf(const Route& route, const http::HttpRequest& request) {
   return digest.Finish().ToHex();
 }
 
-Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored) {
+Result<http::HttpResponse> Rebuild(RestCall& call, const catalog::StoredReply& stored) {
   http::HttpResponse response;
   response.status = stored.status;
   if (!stored.body.starts_with(kLoad)) {
@@ -48,12 +48,13 @@ Result<http::HttpResponse> Rebuild(Ask& ask, const catalog::StoredReply& stored)
   const std::string location = stored.body.substr(kLoad.size(), end - kLoad.size());
   const std::string name = stored.body.substr(end + 1);
   if (!location.empty()) {
-    auto table = iceberg::LoadTable(ask.workspace.store(), name, location);
+    auto table = iceberg::LoadTable(call.workspace.store(), name, location);
     if (table.ok()) return LoadReply(**table, Snapshots::kAll);
   }
-  // The file is gone, or it was seen through a staging area: a newer state is as good an answer.
-  WEIRHOUSE_TRY(const iceberg::TablePtr table, work::LoadForeign(ask.workspace, ask.caller, name));
-  WEIRHOUSE_TRY(const auto pointer, ask.workspace.catalog().FindTable(name));
+  // The file was removed, or the reply was for a staging area: a newer state is as good an answer.
+  WEIRHOUSE_TRY(const iceberg::TablePtr table,
+                work::LoadForeign(call.workspace, call.caller, name));
+  WEIRHOUSE_TRY(const auto pointer, call.workspace.catalog().FindTable(name));
   return LoadReply(*table, Snapshots::kAll, pointer ? pointer->metadata_location : std::string());
 }
 }  // namespace
@@ -74,9 +75,9 @@ KeysAtWork::Hold::~Hold() {
   keys_.freed_.notify_all();
 }
 
-Status TakeKey(const Route& route, Ask& ask) {
-  const auto found = ask.request.headers.find(kField);
-  if (route.kind == Kind::kRead || found == ask.request.headers.end()) return Status();
+Status ReadKey(const Route& route, RestCall& call) {
+  const auto found = call.request.headers.find(kField);
+  if (route.kind == Kind::kRead || found == call.request.headers.end()) return Status();
   std::string key = found->second;
   if (!IsUuid7(key)) {
     return Status(Code::kInvalidInput, "the idempotency key is not a UUID of version 7")
@@ -84,54 +85,56 @@ Status TakeKey(const Route& route, Ask& ask) {
         .WithHint("36 characters, for example 017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
   }
   key = LowerCase(key);
-  ask.caller.idempotency_key = fmt::format("{}:{}", ask.who().id, key);
-  ask.caller.request_digest = DigestOf(route, ask.request);
-  ask.reply_kept_until = ask.workspace.clock().Now() + kReplyKept;
+  call.caller.idempotency_key = fmt::format("{}:{}", call.who().id, key);
+  call.caller.request_digest = DigestOf(route, call.request);
+  call.reply_kept_until = call.workspace.clock().Now() + kReplyKept;
   return Status();
 }
 
-Result<std::optional<http::HttpResponse>> FindKept(Ask& ask) {
-  if (ask.caller.idempotency_key.empty()) return std::optional<http::HttpResponse>();
-  WEIRHOUSE_TRY(const auto stored, ask.workspace.catalog().FindReply(ask.caller.idempotency_key));
+Result<std::optional<http::HttpResponse>> FindKept(RestCall& call) {
+  if (call.caller.idempotency_key.empty()) return std::optional<http::HttpResponse>();
+  WEIRHOUSE_TRY(const auto stored, call.workspace.catalog().FindReply(call.caller.idempotency_key));
   if (!stored) return std::optional<http::HttpResponse>();
-  if (stored->request != ask.caller.request_digest) {
+  if (stored->request != call.caller.request_digest) {
     return Status(Code::kInvalidInput, "the idempotency key was used for another request")
         .WithError("WH8092")
         .WithHint("make a new key for each request; repeat one only with the same request");
   }
-  WEIRHOUSE_TRY(http::HttpResponse response, Rebuild(ask, *stored));
+  WEIRHOUSE_TRY(http::HttpResponse response, Rebuild(call, *stored));
   return std::optional<http::HttpResponse>(std::move(response));
 }
 
-void Keep(Ask& ask, const Reply& reply) {
-  auto stored =
-      StoredAs(ask, reply.response.status, reply.kept.empty() ? reply.response.body : reply.kept);
+void Keep(RestCall& call, const Reply& reply) {
+  auto stored = MakeStoredReply(call, reply.response.status,
+                                reply.kept.empty() ? reply.response.body : reply.kept);
   if (!stored) return;
-  const auto kept = ask.workspace.catalog().FindReply(stored->key);
+  const auto kept = call.workspace.catalog().FindReply(stored->key);
   if (kept.ok() && !*kept)
-    ask.workspace.catalog().KeepReply(*stored).Ignore("the answer is true without it");
+    call.workspace.catalog().KeepReply(*stored).Ignore(
+        "the reply is correct even if it is not stored");
 }
 
 bool IsSettled(int status) {
   return status < 500 && status != 401 && status != 408 && status != 429;
 }
 
-std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::string body) {
-  if (ask.caller.idempotency_key.empty()) return std::nullopt;
+std::optional<catalog::StoredReply> MakeStoredReply(const RestCall& call, int status,
+                                                    std::string body) {
+  if (call.caller.idempotency_key.empty()) return std::nullopt;
   catalog::StoredReply stored;
-  stored.key = ask.caller.idempotency_key;
-  stored.request = ask.caller.request_digest;
+  stored.key = call.caller.idempotency_key;
+  stored.request = call.caller.request_digest;
   stored.status = status;
   stored.body = std::move(body);
-  stored.kept_until = ask.reply_kept_until;
+  stored.kept_until = call.reply_kept_until;
   return stored;
 }
 
-work::ReplyOf StoredAsLoad(const Ask& ask) {
-  if (ask.caller.idempotency_key.empty()) return {};
-  return [&ask](const std::vector<iceberg::TablePtr>& tables) {
+work::ReplyOf MakeStoredLoad(const RestCall& call) {
+  if (call.caller.idempotency_key.empty()) return {};
+  return [&call](const std::vector<iceberg::TablePtr>& tables) {
     WEIRHOUSE_CHECK(tables.size() == 1);
-    return *StoredAs(ask, 200, KeptLoad(*tables.front()));
+    return *MakeStoredReply(call, 200, KeptLoad(*tables.front()));
   };
 }
 

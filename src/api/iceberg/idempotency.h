@@ -1,7 +1,8 @@
-// Answers kept under a client's key, so that asking again is answered again and does nothing.
+// Stores replies under a client's idempotency key, so that a repeated request gets the same reply
+// and does nothing (Apache Iceberg REST catalog spec, header Idempotency-Key).
 //
-// A reply is kept as its body; that of a load as "@load <metadata location>\n<table>", because
-// metadata files never change and each is far larger than its name.
+// A reply is stored as its body. The reply of a load is stored as "@load <metadata location>
+// <table>", because metadata files never change and are far larger than their names.
 #pragma once
 
 #include <condition_variable>
@@ -11,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/iceberg/ask.h"
+#include "api/iceberg/rest_call.h"
 #include "api/iceberg/route.h"
 #include "ground/base/status.h"
 #include "ground/catalog/catalog.h"
@@ -20,10 +21,12 @@
 
 namespace weirhouse::rest {
 
-inline constexpr std::string_view kKeyLifetime = "PT30M";  // ISO 8601, as clients are told
-inline constexpr std::chrono::minutes kReplyKept{40};      // longer, for clocks that differ
+inline constexpr std::string_view kKeyLifetime = "PT30M";  // ISO 8601, as sent to clients
+// longer, to allow for clocks that differ
+inline constexpr std::chrono::minutes kReplyKept{40};
 
-// Keys whose first request is being worked on: a second waits until the first has its answer.
+// Keys of requests in progress: a second request with the same key waits until the first has its
+// reply. Threads: any.
 class KeysAtWork {
  public:
   class Hold {
@@ -44,20 +47,21 @@ class KeysAtWork {
   std::set<std::string> held_;  // guarded by mutex_
 };
 
-// Fills in the caller's key and digest, if the request has a key: kInvalidInput (WH8091) unless it
-// is a UUID of version 7.
-Status TakeKey(const Route& route, Ask& ask);
-// The answer kept under the request's key, if there is one; kInvalidInput (WH8092) if another
-// request was answered under it.
-Result<std::optional<http::HttpResponse>> FindKept(Ask& ask);
-// Keeps what no commit has kept. A reply that cannot be kept is sent all the same: what it tells of
-// has happened.
-void Keep(Ask& ask, const Reply& reply);
-// Whether asking again would end the same way.
+// Sets the caller's key and digest if the request has a key: kInvalidInput (WH8091) unless it is a
+// UUID of version 7.
+Status ReadKey(const Route& route, RestCall& call);
+// The reply stored under the request's key, if any; kInvalidInput (WH8092) if the key was used for
+// another request.
+Result<std::optional<http::HttpResponse>> FindKept(RestCall& call);
+// Stores a reply that no commit has stored. If that fails the reply is sent all the same, because
+// what it reports has happened.
+void Keep(RestCall& call, const Reply& reply);
+// Whether a repeated request would get the same result.
 bool IsSettled(int status);
 
-// For commits: what is stored with them.
-std::optional<catalog::StoredReply> StoredAs(const Ask& ask, int status, std::string body);
-work::ReplyOf StoredAsLoad(const Ask& ask);
+// The replies to be stored with a commit.
+std::optional<catalog::StoredReply> MakeStoredReply(const RestCall& call, int status,
+                                                    std::string body);
+work::ReplyOf MakeStoredLoad(const RestCall& call);
 std::string KeptLoad(const iceberg::TableMetadata& table);
 }  // namespace weirhouse::rest

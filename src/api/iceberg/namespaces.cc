@@ -20,40 +20,42 @@ Status NoNamespace(std::string_view name) {
       .WithError("WH7033");
 }
 
-Result<catalog::NamespaceRecord> RecordOf(Ask& ask, const Name& name) {
+Result<catalog::NamespaceRecord> RecordOf(RestCall& call, const Name& name) {
   if (!name.problem.ok()) return NoNamespace(name.text);
-  const Status allowed = policy::MayAct(ask.who(), policy::Action::kRead, name.text);
+  const Status allowed = policy::MayAct(call.who(), policy::Action::kRead, name.text);
   if (!allowed.ok()) {
-    ask.hidden_refusal = allowed;
+    call.hidden_refusal = allowed;
     return NoNamespace(name.text);
   }
-  WEIRHOUSE_TRY(auto found, ask.workspace.catalog().FindNamespace(name.text));
+  WEIRHOUSE_TRY(auto found, call.workspace.catalog().FindNamespace(name.text));
   if (!found) return NoNamespace(name.text);
   return *std::move(found);
 }
 
 json DescribeNamespace(const catalog::NamespaceRecord& record) {
-  return {{"namespace", LevelsOf(record.name)}, {"properties", record.properties}};
+  return {{"namespace", LevelsToJson(record.name)}, {"properties", record.properties}};
 }
 }  // namespace
 
-Status CheckVisible(Ask& ask, const Name& name_space) { return RecordOf(ask, name_space).status(); }
+Status CheckVisible(RestCall& call, const Name& name_space) {
+  return RecordOf(call, name_space).status();
+}
 
-Result<Reply> ListNamespaces(Ask& ask) {
+Result<Reply> ListNamespaces(RestCall& call) {
   std::string above;
-  const auto parent = ask.request.query.find("parent");
-  if (parent != ask.request.query.end() && !parent->second.empty()) {
-    const Name name = NamespaceOfStep(parent->second);
-    WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name));
+  const auto parent = call.request.query.find("parent");
+  if (parent != call.request.query.end() && !parent->second.empty()) {
+    const Name name = ParseNamespaceStep(parent->second);
+    WEIRHOUSE_TRY_STATUS(CheckVisible(call, name));
     above = name.text;
   }
-  WEIRHOUSE_TRY(const Page page, PageAsked(ask));
-  WEIRHOUSE_TRY(const auto records, ask.workspace.catalog().Namespaces());
+  WEIRHOUSE_TRY(const Page page, ParsePage(call));
+  WEIRHOUSE_TRY(const auto records, call.workspace.catalog().Namespaces());
   std::vector<std::string_view> names;
   for (const catalog::NamespaceRecord& record : records) {
     const std::string_view name = record.name;
     if (NamespaceView(name).parent() != above) continue;
-    if (policy::MayAct(ask.who(), policy::Action::kRead, name).ok()) names.push_back(name);
+    if (policy::MayAct(call.who(), policy::Action::kRead, name).ok()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   json body = {{"namespaces", json::array()}};
@@ -63,56 +65,56 @@ Result<Reply> ListNamespaces(Ask& ask) {
       std::string last;
       for (const json& level : body["namespaces"].back())
         last += (last.empty() ? "" : ".") + level.get<std::string>();
-      body["next-page-token"] = TokenOfPage(last);
+      body["next-page-token"] = MakePageToken(last);
       break;
     }
-    body["namespaces"].push_back(LevelsOf(name));
+    body["namespaces"].push_back(LevelsToJson(name));
   }
   return Reply{JsonReply(body)};
 }
 
-Result<Reply> CreateNamespace(Ask& ask) {
-  const auto levels = ask.body.find("namespace");
-  if (levels == ask.body.end()) return Malformed("\"namespace\" is missing");
-  WEIRHOUSE_TRY(const Name name, NameOfLevels(*levels, "namespace"));
+Result<Reply> CreateNamespace(RestCall& call) {
+  const auto levels = call.body.find("namespace");
+  if (levels == call.body.end()) return Malformed("\"namespace\" is missing");
+  WEIRHOUSE_TRY(const Name name, ParseLevels(*levels, "namespace"));
   WEIRHOUSE_TRY_STATUS(name.problem);
-  WEIRHOUSE_TRY(auto properties, TextsIn(ask.body, "properties"));
-  ask.tables = {name.text};
+  WEIRHOUSE_TRY(auto properties, ParseTexts(call.body, "properties"));
+  call.tables = {name.text};
   const catalog::NamespaceRecord wanted{name.text, std::move(properties)};
   const json body = DescribeNamespace(wanted);
   Reply reply{JsonReply(body)};
-  WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(ask.workspace, ask.caller,
+  WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(call.workspace, call.caller,
                                              {catalog::NamespaceChange::What::kCreate, wanted},
-                                             StoredAs(ask, 200, reply.response.body)));
+                                             MakeStoredReply(call, 200, reply.response.body)));
   return reply;
 }
 
-Result<Reply> LoadNamespace(Ask& ask) {
-  WEIRHOUSE_TRY(const auto record, RecordOf(ask, NamespaceAsked(ask)));
+Result<Reply> LoadNamespace(RestCall& call) {
+  WEIRHOUSE_TRY(const auto record, RecordOf(call, NamespaceInPath(call)));
   return Reply{JsonReply(DescribeNamespace(record))};
 }
 
-Result<Reply> NamespaceExists(Ask& ask) {
-  WEIRHOUSE_TRY_STATUS(CheckVisible(ask, NamespaceAsked(ask)));
+Result<Reply> NamespaceExists(RestCall& call) {
+  WEIRHOUSE_TRY_STATUS(CheckVisible(call, NamespaceInPath(call)));
   return Reply{NoContent()};
 }
 
-Result<Reply> DropNamespace(Ask& ask) {
-  const Name name = NamespaceAsked(ask);
-  ask.tables = {name.text};
-  WEIRHOUSE_TRY_STATUS(CheckVisible(ask, name));
+Result<Reply> DropNamespace(RestCall& call) {
+  const Name name = NamespaceInPath(call);
+  call.tables = {name.text};
+  WEIRHOUSE_TRY_STATUS(CheckVisible(call, name));
   WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(
-      ask.workspace, ask.caller, {catalog::NamespaceChange::What::kDrop, {name.text, {}}},
-      StoredAs(ask, 204, "")));
+      call.workspace, call.caller, {catalog::NamespaceChange::What::kDrop, {name.text, {}}},
+      MakeStoredReply(call, 204, "")));
   return Reply{NoContent()};
 }
 
 namespace {
 
-Result<Reply> UpdatePropertiesOnce(Ask& ask, const Name& name,
+Result<Reply> UpdatePropertiesOnce(RestCall& call, const Name& name,
                                    const std::vector<std::string>& removals,
                                    const std::map<std::string, std::string>& updates) {
-  WEIRHOUSE_TRY(catalog::NamespaceRecord record, RecordOf(ask, name));
+  WEIRHOUSE_TRY(catalog::NamespaceRecord record, RecordOf(call, name));
   const auto before = record.properties;
   json body = {{"updated", json::array()}, {"removed", json::array()}, {"missing", json::array()}};
   for (const std::string& key : std::set<std::string>(removals.begin(), removals.end()))
@@ -123,20 +125,21 @@ Result<Reply> UpdatePropertiesOnce(Ask& ask, const Name& name,
   }
   Reply reply{JsonReply(body)};
   WEIRHOUSE_TRY_STATUS(
-      policy::MayAct(ask.who(), policy::Action::kSetNamespaceProperties, name.text));
+      policy::MayAct(call.who(), policy::Action::kSetNamespaceProperties, name.text));
   if (record.properties == before) return reply;
-  WEIRHOUSE_TRY_STATUS(work::ChangeNamespace(
-      ask.workspace, ask.caller, {catalog::NamespaceChange::What::kSet, std::move(record), before},
-      StoredAs(ask, 200, reply.response.body)));
+  WEIRHOUSE_TRY_STATUS(
+      work::ChangeNamespace(call.workspace, call.caller,
+                            {catalog::NamespaceChange::What::kSet, std::move(record), before},
+                            MakeStoredReply(call, 200, reply.response.body)));
   return reply;
 }
 }  // namespace
 
-Result<Reply> UpdateNamespaceProperties(Ask& ask) {
-  const Name name = NamespaceAsked(ask);
-  ask.tables = {name.text};
-  WEIRHOUSE_TRY(const auto removals, ListIn(ask.body, "removals"));
-  WEIRHOUSE_TRY(const auto updates, TextsIn(ask.body, "updates"));
+Result<Reply> UpdateNamespaceProperties(RestCall& call) {
+  const Name name = NamespaceInPath(call);
+  call.tables = {name.text};
+  WEIRHOUSE_TRY(const auto removals, ParseList(call.body, "removals"));
+  WEIRHOUSE_TRY(const auto updates, ParseTexts(call.body, "updates"));
   for (const std::string& key : removals) {
     if (updates.count(key) == 0) continue;
     return Status(Code::kInvalidInput,
@@ -144,8 +147,8 @@ Result<Reply> UpdateNamespaceProperties(Ask& ask) {
                               EscapeControl(key)))
         .WithError("WH8094");
   }
-  // Worked out from what stands now; the commit refuses it if that has changed meanwhile.
+  // Computed from the current properties; the commit fails if they have changed meanwhile.
   return WithRetries(catalog::kWhilePointersMove,
-                     [&] { return UpdatePropertiesOnce(ask, name, removals, updates); });
+                     [&] { return UpdatePropertiesOnce(call, name, removals, updates); });
 }
 }  // namespace weirhouse::rest

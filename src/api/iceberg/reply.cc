@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr std::size_t kTagHexDigits = 32;
 
-// Codes whose meaning is narrower than their class.
+// Error codes with a more specific type than their class.
 struct CodeKind {
   std::string_view code;
   ErrorKind kind;
@@ -38,7 +38,7 @@ constexpr CodeKind kKinds[] = {
     {"WH8090", {404, "NoSuchWarehouseException"}},
     {"WH8092", {422, "UnprocessableEntityException"}},
     {"WH8094", {422, "UnprocessableEntityException"}},
-    // The project is not open: nothing was begun, so the same request may be sent again.
+    // The project is not open: nothing was started, so the same request may be sent again.
     {"WH8046", {429, "TooManyRequestsException"}},
 };
 
@@ -77,8 +77,8 @@ std::string_view TypeOfStatus(int status) {
 
 http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::string_view hint,
                              std::string_view code) {
-  // The message first: clients and their tests look at how it begins, and a conflict begins as a
-  // sentence there. That no table has a name needs no explanation.
+  // The message comes first, because clients and their tests check how it begins; a conflict's
+  // message is a whole sentence there. "No such table" needs no hint.
   const bool only_absent = kind.status == 404 && kind.type.starts_with("NoSuch") &&
                            kind.type != "NoSuchWarehouseException";
   std::string text(message);
@@ -99,8 +99,7 @@ http::HttpResponse ErrorBody(ErrorKind kind, std::string_view message, std::stri
   return response;
 }
 
-// As clients see a table that has lost its history: what refs name is there, and the rest is asked
-// for when it is needed.
+// A table reduced to the snapshots that refs name; clients request the others when they need them.
 iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
   std::set<SnapshotId> named;
   for (const auto& [name, ref] : table.refs) named.insert(ref.snapshot);
@@ -112,7 +111,7 @@ iceberg::TableMetadata OnlyRefs(const iceberg::TableMetadata& table) {
 }
 }  // namespace
 
-ErrorKind KindOf(const Status& status, Subject subject) {
+ErrorKind ClassifyError(const Status& status, Subject subject) {
   WEIRHOUSE_CHECK(!status.ok());
   // What is stored contradicts itself: never the client's doing, whatever it is called.
   if (status.code() == Code::kCorruption) return {500, "ServiceFailureException"};
@@ -140,7 +139,8 @@ ErrorKind KindOf(const Status& status, Subject subject) {
 }
 
 http::HttpResponse ErrorReply(const Status& status, Subject subject) {
-  return ErrorBody(KindOf(status, subject), status.message(), status.hint(), status.error_code());
+  return ErrorBody(ClassifyError(status, subject), status.message(), status.hint(),
+                   status.error_code());
 }
 
 http::HttpResponse FaultReply(const http::Fault& fault) {

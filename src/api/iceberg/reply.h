@@ -1,4 +1,4 @@
-// Answers in the form of the Iceberg REST specification.
+// Replies in the form of the Apache Iceberg REST catalog spec.
 #pragma once
 
 #include <cstdint>
@@ -12,35 +12,35 @@
 
 namespace weirhouse::rest {
 
-// What a route is about: what "not found" and "conflict" mean in its answers.
+// The subject of a route, which decides what "not found" and "conflict" mean in its replies.
 enum class Subject : std::uint8_t { kCatalog, kNamespace, kTable, kView };
 
-// How an error is told: its HTTP status, and the name that Iceberg's clients know it by.
+// An error's HTTP status, and its type name in Iceberg's clients.
 struct ErrorKind {
   int status = 500;
   std::string_view type;
 };
-ErrorKind KindOf(const Status& status, Subject subject);
-// {"error":{"message":…,"type":…,"code":…}}; hint and error code are part of the message, which is
-// all that clients show.
+ErrorKind ClassifyError(const Status& status, Subject subject);
+// {"error":{"message":…,"type":…,"code":…}}. The hint and the error code are part of the message,
+// because clients show nothing else.
 http::HttpResponse ErrorReply(const Status& status, Subject subject);
-// The same for what the server refuses before a handler is asked.
+// As ErrorReply, for a refusal by the server before a handler is called.
 http::HttpResponse FaultReply(const http::Fault& fault);
 
 http::HttpResponse JsonReply(const nlohmann::json& body);
 http::HttpResponse NoContent();
 
 enum class Snapshots : std::uint8_t { kAll, kRefs };
-// A load result: {"metadata-location", "metadata", "config"}. The metadata is written straight as
-// text. A staged table has no location, and what is seen through a staging area is in no file: both go
-// without an ETag. `location` is named for a view, whose clients want every answer to name one.
+// A load result: {"metadata-location", "metadata", "config"}. The metadata is written directly as
+// text. A staged table has no location, and a table in a staging area has no metadata file: neither
+// has an ETag. `location` is set for a view, whose clients require one in every reply.
 http::HttpResponse LoadReply(const iceberg::TableMetadata& table, Snapshots snapshots,
                              const std::string& location = {});
 // A view's load result.
 http::HttpResponse ViewReply(const std::string& metadata_location, const nlohmann::json& metadata);
 
-// Equal for equal content: metadata files never change.
+// The ETag: equal for equal content, because metadata files never change.
 std::string EntityTag(std::string_view metadata_location, Snapshots snapshots);
-// Whether a field `If-None-Match` names `tag`.
+// Whether the header field `If-None-Match` (RFC 9110 section 13.1.2) names `tag`.
 bool NamesTag(std::string_view if_none_match, std::string_view tag);
 }  // namespace weirhouse::rest

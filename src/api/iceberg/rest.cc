@@ -13,7 +13,7 @@ using http::HttpRequest;
 using http::HttpResponse;
 using nlohmann::json;
 
-// What all handlers share.
+// State shared by all handlers.
 struct Service {
   const Options& options;
   KeysAtWork keys;
@@ -22,7 +22,7 @@ struct Service {
 Status NotAuthorized(std::string why) {
   return Status(Code::kPermissionDenied, std::move(why))
       .WithError("WH8073")
-      .WithHint("an admin makes a token: wh token create");
+      .WithHint("an admin creates a token with `wh token create`");
 }
 
 Result<policy::Principal> PrincipalOf(work::Workspace& workspace, const HttpRequest& request) {
@@ -32,71 +32,72 @@ Result<policy::Principal> PrincipalOf(work::Workspace& workspace, const HttpRequ
   return token->who;
 }
 
-// A staging area's token opens the view's prefix alone, and nothing else does.
+// A staging area's token is valid for that area's prefix alone, and the prefix only for that token.
 Status CheckPrefix(const policy::Principal& who, const HttpRequest& request) {
   const auto run = request.parameters.find("run");
   const std::string asked = run == request.parameters.end() ? "" : run->second;
   const std::string own = who.staging_area ? ToString(*who.staging_area) : "";
   if (asked == own) return Status();
   return Status(Code::kPermissionDenied,
-                asked.empty()
-                    ? fmt::format("this token is of staging area {} and good there alone", own)
-                    : fmt::format("this token is not of staging area {}", EscapeControl(asked)))
+                asked.empty() ? fmt::format("this token is valid only for staging area {}", own)
+                              : fmt::format("this token is not valid for staging area {}",
+                                            EscapeControl(asked)))
       .WithError("WH8095")
-      .WithHint(own.empty() ? "open it with the token that `wh staging open` printed"
+      .WithHint(own.empty() ? "use the token that `wh staging open` printed"
                             : fmt::format("use it with …/iceberg/staging/{}", own));
 }
 
-// One line of JSON for what policy refused.
-void Audit(const Service& service, const Route& route, const Ask& ask, const Status& refusal) {
+// Writes one line of JSON for a refusal by policy.
+void Audit(const Service& service, const Route& route, const RestCall& call,
+           const Status& refusal) {
   if (!service.options.audit) return;
   nlohmann::ordered_json line;
-  line["time"] = FormatTime(ask.workspace.clock().Now());
-  line["principal"] = ask.who().id;
-  line["name"] = ask.who().name;
-  line["role"] = policy::RoleName(ask.who().role);
-  if (ask.who().staging_area) line["staging_area"] = ToString(*ask.who().staging_area);
+  line["time"] = FormatTime(call.workspace.clock().Now());
+  line["principal"] = call.who().id;
+  line["name"] = call.who().name;
+  line["role"] = policy::RoleName(call.who().role);
+  if (call.who().staging_area) line["staging_area"] = ToString(*call.who().staging_area);
   line["action"] = route.operation;
-  line["table"] = Join(ask.tables, ", ");
+  line["table"] = Join(call.tables, ", ");
   line["code"] = refusal.error_code();
   line["reason"] = refusal.message();
-  line["engine"] = ask.caller.engine;
-  line["remote"] = ask.caller.remote;
+  line["engine"] = call.caller.engine;
+  line["remote"] = call.caller.remote;
   service.options.audit(
       line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-// What the path names, for the audit line of one who does not get as far as the handler.
-std::vector<std::string> NamedByPath(const Ask& ask) {
-  const auto& parameters = ask.request.parameters;
-  if (parameters.count("table") != 0) return {TableAsked(ask).text};
-  if (parameters.count("view") != 0) return {ViewAsked(ask).text};
-  if (parameters.count("namespace") != 0) return {NamespaceAsked(ask).text};
+// The names in the path, for the audit line of a call that is refused before its handler.
+std::vector<std::string> NamedByPath(const RestCall& call) {
+  const auto& parameters = call.request.parameters;
+  if (parameters.count("table") != 0) return {TableInPath(call).text};
+  if (parameters.count("view") != 0) return {ViewInPath(call).text};
+  if (parameters.count("namespace") != 0) return {NamespaceInPath(call).text};
   return {};
 }
 
 // Runs the handler, unless the request was answered before.
-HttpResponse Answer(Service& service, const Route& route, Ask& ask) {
-  const KeysAtWork::Hold hold(service.keys, ask.caller.idempotency_key);
-  auto kept = FindKept(ask);
+HttpResponse Answer(Service& service, const Route& route, RestCall& call) {
+  const KeysAtWork::Hold hold(service.keys, call.caller.idempotency_key);
+  auto kept = FindKept(call);
   if (!kept.ok()) return ErrorReply(kept.status(), route.subject);
   if (*kept) return **std::move(kept);
 
-  auto reply = route.handler(ask);
-  if (!ask.hidden_refusal.ok()) Audit(service, route, ask, ask.hidden_refusal);
+  auto reply = route.handler(call);
+  if (!call.hidden_refusal.ok()) Audit(service, route, call, call.hidden_refusal);
   if (reply.ok()) {
-    if (ask.committed && service.options.on_commit) service.options.on_commit();
-    Keep(ask, *reply);
+    if (call.committed && service.options.on_commit) service.options.on_commit();
+    Keep(call, *reply);
     return std::move(reply->response);
   }
   if (service.options.on_error) service.options.on_error(reply.status());
-  const ErrorKind kind = KindOf(reply.status(), route.subject);
-  if (kind.status == 403) Audit(service, route, ask, reply.status());
+  const ErrorKind kind = ClassifyError(reply.status(), route.subject);
+  if (kind.status == 403) Audit(service, route, call, reply.status());
   if (IsSettled(kind.status)) {
-    // Whoever else answered under this key (another daemon on the same catalog) was first.
-    kept = FindKept(ask);
+    // Another daemon on the same catalog stored a reply under this key first.
+    kept = FindKept(call);
     if (kept.ok() && *kept) return **std::move(kept);
-    Keep(ask, {ErrorReply(reply.status(), route.subject)});
+    Keep(call, {ErrorReply(reply.status(), route.subject)});
   }
   return ErrorReply(reply.status(), route.subject);
 }
@@ -107,26 +108,26 @@ HttpResponse Serve(Service& service, const Route& route, const HttpRequest& requ
   work::Workspace& workspace = (*lease)->workspace();
   auto principal = PrincipalOf(workspace, request);
   if (!principal.ok()) return ErrorReply(principal.status(), route.subject);
-  Ask ask{workspace, request, {}};
-  ask.caller.who = std::move(principal).value();
-  ask.caller.engine = EngineOf(request);
-  ask.caller.remote = request.remote;
-  ask.tables = NamedByPath(ask);
-  if (const Status status = CheckPrefix(ask.who(), request); !status.ok()) {
-    Audit(service, route, ask, status);
+  RestCall call{workspace, request, {}};
+  call.caller.who = std::move(principal).value();
+  call.caller.engine = FindEngine(request);
+  call.caller.remote = request.remote;
+  call.tables = NamedByPath(call);
+  if (const Status status = CheckPrefix(call.who(), request); !status.ok()) {
+    Audit(service, route, call, status);
     return ErrorReply(status, route.subject);
   }
-  if (const Status status = TakeKey(route, ask); !status.ok())
+  if (const Status status = ReadKey(route, call); !status.ok())
     return ErrorReply(status, route.subject);
   if (route.body_bytes_max > 0) {
     auto body = ParseBody(request.body);
     if (!body.ok()) return ErrorReply(body.status(), route.subject);
-    ask.body = std::move(body).value();
+    call.body = std::move(body).value();
   }
-  return Answer(service, route, ask);
+  return Answer(service, route, call);
 }
 
-// The document is for everyone with a live token.
+// Everyone with a valid token may read the document.
 HttpResponse ServeOpenApi(const Service& service, const HttpRequest& request) {
   auto lease = service.options.take();
   if (!lease.ok()) return ErrorReply(lease.status(), Subject::kCatalog);

@@ -1,7 +1,7 @@
-// The Apache Iceberg REST catalog over a project: protocol alone. Every change goes through
+// The Apache Iceberg REST catalog of a project: only the protocol. Every change goes through
 // work/foreign/foreign_commit.h.
 //
-// Source: Iceberg `open-api/rest-catalog-open-api.yaml`.
+// Source: Apache Iceberg, `open-api/rest-catalog-open-api.yaml`.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@
 
 namespace weirhouse::rest {
 
-// A workspace that stays open while the lease lives.
+// Keeps a workspace open while it lives.
 class WorkspaceLease {
  public:
   virtual ~WorkspaceLease() = default;
@@ -24,13 +24,15 @@ class WorkspaceLease {
 
 struct Options {
   std::function<Result<std::unique_ptr<WorkspaceLease>>()> take;
-  std::function<void()> on_commit;  // something was committed: those downstream may be run
-  // Why a request failed. Any thread.
+  std::function<void()> on_commit;  // called after a commit: downstream steps may be run
+  // Called with the reason of a failed request. Any thread.
   std::function<void(const Status& status)> on_error;
-  // One line for each refusal by policy: who, what, on what, why. Any thread.
+  // Called with one JSON line for each refusal by policy: principal, operation, table, reason. Any
+  // thread.
   std::function<void(const std::string& json_line)> audit;
 };
-// Adds /iceberg/v1/… and, for staging areas, /iceberg/staging/{run}/v1/… . Every route needs a token;
-// `options` must outlive the router.
+// Adds /iceberg/v1/… and, for staging areas, /iceberg/staging/{run}/v1/… . Every route needs a
+// token. `options` must outlive the router. Call it before the server starts. Errors of requests
+// are replies in the form of the specification (reply.h).
 void AddRoutes(http::Router& router, const Options& options);
 }  // namespace weirhouse::rest

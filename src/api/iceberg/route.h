@@ -1,4 +1,4 @@
-// The routes of the catalog: what each is called, takes and does.
+// The routes of the REST catalog, and their handlers.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/iceberg/ask.h"
 #include "api/iceberg/reply.h"
+#include "api/iceberg/rest_call.h"
 #include "ground/base/status.h"
 
 namespace weirhouse::rest {
@@ -17,17 +17,18 @@ inline constexpr std::int64_t kSchemaBodyBytesMax = 16 << 20;  // thousands of c
 inline constexpr std::int64_t kCommitBodyBytesMax = 64 << 20;  // many tables, snapshots, statistics
 inline constexpr std::size_t kTableChangesMax = 1'000;         // of one transaction
 
-// What a handler answers.
+// The result of a handler.
 struct Reply {
   http::HttpResponse response;
-  // How the answer is kept under an idempotency key; empty: as it is. See idempotency.h.
+  // The form in which the reply is stored under an idempotency key; empty: as it is. See
+  // idempotency.h.
   std::string kept = {};
 };
-using Handler = Result<Reply> (*)(Ask& ask);
+using Handler = Result<Reply> (*)(RestCall& call);
 
 enum class Kind : std::uint8_t {
   kRead,
-  kChange,  // waits for the disk, so it runs beside the reads
+  kChange,  // waits for the disk, so it runs on workers of its own
 };
 
 struct Route {
@@ -43,45 +44,46 @@ struct Route {
 };
 std::span<const Route> Routes();
 
-// GET /v1/config and the OpenAPI document, which speak of the other routes.
-Result<Reply> GetConfig(Ask& ask);
+// GET /v1/config and the OpenAPI document, which list the other routes.
+Result<Reply> GetConfig(RestCall& call);
 http::HttpResponse OpenApiReply();
 
-Result<Reply> ListNamespaces(Ask& ask);
-Result<Reply> CreateNamespace(Ask& ask);
-Result<Reply> LoadNamespace(Ask& ask);
-Result<Reply> NamespaceExists(Ask& ask);
-Result<Reply> DropNamespace(Ask& ask);
-Result<Reply> UpdateNamespaceProperties(Ask& ask);
+Result<Reply> ListNamespaces(RestCall& call);
+Result<Reply> CreateNamespace(RestCall& call);
+Result<Reply> LoadNamespace(RestCall& call);
+Result<Reply> NamespaceExists(RestCall& call);
+Result<Reply> DropNamespace(RestCall& call);
+Result<Reply> UpdateNamespaceProperties(RestCall& call);
 
-Result<Reply> ListTables(Ask& ask);
-Result<Reply> CreateTable(Ask& ask);
-Result<Reply> RegisterTable(Ask& ask);
-Result<Reply> LoadTable(Ask& ask);
-Result<Reply> TableExists(Ask& ask);
-Result<Reply> DropTable(Ask& ask);
-Result<Reply> RenameTable(Ask& ask);
-Result<Reply> LoadCredentials(Ask& ask);
-Result<Reply> ReportMetrics(Ask& ask);
-Result<Reply> CommitTable(Ask& ask);
-Result<Reply> CommitTransaction(Ask& ask);
+Result<Reply> ListTables(RestCall& call);
+Result<Reply> CreateTable(RestCall& call);
+Result<Reply> RegisterTable(RestCall& call);
+Result<Reply> LoadTable(RestCall& call);
+Result<Reply> TableExists(RestCall& call);
+Result<Reply> DropTable(RestCall& call);
+Result<Reply> RenameTable(RestCall& call);
+Result<Reply> LoadCredentials(RestCall& call);
+Result<Reply> ReportMetrics(RestCall& call);
+Result<Reply> CommitTable(RestCall& call);
+Result<Reply> CommitTransaction(RestCall& call);
 
-Result<Reply> ListViews(Ask& ask);
-Result<Reply> CreateView(Ask& ask);
-Result<Reply> RegisterView(Ask& ask);
-Result<Reply> LoadView(Ask& ask);
-Result<Reply> ViewExists(Ask& ask);
-Result<Reply> ReplaceView(Ask& ask);
-Result<Reply> DropView(Ask& ask);
-Result<Reply> RenameView(Ask& ask);
+Result<Reply> ListViews(RestCall& call);
+Result<Reply> CreateView(RestCall& call);
+Result<Reply> RegisterView(RestCall& call);
+Result<Reply> LoadView(RestCall& call);
+Result<Reply> ViewExists(RestCall& call);
+Result<Reply> ReplaceView(RestCall& call);
+Result<Reply> DropView(RestCall& call);
+Result<Reply> RenameView(RestCall& call);
 
 // ---- Shared by handlers
-// Whether the namespace is there and may be seen: kNotFound WH7033.
-Status CheckVisible(Ask& ask, const Name& name_space);
-// The pointer of a table or view that may be seen: kNotFound WH7101 or WH7103.
-Result<catalog::TablePointer> PointerOf(Ask& ask, const Name& name, catalog::PointerKind kind);
-Status NotThere(std::string_view name, catalog::PointerKind kind);
-// {"identifiers": […], "next-page-token"} of one kind in the namespace asked for.
-Result<Reply> ListPointers(Ask& ask, catalog::PointerKind kind);
-Result<Reply> Rename(Ask& ask, catalog::PointerKind kind);
+// Checks that the namespace exists and is visible to the caller: kNotFound WH7033.
+Status CheckVisible(RestCall& call, const Name& name_space);
+// The pointer of a table or view that is visible to the caller: kNotFound WH7101 or WH7103.
+Result<catalog::TablePointer> FindPointer(RestCall& call, const Name& name,
+                                          catalog::PointerKind kind);
+Status NotFound(std::string_view name, catalog::PointerKind kind);
+// {"identifiers": […], "next-page-token"} of one kind in the path's namespace.
+Result<Reply> ListPointers(RestCall& call, catalog::PointerKind kind);
+Result<Reply> Rename(RestCall& call, catalog::PointerKind kind);
 }  // namespace weirhouse::rest

@@ -16,16 +16,16 @@ using nlohmann::ordered_json;
 constexpr std::string_view kPages = "pageToken pageSize";
 
 constexpr Route kRoutes[] = {
-    {"GET", "/config", "getConfig", "what a client has to know first", Subject::kCatalog,
-     Kind::kRead, GetConfig, 0, "warehouse"},
+    {"GET", "/config", "getConfig", "the configuration that a client reads first",
+     Subject::kCatalog, Kind::kRead, GetConfig, 0, "warehouse"},
 
     {"GET", "/namespaces", "listNamespaces", "namespaces directly below one, or at the top",
      Subject::kNamespace, Kind::kRead, ListNamespaces, 0, "parent pageToken pageSize"},
-    {"POST", "/namespaces", "createNamespace", "makes a namespace", Subject::kNamespace,
+    {"POST", "/namespaces", "createNamespace", "creates a namespace", Subject::kNamespace,
      Kind::kChange, CreateNamespace, kBodyBytesMax},
     {"GET", "/namespaces/{namespace}", "loadNamespaceMetadata", "a namespace's properties",
      Subject::kNamespace, Kind::kRead, LoadNamespace},
-    {"HEAD", "/namespaces/{namespace}", "namespaceExists", "whether a namespace is there",
+    {"HEAD", "/namespaces/{namespace}", "namespaceExists", "whether a namespace exists",
      Subject::kNamespace, Kind::kRead, NamespaceExists},
     {"DELETE", "/namespaces/{namespace}", "dropNamespace", "drops a namespace that is empty",
      Subject::kNamespace, Kind::kChange, DropNamespace},
@@ -36,15 +36,15 @@ constexpr Route kRoutes[] = {
     {"GET", "/namespaces/{namespace}/tables", "listTables", "tables of a namespace",
      Subject::kNamespace, Kind::kRead, ListTables, 0, kPages},
     {"POST", "/namespaces/{namespace}/tables", "createTable",
-     "makes a table, or only its metadata if stage-create is set", Subject::kTable, Kind::kChange,
+     "creates a table, or only its metadata if stage-create is set", Subject::kTable, Kind::kChange,
      CreateTable, kSchemaBodyBytesMax},
     {"POST", "/namespaces/{namespace}/register", "registerTable",
      "adopts a metadata file inside the warehouse as a table", Subject::kTable, Kind::kChange,
      RegisterTable, kBodyBytesMax},
     {"GET", "/namespaces/{namespace}/tables/{table}", "loadTable",
-     "a table's metadata; snapshots=refs leaves out those that no ref names", Subject::kTable,
+     "a table's metadata; snapshots=refs omits snapshots that no ref names", Subject::kTable,
      Kind::kRead, LoadTable, 0, "snapshots"},
-    {"HEAD", "/namespaces/{namespace}/tables/{table}", "tableExists", "whether a table is there",
+    {"HEAD", "/namespaces/{namespace}/tables/{table}", "tableExists", "whether a table exists",
      Subject::kTable, Kind::kRead, TableExists},
     {"POST", "/namespaces/{namespace}/tables/{table}", "updateTable",
      "commits updates of one table if its requirements hold", Subject::kTable, Kind::kChange,
@@ -52,10 +52,10 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/namespaces/{namespace}/tables/{table}", "dropTable",
      "drops a table; purgeRequested deletes its files too", Subject::kTable, Kind::kChange,
      DropTable, 0, "purgeRequested"},
-    {"POST", "/tables/rename", "renameTable", "gives a table another name", Subject::kTable,
-     Kind::kChange, RenameTable, kBodyBytesMax},
+    {"POST", "/tables/rename", "renameTable", "renames a table", Subject::kTable, Kind::kChange,
+     RenameTable, kBodyBytesMax},
     {"POST", "/namespaces/{namespace}/tables/{table}/metrics", "reportMetrics",
-     "takes a client's report of a scan or commit, and lets it go", Subject::kTable, Kind::kRead,
+     "checks a client's report of a scan or commit and discards it", Subject::kTable, Kind::kRead,
      ReportMetrics, kBodyBytesMax},
     {"GET", "/namespaces/{namespace}/tables/{table}/credentials", "loadCredentials",
      "credentials for a table's files: none are needed", Subject::kTable, Kind::kRead,
@@ -66,26 +66,26 @@ constexpr Route kRoutes[] = {
 
     {"GET", "/namespaces/{namespace}/views", "listViews", "views of a namespace",
      Subject::kNamespace, Kind::kRead, ListViews, 0, kPages},
-    {"POST", "/namespaces/{namespace}/views", "createView", "makes a view", Subject::kView,
+    {"POST", "/namespaces/{namespace}/views", "createView", "creates a view", Subject::kView,
      Kind::kChange, CreateView, kSchemaBodyBytesMax},
     {"POST", "/namespaces/{namespace}/register-view", "registerView",
      "adopts a metadata file inside the warehouse as a view", Subject::kView, Kind::kChange,
      RegisterView, kBodyBytesMax},
     {"GET", "/namespaces/{namespace}/views/{view}", "loadView", "a view's metadata", Subject::kView,
      Kind::kRead, LoadView},
-    {"HEAD", "/namespaces/{namespace}/views/{view}", "viewExists", "whether a view is there",
+    {"HEAD", "/namespaces/{namespace}/views/{view}", "viewExists", "whether a view exists",
      Subject::kView, Kind::kRead, ViewExists},
     {"POST", "/namespaces/{namespace}/views/{view}", "replaceView",
      "commits updates of a view if its requirements hold", Subject::kView, Kind::kChange,
      ReplaceView, kSchemaBodyBytesMax},
     {"DELETE", "/namespaces/{namespace}/views/{view}", "dropView", "drops a view", Subject::kView,
      Kind::kChange, DropView},
-    {"POST", "/views/rename", "renameView", "gives a view another name", Subject::kView,
-     Kind::kChange, RenameView, kBodyBytesMax},
+    {"POST", "/views/rename", "renameView", "renames a view", Subject::kView, Kind::kChange,
+     RenameView, kBodyBytesMax},
 };
 
-// "/v1/config" is the one path that never has the prefix a configuration might name.
-std::string EndpointOf(const Route& route) {
+// "/v1/config" is the only path without the prefix that a configuration may name.
+std::string EndpointName(const Route& route) {
   return fmt::format("{} /v1{}{}", route.method, route.path == "/config" ? "" : "/{prefix}",
                      route.path);
 }
@@ -115,13 +115,13 @@ ordered_json ResponsesOf(const Route& route) {
                         route.path.ends_with("/commit");
   ordered_json responses;
   if (is_empty) {
-    responses["204"] = {{"description", "done, or there"}};
+    responses["204"] = {{"description", "done, or it exists"}};
   } else {
     responses["200"] = {{"description", "the answer"},
                         {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}};
   }
   if (route.operation == "loadTable")
-    responses["304"] = {{"description", "the client has this state"}};
+    responses["304"] = {{"description", "the client already has this state"}};
   responses["default"] = {{"$ref", "#/components/responses/Error"}};
   return responses;
 }
@@ -133,7 +133,8 @@ std::string OpenApiDocument() {
       {"title", "weirhouse: Iceberg REST catalog"},
       {"version", "1"},
       {"description",
-       "What this catalog serves of the Apache Iceberg REST catalog protocol, version 1. Bodies "
+       "The part of the Apache Iceberg REST catalog protocol, version 1, that this catalog serves. "
+       "Bodies "
        "are those of the protocol's own specification. Several levels of a namespace are joined "
        "by %1F. A staging area serves the same below /iceberg/staging/{run}."}};
   document["servers"] = {{{"url", "/iceberg"}}};
@@ -154,7 +155,7 @@ std::string OpenApiDocument() {
   ordered_json& components = document["components"];
   components["securitySchemes"]["token"] = {{"type", "http"}, {"scheme", "bearer"}};
   components["responses"]["Error"] = {
-      {"description", "why not; the message ends with a code that `wh explain` knows"},
+      {"description", "the error; its message ends with a code for `wh explain`"},
       {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}};
   components["schemas"]["Error"] = ordered_json::parse(R"({
     "type": "object", "required": ["error"], "properties": {"error": {
@@ -166,10 +167,10 @@ std::string OpenApiDocument() {
 
 std::span<const Route> Routes() { return kRoutes; }
 
-Result<Reply> GetConfig(Ask& ask) {
-  const auto warehouse = ask.request.query.find("warehouse");
-  const std::string& name = ask.workspace.project().name;
-  if (warehouse != ask.request.query.end() && !warehouse->second.empty() &&
+Result<Reply> GetConfig(RestCall& call) {
+  const auto warehouse = call.request.query.find("warehouse");
+  const std::string& name = call.workspace.project().name;
+  if (warehouse != call.request.query.end() && !warehouse->second.empty() &&
       warehouse->second != name) {
     return Status(Code::kNotFound,
                   fmt::format("Warehouse does not exist: {}", EscapeControl(warehouse->second)))
@@ -177,7 +178,7 @@ Result<Reply> GetConfig(Ask& ask) {
         .WithHint(fmt::format("name the project, \"{}\", or no warehouse at all", name));
   }
   json endpoints = json::array();
-  for (const Route& route : kRoutes) endpoints.push_back(EndpointOf(route));
+  for (const Route& route : kRoutes) endpoints.push_back(EndpointName(route));
   return Reply{JsonReply({{"defaults", json::object()},
                           {"overrides", json::object()},
                           {"endpoints", std::move(endpoints)},

@@ -10,7 +10,7 @@ constexpr std::int64_t kPortDefault = 8642;
 // What a doctor asks of a project that is open; the lease goes back before the machine is checked,
 // which takes seconds.
 Result<answers::MachineAsked> AskedOf(const Options& options, const http::HttpRequest& request) {
-  WEIRHOUSE_TRY(const std::int64_t port, NumberAsked(request, "port", kPortDefault, 1, 65'535));
+  WEIRHOUSE_TRY(const std::int64_t port, ParseNumber(request, "port", kPortDefault, 1, 65'535));
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectLease> lease, options.take());
   const work::Workspace& workspace = lease->workspace();
   return answers::MachineAsked{workspace.project().root, workspace.state_folder(),
@@ -34,7 +34,7 @@ http::HttpResponse GetDoctor(const Options& options, const http::HttpRequest& re
   answers::NoteVersions(answer);
   nlohmann::json document = answers::ToJson(answer);
   document["schema_version"] = 1;
-  return http::JsonResponse(answer.failed ? http::HttpStatusOf(*answer.failed) : 200,
+  return http::JsonResponse(answer.failed ? http::ToHttpStatus(*answer.failed) : 200,
                             answers::JsonLine(document) + "\n");
 }
 }  // namespace weirhouse::v1

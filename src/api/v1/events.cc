@@ -1,4 +1,4 @@
-// GET /v1/events: what is committed, told as it happens, as server-sent events
+// GET /v1/events: commits as they happen, as server-sent events
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 #include <fmt/format.h>
 
@@ -15,12 +15,12 @@ using http::HttpResponse;
 
 constexpr std::int64_t kEventsOfPiece = 100;
 constexpr std::chrono::milliseconds kLookEvery{500};
-// A line without meaning now and then: so that proxies keep the connection, and one whose other end
-// vanished without a word is noticed.
+// An empty comment line at intervals keeps proxies from closing the connection and detects a client
+// that vanished.
 constexpr std::chrono::nanoseconds kBeatEvery = std::chrono::seconds(15);
 constexpr std::int64_t kReconnectMs = 1'000;
 
-// Commits after `after`, without an end. Holds no lease between two looks.
+// An endless stream of the commits after `after`. Holds no lease between two looks.
 class CommitStream : public http::BodyStream {
  public:
   CommitStream(std::shared_ptr<const Options> options, CommitSeq after)
@@ -29,7 +29,8 @@ class CommitStream : public http::BodyStream {
   Result<Piece> Next() override {
     Piece piece;
     if (!begun_) {
-      // The id alone is no event, but the client asks to go on from it even before the first one.
+      // An id without data is not an event, but the client resumes from it even before the first
+      // event.
       piece.bytes = fmt::format("retry: {}\nid: {}\n\n", kReconnectMs, after_.value());
       begun_ = true;
     }
@@ -47,7 +48,7 @@ class CommitStream : public http::BodyStream {
   }
 
  private:
-  // A project that is closed for the moment is opened again: nothing is lost by waiting.
+  // A project that is closed for now will be opened again, and waiting loses nothing.
   Result<std::vector<answers::CommittedRun>> Look() {
     const auto lease = options_->take();
     if (lease.status().code() == Code::kUnavailable) return std::vector<answers::CommittedRun>();
@@ -64,20 +65,21 @@ class CommitStream : public http::BodyStream {
   std::chrono::nanoseconds said_{0};
 };
 
-// What the client saw last, by itself after a connection broke (Last-Event-ID), or asked for.
-Result<CommitSeq> AfterAsked(const HttpRequest& request, CommitSeq last) {
+// The last commit that the client has seen: from Last-Event-ID after a broken connection, or from
+// the query.
+Result<CommitSeq> ParseAfter(const HttpRequest& request, CommitSeq last) {
   HttpRequest asked = request;
   const auto header = request.headers.find("last-event-id");
   if (header != request.headers.end()) asked.query["after"] = header->second;
   WEIRHOUSE_TRY(const std::int64_t after,
-                NumberAsked(asked, "after", last.value(), 0, last.value()));
+                ParseNumber(asked, "after", last.value(), 0, last.value()));
   return CommitSeq(after);
 }
 
 Result<CommitSeq> Begin(const Options& options, const HttpRequest& request) {
   WEIRHOUSE_TRY(const std::unique_ptr<ProjectLease> lease, options.take());
   WEIRHOUSE_TRY(const CommitSeq last, lease->workspace().catalog().LastSeq());
-  return AfterAsked(request, last);
+  return ParseAfter(request, last);
 }
 }  // namespace
 

@@ -15,8 +15,8 @@ std::string SourceAsked(const HttpRequest& request) {
   return source == request.query.end() ? std::string() : source->second;
 }
 
-// The document of `wh quarantine list --json`, a file of the tables at a time. Holds no lease: the
-// reader goes on with the files of the moment it was opened in.
+// The document of `wh quarantine list --json`, sent one file of the tables at a time. Holds no
+// lease: the reader keeps using the files as of the moment it was opened.
 class QuarantineStream : public http::BodyStream {
  public:
   QuarantineStream(std::shared_ptr<const Options> options, answers::QuarantineReader reader)
@@ -67,7 +67,7 @@ HttpResponse GetQuarantine(std::shared_ptr<const Options> options, const HttpReq
   return response;
 }
 
-Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask) {
-  return answers::ListQuarantineReasons(ask.workspace(), SourceAsked(ask.request));
+Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(ApiCall& call) {
+  return answers::ListQuarantineReasons(call.workspace(), SourceAsked(call.request));
 }
 }  // namespace weirhouse::v1

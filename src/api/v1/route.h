@@ -1,4 +1,4 @@
-// The routes: what each is called, who may ask it, and what answers.
+// The routes of our own HTTP API: name, required role, handler.
 #pragma once
 
 #include <cstdint>
@@ -26,26 +26,26 @@
 
 namespace weirhouse::v1 {
 
-// What one request works with. Lives as long as its handler runs.
-struct Ask {
+// The context of one call, passed to its handler. Lives as long as the handler runs. Threads: one.
+struct ApiCall {
   ProjectLease& lease;
   const http::HttpRequest& request;
   work::Workspace& workspace() const { return lease.workspace(); }
 };
 
-// Who may ask. On an address beyond loopback every route needs the project's token.
+// Who may call a route. On an address other than loopback every route needs the project's token.
 enum class Role : std::uint8_t {
-  kReader,  // anybody on this machine
-  kOwner,   // whoever has the project's token
+  kReader,  // anyone on this machine
+  kOwner,   // the holder of the project's token
 };
 
 nlohmann::json ToJson(const work::Prediction& prediction);
 
-using Handler = Result<nlohmann::json> (*)(Ask& ask);
-// The form of a handler that returns a typed answer.
+using Handler = Result<nlohmann::json> (*)(ApiCall& call);
+// Wraps a handler that returns a typed answer, and converts the answer to JSON.
 template <auto kFunction>
-Result<nlohmann::json> Answered(Ask& ask) {
-  WEIRHOUSE_TRY(const auto answer, kFunction(ask));
+Result<nlohmann::json> Answered(ApiCall& call) {
+  WEIRHOUSE_TRY(const auto answer, kFunction(call));
   return ToJson(answer);
 }
 
@@ -54,50 +54,51 @@ struct Route {
   std::string_view path;
   Role role = Role::kReader;
   Handler handler = nullptr;
-  std::string_view end = {};  // behind the document: a line feed where a verb prints the same
+  std::string_view end = {};  // appended: a line feed if a verb prints the same
   bool is_slow = false;       // may take seconds; see http::RouteOptions
 };
 std::span<const Route> Routes();
 
 // ---- What people and programs ask of the catalog
-Result<answers::StatusAnswer> GetStatus(Ask& ask);
-Result<answers::TablesAnswer> GetTables(Ask& ask);
-Result<answers::RunsAnswer> GetRuns(Ask& ask);
-Result<answers::GatesAnswer> GetGates(Ask& ask);
-Result<answers::ModelsAnswer> GetModels(Ask& ask);
-Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask);
-Result<answers::TraceAnswer> GetTrace(Ask& ask);
-Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(Ask& ask);  // quarantine.cc
-Result<answers::TableHistoryAnswer> GetTableHistory(Ask& ask);            // tables.cc
-Result<answers::TableFilesAnswer> GetTableFiles(Ask& ask);
-Result<answers::TableDiffAnswer> GetTableDiff(Ask& ask);
-Result<answers::PlanAnswer> GetPlan(Ask& ask);
-Result<answers::ContractsAnswer> GetContracts(Ask& ask);
-Result<answers::ContractAnswer> GetContract(Ask& ask);
-Result<answers::ContractHistoryAnswer> GetContractHistory(Ask& ask);
-Result<answers::PolicyAnswer> GetPolicy(Ask& ask);
-Result<answers::StagingAreasAnswer> GetStagingAreas(Ask& ask);
-Result<answers::StagingAreaAnswer> GetStagingArea(Ask& ask);
-Result<answers::TokensAnswer> GetTokens(Ask& ask);
+Result<answers::StatusAnswer> GetStatus(ApiCall& call);
+Result<answers::TablesAnswer> GetTables(ApiCall& call);
+Result<answers::RunsAnswer> GetRuns(ApiCall& call);
+Result<answers::GatesAnswer> GetGates(ApiCall& call);
+Result<answers::ModelsAnswer> GetModels(ApiCall& call);
+Result<answers::TrainingSetsAnswer> GetTrainingSets(ApiCall& call);
+Result<answers::TraceAnswer> GetTrace(ApiCall& call);
+Result<answers::QuarantineReasonsAnswer> GetQuarantineReasons(ApiCall& call);  // quarantine.cc
+Result<answers::TableHistoryAnswer> GetTableHistory(ApiCall& call);            // tables.cc
+Result<answers::TableFilesAnswer> GetTableFiles(ApiCall& call);
+Result<answers::TableDiffAnswer> GetTableDiff(ApiCall& call);
+Result<answers::PlanAnswer> GetPlan(ApiCall& call);
+Result<answers::ContractsAnswer> GetContracts(ApiCall& call);
+Result<answers::ContractAnswer> GetContract(ApiCall& call);
+Result<answers::ContractHistoryAnswer> GetContractHistory(ApiCall& call);
+Result<answers::PolicyAnswer> GetPolicy(ApiCall& call);
+Result<answers::StagingAreasAnswer> GetStagingAreas(ApiCall& call);
+Result<answers::StagingAreaAnswer> GetStagingArea(ApiCall& call);
+Result<answers::TokensAnswer> GetTokens(ApiCall& call);
 
 // ---- What models and their callers ask (serving.cc)
-Result<work::OnlineVector> GetFeatures(Ask& ask);
-Result<work::OnlineVector> PostFeatures(Ask& ask);
-Result<work::Prediction> PostPrediction(Ask& ask);
+Result<work::OnlineVector> GetFeatures(ApiCall& call);
+Result<work::OnlineVector> PostFeatures(ApiCall& call);
+Result<work::Prediction> PostPrediction(ApiCall& call);
 // ---- What takes a lease when it needs one, and gives it back between (doctor.cc, quarantine.cc,
 // events.cc)
 // Its checks, with the status that the first failing one has as an error.
 http::HttpResponse GetDoctor(const Options& options, const http::HttpRequest& request);
 http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
                                  const http::HttpRequest& request);
-// Commits as server-sent events, from Last-Event-ID or `after` on, without an end.
+// Commits as an endless stream of server-sent events, after Last-Event-ID or `after`.
 http::HttpResponse GetEvents(const std::shared_ptr<const Options>& options,
                              const http::HttpRequest& request);
 
 // ---- Shared by handlers
-// An error as what is sent: of a damaged cache, that one may come again.
+// The response for an error; for a damaged cache it says that the request may be repeated.
 http::HttpResponse ErrorReply(const Options& options, const Status& status);
-// A field of the query as a number from `least` to `most`; absent: `fallback`. WH8048.
-Result<std::int64_t> NumberAsked(const http::HttpRequest& request, std::string_view name,
+// A query field as a number from `least` to `most`; `fallback` if absent. kInvalidInput (WH8048)
+// otherwise.
+Result<std::int64_t> ParseNumber(const http::HttpRequest& request, std::string_view name,
                                  std::int64_t fallback, std::int64_t least, std::int64_t most);
 }  // namespace weirhouse::v1

@@ -45,8 +45,8 @@ constexpr Route kRoutes[] = {
 HttpResponse Serve(const Options& options, const Route& route, const HttpRequest& request) {
   auto lease = options.take();
   if (!lease.ok()) return http::ErrorResponse(lease.status());
-  Ask ask{**lease, request};
-  auto document = route.handler(ask);
+  ApiCall call{**lease, request};
+  auto document = route.handler(call);
   if (!document.ok()) return ErrorReply(options, document.status());
   (*document)["schema_version"] = 1;
   return http::JsonResponse(200, answers::JsonLine(*document) + std::string(route.end));
@@ -61,10 +61,10 @@ HttpResponse ErrorReply(const Options& options, const Status& status) {
   return http::ErrorResponse(
       Status(Code::kUnavailable, status.message())
           .WithError(status.error_code())
-          .WithHint("the cache is being made anew from the tables: ask again"));
+          .WithHint("the cache is being rebuilt from the tables; send the request again"));
 }
 
-Result<std::int64_t> NumberAsked(const HttpRequest& request, std::string_view name,
+Result<std::int64_t> ParseNumber(const HttpRequest& request, std::string_view name,
                                  std::int64_t fallback, std::int64_t least, std::int64_t most) {
   const auto found = request.query.find(std::string(name));
   if (found == request.query.end()) return fallback;
@@ -73,50 +73,65 @@ Result<std::int64_t> NumberAsked(const HttpRequest& request, std::string_view na
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
     return number;
-  return Status(Code::kInvalidInput, fmt::format("{} must be {} to {}", name, least, most))
+  return Status(Code::kInvalidInput,
+                fmt::format("{} must be a number from {} to {}", name, least, most))
       .WithError("WH8048");
 }
 
-Result<answers::StatusAnswer> GetStatus(Ask& ask) { return answers::ReadStatus(ask.workspace()); }
-Result<answers::TablesAnswer> GetTables(Ask& ask) { return answers::ListTables(ask.workspace()); }
-Result<answers::GatesAnswer> GetGates(Ask& ask) { return answers::ListGates(ask.workspace()); }
-Result<answers::ModelsAnswer> GetModels(Ask& ask) { return answers::ListModels(ask.workspace()); }
-Result<answers::TrainingSetsAnswer> GetTrainingSets(Ask& ask) {
-  return answers::ListTrainingSets(ask.workspace());
+Result<answers::StatusAnswer> GetStatus(ApiCall& call) {
+  return answers::ReadStatus(call.workspace());
+}
+Result<answers::TablesAnswer> GetTables(ApiCall& call) {
+  return answers::ListTables(call.workspace());
+}
+Result<answers::GatesAnswer> GetGates(ApiCall& call) {
+  return answers::ListGates(call.workspace());
+}
+Result<answers::ModelsAnswer> GetModels(ApiCall& call) {
+  return answers::ListModels(call.workspace());
+}
+Result<answers::TrainingSetsAnswer> GetTrainingSets(ApiCall& call) {
+  return answers::ListTrainingSets(call.workspace());
 }
 
-Result<answers::PlanAnswer> GetPlan(Ask& ask) { return answers::PlanOfFiles(ask.workspace()); }
-Result<answers::ContractsAnswer> GetContracts(Ask& ask) {
-  return answers::ListContracts(ask.workspace());
+Result<answers::PlanAnswer> GetPlan(ApiCall& call) {
+  return answers::PlanOfFiles(call.workspace());
 }
-Result<answers::ContractAnswer> GetContract(Ask& ask) {
-  return answers::ReadContract(ask.workspace().project(), ask.request.parameters.at("id"));
+Result<answers::ContractsAnswer> GetContracts(ApiCall& call) {
+  return answers::ListContracts(call.workspace());
 }
-Result<answers::ContractHistoryAnswer> GetContractHistory(Ask& ask) {
-  return answers::ReadContractHistory(ask.workspace(), ask.request.parameters.at("id"));
+Result<answers::ContractAnswer> GetContract(ApiCall& call) {
+  return answers::ReadContract(call.workspace().project(), call.request.parameters.at("id"));
 }
-Result<answers::PolicyAnswer> GetPolicy(Ask& ask) { return answers::ReadPolicy(ask.workspace()); }
-Result<answers::StagingAreasAnswer> GetStagingAreas(Ask& ask) {
-  return answers::ListStagingAreas(ask.workspace());
+Result<answers::ContractHistoryAnswer> GetContractHistory(ApiCall& call) {
+  return answers::ReadContractHistory(call.workspace(), call.request.parameters.at("id"));
 }
-Result<answers::StagingAreaAnswer> GetStagingArea(Ask& ask) {
-  WEIRHOUSE_TRY(const RunId run, ParseRunId(ask.request.parameters.at("run")));
-  return answers::ReadStagingArea(ask.workspace(), run);
+Result<answers::PolicyAnswer> GetPolicy(ApiCall& call) {
+  return answers::ReadPolicy(call.workspace());
 }
-Result<answers::TokensAnswer> GetTokens(Ask& ask) { return answers::ListTokens(ask.workspace()); }
+Result<answers::StagingAreasAnswer> GetStagingAreas(ApiCall& call) {
+  return answers::ListStagingAreas(call.workspace());
+}
+Result<answers::StagingAreaAnswer> GetStagingArea(ApiCall& call) {
+  WEIRHOUSE_TRY(const RunId run, ParseRunId(call.request.parameters.at("run")));
+  return answers::ReadStagingArea(call.workspace(), run);
+}
+Result<answers::TokensAnswer> GetTokens(ApiCall& call) {
+  return answers::ListTokens(call.workspace());
+}
 
-Result<answers::RunsAnswer> GetRuns(Ask& ask) {
+Result<answers::RunsAnswer> GetRuns(ApiCall& call) {
   WEIRHOUSE_TRY(const std::int64_t limit,
-                NumberAsked(ask.request, "limit", kRunsDefault, 1, kRunsMax));
-  return answers::ListRuns(ask.workspace(), limit);
+                ParseNumber(call.request, "limit", kRunsDefault, 1, kRunsMax));
+  return answers::ListRuns(call.workspace(), limit);
 }
 
-Result<answers::TraceAnswer> GetTrace(Ask& ask) {
+Result<answers::TraceAnswer> GetTrace(ApiCall& call) {
   lineage::TraceOptions options;
-  options.all_records = ask.request.query.count("records") != 0;
-  const auto feature = ask.request.query.find("feature");
-  if (feature != ask.request.query.end()) options.feature = feature->second;
-  return answers::ReadTrace(ask.workspace(), ask.request.parameters.at("id"), options);
+  options.all_records = call.request.query.count("records") != 0;
+  const auto feature = call.request.query.find("feature");
+  if (feature != call.request.query.end()) options.feature = feature->second;
+  return answers::ReadTrace(call.workspace(), call.request.parameters.at("id"), options);
 }
 
 void AddRoutes(http::Router& router, Options options) {

@@ -17,7 +17,7 @@ using nlohmann::json;
 Result<std::optional<EventTime>> TimeOf(const json& value) {
   if (value.is_null()) return std::optional<EventTime>();
   if (!value.is_string()) {
-    return Status(Code::kInvalidInput, "\"at\" must be a time in text")
+    return Status(Code::kInvalidInput, "\"at\" must be a string with a time")
         .WithError("WH8048")
         .WithHint("for example \"2013-12-30T20:15:00Z\"");
   }
@@ -38,8 +38,9 @@ Status Unusable(std::string message) {
   return Status(Code::kInvalidInput, std::move(message)).WithError("WH8048");
 }
 
-// "carrier_delay" → "carrier_delay@1:*", the newest version; "carrier_delay@1:n_24h" stays.
-Result<std::string> SelectorOf(work::Workspace& workspace, const std::string& text) {
+// Completes a selector: "carrier_delay" → "carrier_delay@1:*", the newest version;
+// "carrier_delay@1:n_24h" stays.
+Result<std::string> ExpandSelector(work::Workspace& workspace, const std::string& text) {
   if (text.find(':') != std::string::npos) return text;
   WEIRHOUSE_TRY(const feature::FeatureView* view,
                 feature::FindView(workspace.project().views, text));
@@ -52,7 +53,7 @@ Result<work::OnlineVector> FeaturesOf(work::Workspace& workspace,
   work::OnlineRequest request;
   request.texts = std::move(texts);
   for (const std::string& text : wanted) {
-    WEIRHOUSE_TRY(std::string selector, SelectorOf(workspace, text));
+    WEIRHOUSE_TRY(std::string selector, ExpandSelector(workspace, text));
     request.features.push_back(std::move(selector));
   }
   if (request.features.empty()) {
@@ -64,20 +65,20 @@ Result<work::OnlineVector> FeaturesOf(work::Workspace& workspace,
   return work::OnlineFeatures(workspace, request);
 }
 
-// A text or a list of texts; null is none.
+// Reads a string or a list of strings; empty for null.
 Result<std::vector<std::string>> TextList(const json& members, const char* name) {
   const json value = members.value(name, json());
   std::vector<std::string> texts;
   if (value.is_null()) return texts;
   for (const json& item : value.is_array() ? value : json::array({value})) {
     if (!item.is_string())
-      return Unusable(fmt::format("\"{}\" must be a text or a list of texts", name));
+      return Unusable(fmt::format("\"{}\" must be a string or a list of strings", name));
     texts.push_back(item.get<std::string>());
   }
   return texts;
 }
 
-// A misspelt member would be a question that nobody asked, answered as if it were right.
+// A misspelt member must be refused: ignoring it would answer another question.
 Status CheckMembers(const json& members) {
   static const std::vector<std::string> known = {"features", "views", "keys", "request", "at"};
   for (const auto& [name, value] : members.items()) {
@@ -90,15 +91,15 @@ Status CheckMembers(const json& members) {
   return Status();
 }
 
-// The entity keys and the fields of the request, as one. Numbers are compared as they are spelt:
-// two that differ may be the same double.
-Result<json> FieldsOf(const answers::SentObject& body, answers::Texts* numbers) {
+// Merges the entity keys and the fields of the request. Numbers are compared as written, because
+// two different numbers may be the same double.
+Result<json> MergeFields(const answers::SentObject& body, answers::Texts* numbers) {
   json fields = json::object();
   for (const char* part : {"keys", "request"}) {
     const json sent = body.members.value(part, json());
     if (sent.is_null()) continue;
     if (!sent.is_object())
-      return Unusable(fmt::format("\"{}\" must be an object of fields by name", part));
+      return Unusable(fmt::format("\"{}\" must be an object with field names as members", part));
     const auto spelt = body.inner_numbers.find(part);
     for (const auto& [name, value] : sent.items()) {
       const bool number = value.is_number();
@@ -107,8 +108,8 @@ Result<json> FieldsOf(const answers::SentObject& body, answers::Texts* numbers) 
                                       ? numbers->at(name) == spelt->second.at(name)
                                       : fields.at(name) == value);
       if (!same) {
-        return Unusable(fmt::format(
-            "\"{}\" has one value among the keys and another in the request", EscapeControl(name)));
+        return Unusable(fmt::format("\"{}\" has different values in \"keys\" and in \"request\"",
+                                    EscapeControl(name)));
       }
       if (number) (*numbers)[name] = spelt->second.at(name);
     }
@@ -117,8 +118,8 @@ Result<json> FieldsOf(const answers::SentObject& body, answers::Texts* numbers) 
 }
 }  // namespace
 
-Result<work::OnlineVector> PostFeatures(Ask& ask) {
-  WEIRHOUSE_TRY(const answers::SentObject body, BodyOf(ask.request));
+Result<work::OnlineVector> PostFeatures(ApiCall& call) {
+  WEIRHOUSE_TRY(const answers::SentObject body, BodyOf(call.request));
   WEIRHOUSE_TRY_STATUS(CheckMembers(body.members));
   std::vector<std::string> wanted;
   for (const char* name : {"features", "views"}) {
@@ -126,13 +127,13 @@ Result<work::OnlineVector> PostFeatures(Ask& ask) {
     wanted.insert(wanted.end(), texts.begin(), texts.end());
   }
   answers::Texts numbers;
-  WEIRHOUSE_TRY(json fields, FieldsOf(body, &numbers));
-  return FeaturesOf(ask.workspace(), wanted, std::move(fields), std::move(numbers),
+  WEIRHOUSE_TRY(json fields, MergeFields(body, &numbers));
+  return FeaturesOf(call.workspace(), wanted, std::move(fields), std::move(numbers),
                     body.members.value("at", json()));
 }
 
-Result<work::OnlineVector> GetFeatures(Ask& ask) {
-  const auto& query = ask.request.query;
+Result<work::OnlineVector> GetFeatures(ApiCall& call) {
+  const auto& query = call.request.query;
   std::vector<std::string> wanted;
   for (const char* name : {"view", "features"}) {
     const auto found = query.find(name);
@@ -143,16 +144,16 @@ Result<work::OnlineVector> GetFeatures(Ask& ask) {
   std::map<std::string, std::string> texts(query.begin(), query.end());
   for (const char* name : {"view", "features", "at"}) texts.erase(name);
   const auto at = query.find("at");
-  return FeaturesOf(ask.workspace(), wanted, json::object(), std::move(texts),
+  return FeaturesOf(call.workspace(), wanted, json::object(), std::move(texts),
                     at == query.end() ? json() : json(at->second));
 }
 
-Result<work::Prediction> PostPrediction(Ask& ask) {
-  WEIRHOUSE_TRY(answers::SentObject body, BodyOf(ask.request));
+Result<work::Prediction> PostPrediction(ApiCall& call) {
+  WEIRHOUSE_TRY(answers::SentObject body, BodyOf(call.request));
   WEIRHOUSE_TRY(const std::optional<EventTime> at, TimeOf(body.members.value("at", json())));
   body.members.erase("at");
-  return ask.lease.predictions().Predict(ask.request.parameters.at("name"), body.members, at,
-                                         body.numbers);
+  return call.lease.predictions().Predict(call.request.parameters.at("name"), body.members, at,
+                                          body.numbers);
 }
 
 json ToJson(const work::Prediction& prediction) {

@@ -18,29 +18,29 @@ std::string TextAsked(const HttpRequest& request, const std::string& name) {
   return found == request.query.end() ? std::string() : found->second;
 }
 
-const std::string& TableAsked(const Ask& ask) { return ask.request.parameters.at("name"); }
+const std::string& TableAsked(const ApiCall& call) { return call.request.parameters.at("name"); }
 }  // namespace
 
-Result<answers::TableHistoryAnswer> GetTableHistory(Ask& ask) {
+Result<answers::TableHistoryAnswer> GetTableHistory(ApiCall& call) {
   WEIRHOUSE_TRY(const std::int64_t limit,
-                NumberAsked(ask.request, "limit", kListedDefault, 1, kListedMax));
-  return answers::ReadTableHistory(ask.workspace(), TableAsked(ask), limit);
+                ParseNumber(call.request, "limit", kListedDefault, 1, kListedMax));
+  return answers::ReadTableHistory(call.workspace(), TableAsked(call), limit);
 }
 
-Result<answers::TableFilesAnswer> GetTableFiles(Ask& ask) {
-  return answers::ReadTableFiles(ask.workspace(), TableAsked(ask), TextAsked(ask.request, "at"));
+Result<answers::TableFilesAnswer> GetTableFiles(ApiCall& call) {
+  return answers::ReadTableFiles(call.workspace(), TableAsked(call), TextAsked(call.request, "at"));
 }
 
-Result<answers::TableDiffAnswer> GetTableDiff(Ask& ask) {
+Result<answers::TableDiffAnswer> GetTableDiff(ApiCall& call) {
   WEIRHOUSE_TRY(const std::int64_t limit,
-                NumberAsked(ask.request, "limit", kListedDefault, 0, kListedMax));
-  const std::string from = TextAsked(ask.request, "from");
+                ParseNumber(call.request, "limit", kListedDefault, 0, kListedMax));
+  const std::string from = TextAsked(call.request, "from");
   if (from.empty()) {
     return Status(Code::kInvalidInput, "the snapshot to compare with is not said: \"from\"")
         .WithError("WH8048")
         .WithHint("for example ?from=@1101, or a snapshot id, branch or tag");
   }
-  return answers::ReadTableDiff(ask.workspace(), TableAsked(ask), from,
-                                TextAsked(ask.request, "to"), limit, kDiffRowsMax);
+  return answers::ReadTableDiff(call.workspace(), TableAsked(call), from,
+                                TextAsked(call.request, "to"), limit, kDiffRowsMax);
 }
 }  // namespace weirhouse::v1

@@ -1,5 +1,5 @@
-// Our own HTTP routes, /v1/…, over a project that is open: typed answers of work/answers as JSON.
-// Protocol alone; what may be asked, and how, is docs/reference/http.md.
+// Our own HTTP API, /v1/…, of an open project: the typed answers of work/answers as JSON. Only the
+// protocol; docs/reference/http.md describes the routes.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@
 
 namespace weirhouse::v1 {
 
-// A project that stays open while the lease lives. Whoever waits for something outside gives it
-// back first: the project can be closed and opened anew only when nobody has one.
+// Keeps a project open while it lives. Release it before waiting for anything outside: the project
+// can be closed and reopened only while there is no lease.
 class ProjectLease {
  public:
   virtual ~ProjectLease() = default;
@@ -23,10 +23,12 @@ class ProjectLease {
 
 struct Options {
   std::function<Result<std::unique_ptr<ProjectLease>>()> take;
-  // Why a request failed, while its lease is held: notes a damaged cache to be mended, an other
-  // process that writes to the project. Any thread; must not wait for leases to end.
+  // Called with the reason of a failed request while its lease is held: marks a damaged cache for
+  // repair, or notes another process that writes to the project. Any thread; must not wait for
+  // leases to end.
   std::function<void(const Status& status)> on_error;
 };
-// Adds the routes. Threads: `options` is called from any.
+// Adds the routes; call it before the server starts. Threads: the functions of `options` are called
+// from any.
 void AddRoutes(http::Router& router, Options options);
 }  // namespace weirhouse::v1

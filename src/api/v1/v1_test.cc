@@ -51,8 +51,8 @@ struct V1Test : work::ShopTest {
     Land(day + ".jsonl", work::Order(day, 1, day + "T01:00:00Z", day + "T01:00:00Z"));
     ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
   }
-  http::HttpResponse Ask(const std::string& method, const std::string& target,
-                         std::map<std::string, std::string> headers = {}, std::string body = "") {
+  http::HttpResponse Send(const std::string& method, const std::string& target,
+                          std::map<std::string, std::string> headers = {}, std::string body = "") {
     auto parsed = router.Parse(target);
     EXPECT_OK(parsed);
     const http::Router::Match match = router.Find(method, *parsed);
@@ -68,7 +68,7 @@ struct V1Test : work::ShopTest {
     EXPECT_EQ(held, 0);
     return response;
   }
-  http::HttpResponse Get(const std::string& target) { return Ask("GET", target); }
+  http::HttpResponse Get(const std::string& target) { return Send("GET", target); }
   std::string NextOf(http::BodyStream& stream) {
     const auto piece = stream.Next();
     EXPECT_OK(piece);
@@ -178,7 +178,7 @@ TEST_F(V1Test, AnErrorIsWhatItIsCalledAndNeverAnAnswer) {
   EXPECT_EQ(errors.size(), 1u);
   EXPECT_EQ(Get("/v1/runs?limit=0").status, 400);
   EXPECT_EQ(Get("/v1/runs?limit=x").status, 400);
-  EXPECT_EQ(Ask("POST", "/v1/features", {}, "[]").status, 400);
+  EXPECT_EQ(Send("POST", "/v1/features", {}, "[]").status, 400);
   closed = Status(Code::kCorruption, "the chain is broken").WithError("WH7008");
   for (const Route& route : Routes()) {
     if (route.method != "GET") continue;
@@ -196,7 +196,7 @@ TEST_F(V1Test, ADamagedCacheIsMendedAndAskedForAgain) {
   const http::HttpResponse response =
       ErrorReply(options, Status(Code::kCorruption, "a block is damaged").WithError("WH7063"));
   EXPECT_EQ(response.status, 503);
-  EXPECT_THAT(response.body, AllOf(HasSubstr("WH7063"), HasSubstr("ask again")));
+  EXPECT_THAT(response.body, AllOf(HasSubstr("WH7063"), HasSubstr("send the request again")));
   EXPECT_EQ(noted.error_code(), "WH7063");
 }
 
@@ -216,7 +216,7 @@ TEST_F(V1Test, TellsCommitsAsTheyHappenAndGoesOnWhereAClientWas) {
   EXPECT_EQ(NextOf(*response.stream), "");
 
   const std::string last_seen = std::to_string(begin.value() + 1);
-  const http::HttpResponse again = Ask("GET", "/v1/events", {{"last-event-id", last_seen}});
+  const http::HttpResponse again = Send("GET", "/v1/events", {{"last-event-id", last_seen}});
   ASSERT_NE(again.stream, nullptr);
   EXPECT_THAT(NextOf(*again.stream), AllOf(StartsWith("retry: 1000\nid: " + last_seen + "\n\nid: " +
                                                       std::to_string(begin.value() + 2) + "\n"),
@@ -262,7 +262,7 @@ TEST_F(V1Test, SendsTheQuarantineFileByFileAsItStoodWhenItWasAsked) {
 
 TEST_F(V1Test, AnIdThatNoCommitHasIsRefused) {
   for (const std::string id : {"x", "-1", "999999", "1.5"}) {
-    const http::HttpResponse response = Ask("GET", "/v1/events", {{"last-event-id", id}});
+    const http::HttpResponse response = Send("GET", "/v1/events", {{"last-event-id", id}});
     EXPECT_EQ(response.status, 400) << id;
     EXPECT_EQ(response.stream, nullptr);
   }

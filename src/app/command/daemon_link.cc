@@ -93,7 +93,7 @@ Status DaemonSilent(int socket) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   const bool known = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
-  const std::string who = known ? platform::StoryOfProcess(peer.pid) : "its process is unknown";
+  const std::string who = known ? platform::DescribeProcess(peer.pid) : "its process is unknown";
   Status status = Status(Code::kUnavailable, fmt::format("the daemon has said nothing for {} s: {}",
                                                          kSilenceMax.count(), who))
                       .WithError("WH8051");

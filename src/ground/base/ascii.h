@@ -1,4 +1,5 @@
-// ASCII letters and digits, whatever the locale: names in SQL, header fields, hexadecimal text.
+// ASCII letters and digits, independent of the locale: SQL names, header fields, hexadecimal text.
+// Pure; threads: any.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,7 @@ inline std::string LowerCase(std::string_view text) {
   return lower;
 }
 
-// Whether they differ in the case of ASCII letters at most.
+// Whether `a` and `b` are equal apart from the case of ASCII letters.
 constexpr bool SameButForCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return LowerCase(x) == LowerCase(y); });
@@ -27,6 +28,6 @@ constexpr int HexDigit(char c) {
   c = LowerCase(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
-// The same where the text has one form only: of lower case.
+// As HexDigit, but an upper-case digit is -1: for text whose one form is lower case.
 constexpr int LowerHexDigit(char c) { return c >= 'A' && c <= 'F' ? -1 : HexDigit(c); }
 }  // namespace weirhouse

@@ -1,4 +1,5 @@
-// Bytes that are read once, from the first to the last: of a file that need not fit into memory.
+// Bytes that are read once, from first to last. The source, a file for example, need not fit into
+// memory.
 #pragma once
 
 #include <algorithm>
@@ -10,15 +11,15 @@
 
 namespace weirhouse {
 
-// Threads: one. A stream that failed is not read again.
+// Threads: one. After an error the stream must not be read again.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  // Writes at least one and at most `room` bytes to `into`, and says how many; 0 after the last.
+  // Writes between 1 and `room` bytes to `into` and returns how many; 0 at the end of the stream.
   virtual Result<std::size_t> Read(char* into, std::size_t room) = 0;
 };
 
-// Of bytes in memory, which must outlive it.
+// A stream over bytes in memory, which must outlive it.
 class StreamOfBytes final : public ByteStream {
  public:
   explicit StreamOfBytes(std::string_view bytes) : left_(bytes) {}

@@ -22,7 +22,8 @@ struct Digest {
 // False if `hex` is not 64 hexadecimal digits.
 bool ParseDigest(std::string_view hex, Digest* digest);
 
-// Feeds bytes in pieces. Threads: one. Cost: about 1 GB/s where the processor has SHA instructions.
+// Hashes bytes that come in pieces. Threads: one. Cost: about 1 GB/s where the processor has SHA
+// instructions.
 class Sha256 {
  public:
   Sha256();
@@ -40,10 +41,10 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 Digest Sha256Of(std::string_view bytes);
-// The digest of sized pieces: Of({"a","bc"}) differs from Of({"ab","c"}).
+// The digest of the pieces, each preceded by its length: {"a","bc"} and {"ab","c"} differ.
 Digest Sha256OfPieces(std::span<const std::string> pieces);
 
 std::string ToHex(std::string_view bytes);
-// Murmur-free, portable 64-bit hash for tables in memory (FNV-1a); never stored.
+// A portable 64-bit hash (FNV-1a) for tables in memory; never stored.
 std::uint64_t HashBytes(std::string_view bytes);
 }  // namespace weirhouse

@@ -37,7 +37,8 @@ Result<std::string> ExpandEnvironment(std::string_view text, const EnvironmentLo
     const std::size_t begin = opening + kOpening.size();
     const std::size_t closing = text.find('}', begin);
     if (closing == std::string_view::npos) {
-      return Status(Code::kInvalidInput, "a reference to the environment is not closed: \"${env:\"")
+      return Status(Code::kInvalidInput,
+                    "a reference to an environment variable lacks its closing brace: \"${env:\"")
           .WithError("WH2030")
           .WithHint("write '${env:NAME}' or '${env:NAME:-default}'");
     }

@@ -22,8 +22,8 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// WEIRHOUSE_FAILPOINT_THROW=memory|error: the failpoint throws, as if memory had run out or as a
-// bug would, where it would else end the process.
+// WEIRHOUSE_FAILPOINT_THROW=memory|error: the failpoint throws instead of ending the process, as if
+// memory had run out, or as a bug would.
 enum class Throws : std::uint8_t { kNothing, kNoMemory, kError };
 
 Throws WhatItThrows() {

@@ -1,4 +1,5 @@
-// Named places where a test may end the process, and places where the crash harness may plant a bug.
+// Named places where a test may end the process, and places where the crash harness may plant a
+// bug. Threads: any.
 //
 //   WEIRHOUSE_FAILPOINT("catalog.commit.before");
 //
@@ -19,9 +20,9 @@
 namespace weirhouse {
 #ifdef WEIRHOUSE_FAILPOINTS
 void ReachFailpoint(std::string_view name);
-// Whether `bug` is planted. The product's answer is no, and nothing outside of it changes that: the function is hidden in
-// the library, and weak, so that testing/plants.cc takes its place where a test program, or the crash harness's own
-// library, is linked with it.
+// Whether the bug named `bug` is planted. In the product the answer is always no: this function is
+// hidden in the library and weak, so that only a program linked with testing/plants.cc (test
+// programs, the crash harness's library) replaces it.
 [[gnu::visibility("hidden")]] bool Planted(std::string_view bug);
 // Called before the process ends at a failpoint with WEIRHOUSE_FAILPOINT_LOSE; set once by
 // ground/platform/io/local_store.

@@ -1,4 +1,5 @@
-// Ids and times as types, so that two integers in a row cannot be swapped.
+// Ids and times as types, so that two integers in a row cannot be swapped. Value types; threads:
+// any. A parse error is kInvalidInput.
 #pragma once
 
 #include <chrono>

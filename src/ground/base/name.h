@@ -1,6 +1,7 @@
-// Names of tables and namespaces, read by one grammar: a namespace is levels with dots between them,
-// a table's full name is its namespace, a dot, and its own name, which holds no dot. "a.b.t" is the
-// table "t" in the namespace "a.b". What a level may hold is for those who take names to say.
+// The one grammar of table and namespace names. A namespace is a list of levels joined by dots. A
+// table's full name is its namespace, a dot, and its own name, which holds no dot: "a.b.t" is table
+// "t" in namespace "a.b". Which characters a level may hold is decided by the code that accepts
+// names. Pure; threads: any. The views never allocate except for levels().
 #pragma once
 
 #include <string>
@@ -24,7 +25,7 @@ class NamespaceView {
   }
   bool has_parent() const { return text_.find('.') != std::string_view::npos; }
   std::vector<std::string_view> levels() const { return Split(text_, '.'); }
-  // There is one, and none is empty.
+  // At least one level, and no empty level.
   bool is_whole() const {
     return !text_.empty() && text_.front() != '.' && text_.back() != '.' &&
            text_.find("..") == std::string_view::npos;
@@ -48,7 +49,7 @@ class TableNameView {
     return dot_ == std::string_view::npos ? full_ : full_.substr(dot_ + 1);
   }
   bool has_namespace() const { return dot_ != std::string_view::npos; }
-  // It has a namespace, and no level is empty.
+  // Has a namespace, and no empty level.
   bool is_whole() const { return has_namespace() && NamespaceView(full_).is_whole(); }
 
  private:
@@ -56,9 +57,9 @@ class TableNameView {
   std::size_t dot_;
 };
 
-// A processed table that keeps every version of its rows has a second one for them, its history.
-// Which table is whose history is told by the name, and here alone: no table of another kind may
-// take such a name.
+// A processed table that keeps every version of its rows stores them in a second table, its
+// history. The name alone marks a table as a history, so no table of another kind may end in this
+// suffix.
 inline constexpr std::string_view kHistorySuffix = "_history";
 // "processed.arrival_history" of "processed.arrival".
 inline std::string HistoryOf(std::string_view table) {

@@ -17,7 +17,7 @@ class Random {
   // Uniform in [0, bound), bound > 0, without modulo bias worth noticing (bound << 2^64).
   std::uint64_t Below(std::uint64_t bound) { return Next() % bound; }
   double Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
-  // A positive 63-bit id, as Iceberg snapshots want.
+  // A positive 63-bit id, as Iceberg requires for snapshots.
   std::int64_t PositiveId() { return static_cast<std::int64_t>((Next() >> 1) | 1); }
   // 32 hexadecimal digits in UUID form, version 4.
   std::string Uuid4();
@@ -25,7 +25,7 @@ class Random {
   std::string Uuid7(ProcessTime now);
 };
 
-// The kernel's generator. Threads: any.
+// The operating system's generator. Threads: any.
 Random& SystemRandom();
 
 // splitmix64 (Steele, Lea, Flood, OOPSLA 2014): tiny, seeded, good enough for tests and faults.

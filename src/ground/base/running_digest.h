@@ -1,4 +1,4 @@
-// SHA-256 of bytes of which only what follows tells where they end.
+// SHA-256 of a stream whose end is known only from the bytes that follow it.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace weirhouse {
 
-// Threads: one. A copy goes on from where the other is.
+// Threads: one. A copy continues from the state of the original.
 class RunningDigest {
  public:
   RunningDigest();

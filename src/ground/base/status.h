@@ -27,17 +27,17 @@ enum class Code : std::uint8_t {
 
 // "invalid input", "gate failed", …
 std::string_view CodeName(Code code);
-// The exit code of the command line for `code` (style guide 3.2).
+// The exit code of the command line for `code` (docs/reference/project.md, "Exit codes").
 int ExitCode(Code code);
 
-// Why something failed, where a caller acts on it. Declared once, in the header of whatever fails so,
-// with the code of the page that people read about it:
+// Why an operation failed, for callers that act on it. Declared once, in the header of the code
+// that fails, with the code of its page below docs/errors/:
 //   inline constexpr Reason kPointerMoved{"WH7002"};
 //   return Status(Code::kConflict, "…").WithError(kPointerMoved);
 //   if (status.Is(kPointerMoved)) …
-// Callers name the reason and know no page: `Status::error_code` is for printing alone, which
-// tools/tidy checks. A status that goes over a socket, or is told again in other words, keeps its
-// reason as long as it keeps its code.
+// Callers test the reason; `Status::error_code` is for printing alone, which tools/tidy checks. A
+// status that goes over a socket or gets a new message keeps its reason as long as it keeps its
+// code.
 class Reason {
  public:
   constexpr explicit Reason(std::string_view code) : code_(code) {}
@@ -46,10 +46,11 @@ class Reason {
  private:
   std::string_view code_;  // "WH7002"
 };
-// Reasons of more than one room.
-// Whether a transaction took place is not known: its key is to be looked up, never sent as new.
+// Reasons that several rooms share.
+
+// It is unknown whether a transaction took place. Look it up by its key; never send it as a new one.
 inline constexpr Reason kOutcomeUnknown{"WH7003"};
-// There was no room left on a disk; nothing of what was written last counts.
+// A disk is full. The last write did not take effect.
 inline constexpr Reason kStorageFull{"WH7010"};
 
 // A place in a file that a person wrote. Lines and columns count from 1; 0 = unknown.
@@ -65,7 +66,7 @@ struct SourceSpan {
 struct Diagnostic {
   enum class Severity : std::uint8_t { kError, kWarning };
   Severity severity = Severity::kError;
-  std::string error_code;  // "WH2104"; its meaning never changes, see docs/errors.md
+  std::string error_code;  // "WH2104"; its meaning never changes; see docs/errors/
   std::string message;     // lower case, no full stop: what is wrong
   std::optional<SourceSpan> span;
   std::string caret_note;  // beside the caret: "not in contract arrival 1.0.0"
@@ -85,9 +86,9 @@ class [[nodiscard]] Status {
   Code code() const { return payload_ ? payload_->code : Code::kOk; }
   const std::string& message() const;
   const std::string& hint() const;
-  // "WH2104", or empty where nobody gave one: for those who print it. Whoever acts on it asks Is.
+  // "WH2104", or empty if the status has none. For printing; to act on it, call Is.
   const std::string& error_code() const;
-  // Whether it failed for this reason.
+  // Whether the operation failed for this reason.
   bool Is(Reason reason) const;
   const std::optional<SourceSpan>& span() const;
   const std::vector<Diagnostic>& diagnostics() const;
@@ -104,7 +105,8 @@ class [[nodiscard]] Status {
   // Drops the outcome on purpose; the reason is for the reader (and can be searched for).
   void Ignore(std::string_view /*reason*/) const {}
 
-  // "invalid input [WH1204]: message (hint)"; for logs and tests. People get cli/error_printer.
+  // "invalid input [WH1204]: message (hint)"; for logs and tests. The command prints a status with
+  // app/command/print/error_printer.h.
   std::string ToString() const;
 
  private:

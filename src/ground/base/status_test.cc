@@ -19,7 +19,7 @@ TEST(Reason, IsAskedOfAStatusAndGivesItTheCodeOfItsPage) {
   EXPECT_TRUE(status.Is(kMoved));
   EXPECT_FALSE(status.Is(kOther));
   EXPECT_FALSE(Status().Is(kMoved));
-  // What is told again in other words fails for the same reason.
+  // A status with a new message keeps its reason.
   EXPECT_TRUE(Status(Code::kConflict, "again").WithError(status.error_code()).Is(kMoved));
 }
 

@@ -1,4 +1,4 @@
-// Small operations on text that several folders share.
+// Small text operations. Pure; threads: any.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ std::string DidYouMean(std::string_view wrong, std::span<const std::string> know
 std::string WithThousands(std::int64_t value);
 // Control characters as \xHH or \uHHHH, so that data cannot drive a terminal (U+202E, U+009B…).
 std::string EscapeControl(std::string_view text);
-// `"` doubled and wrapped: a SQL identifier.
+// `name` as a quoted SQL identifier.
 std::string QuoteIdentifier(std::string_view name);
-// `'` doubled and wrapped: a SQL string.
+// `text` as a SQL string literal.
 std::string QuoteLiteral(std::string_view text);
 }  // namespace weirhouse

@@ -13,15 +13,14 @@
 
 namespace weirhouse {
 namespace {
-// Made before it is needed: where memory has run out there is none to tell it with. A copy takes
-// none.
+// Made in advance, because none can be made once memory has run out. Copying it allocates nothing.
 const Status kNoMemory =
     Status(Code::kUnavailable, "not enough memory")
         .WithError(kNoMemoryError)
-        .WithHint("all that was committed stands; give the process more memory, then run again");
+        .WithHint("everything committed is kept; give the process more memory, then run again");
 
 Status NoThread(const char* why) {
-  return Status(Code::kUnavailable, fmt::format("the system gives no more threads: {}", why))
+  return Status(Code::kUnavailable, fmt::format("the system cannot start another thread: {}", why))
       .WithError(kNoThreadError)
       .WithHint("end other programs of this user, or raise `ulimit -u` and the memory limit");
 }
@@ -33,7 +32,7 @@ Status Bug(const char* what) {
 }
 
 template <typename Make>
-Status Told(const Make& make) {
+Status CallNoThrow(const Make& make) {
   try {
     return make();
   } catch (const std::bad_alloc&) {
@@ -41,7 +40,7 @@ Status Told(const Make& make) {
   }
 }
 
-// Joins what was begun, also where something is thrown in between.
+// Joins the started threads, also if an exception is thrown in between.
 class Crew {
  public:
   explicit Crew(std::size_t count) { threads_.reserve(count); }
@@ -94,7 +93,7 @@ void ShareWork(std::size_t threads, const std::function<void()>& work) {
     Crew others(threads);
     for (std::size_t i = 1; i < threads; ++i) {
       Result<std::thread> other = StartThread(guarded);
-      if (!other.ok()) break;  // those that there are do it all
+      if (!other.ok()) break;  // the threads already started do all the work
       others.Add(std::move(other).value());
     }
     guarded();
@@ -110,12 +109,12 @@ Status StatusOfException() {
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::not_enough_memory) return kNoMemory;
     if (error.code() == std::errc::resource_unavailable_try_again)
-      return Told([&] { return NoThread(error.what()); });
-    return Told([&] { return Bug(error.what()); });
+      return CallNoThrow([&] { return NoThread(error.what()); });
+    return CallNoThrow([&] { return Bug(error.what()); });
   } catch (const std::exception& error) {
-    return Told([&] { return Bug(error.what()); });
+    return CallNoThrow([&] { return Bug(error.what()); });
   } catch (...) {
-    return Told([] { return Bug("something was thrown that is no exception"); });
+    return CallNoThrow([] { return Bug("an object that is not an exception was thrown"); });
   }
 }
 }  // namespace weirhouse

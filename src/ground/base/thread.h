@@ -1,4 +1,5 @@
-// Threads that the system may refuse, and what is thrown where nobody else takes it.
+// Starts threads, and turns exceptions into statuses. The system may refuse to start a thread;
+// callers get an error or fewer threads.
 #pragma once
 
 #include <atomic>
@@ -16,19 +17,18 @@ namespace weirhouse {
 inline constexpr Reason kNoMemoryError{"WH8050"};
 inline constexpr Reason kNoThreadError{"WH8052"};
 
-// Begins a thread that runs `work`, which must not throw.
-//   kUnavailable  the system gives no more threads (WH8052)
+// Starts a thread that runs `work`, which must not throw.
+//   kUnavailable  the system cannot start another thread (WH8052)
 Result<std::thread> StartThread(std::function<void()> work);
 
-// Runs `work` here and on up to `threads` - 1 others at once: on fewer where the system gives no
-// more. `work` takes its pieces off a list that all share. What one of them throws ends that one,
-// and is thrown from here when all have ended.
+// Runs `work` on this thread and on up to `threads` - 1 others, on fewer if the system cannot start
+// that many. `work` takes its pieces from a list that all threads share. An exception ends the
+// thread that threw it and is rethrown from here once all threads have ended.
 void ShareWork(std::size_t threads, const std::function<void()>& work);
 
-// Calls `act` with each number below `count`, by up to `threads` threads of which this is one; on
-// fewer where the system gives no more. Each number is taken once, in ascending order of taking.
-// `act` returns a Status; once one is not OK no further number is taken. The answer is the one of
-// the least number that failed, or OK. What is thrown is thrown from here.
+// Calls `act` once for each number below `count`, in ascending order, on up to `threads` threads
+// including this one. After the first status that is not OK no further number is started. Returns
+// the status of the smallest number that failed, or OK. Exceptions are rethrown from here.
 template <typename Act>
 Status ForEachInParallel(std::size_t count, std::size_t threads, const Act& act) {
   std::vector<Status> outcomes(count);
@@ -40,15 +40,15 @@ Status ForEachInParallel(std::size_t count, std::size_t threads, const Act& act)
       if (!outcomes[i].ok()) failed = true;
     }
   });
-  // All below the least that failed were taken before it, and have ended.
+  // All numbers below the smallest failed one were started before it and have ended.
   for (Status& outcome : outcomes) {
     if (!outcome.ok()) return std::move(outcome);
   }
   return Status();
 }
-// For as long as one lives, this thread does by itself, in order, what it would share with others
-// or leave to them (ShareWork, the pipeline's features): so that the same run makes the same calls
-// in the same order. For simulations. They nest; made and destroyed on one thread.
+// While one lives, this thread does all work itself and in order that it would otherwise share with
+// other threads (ShareWork, the pipeline's features). A run then makes the same calls in the same
+// order each time, which simulations need. They nest; create and destroy one on the same thread.
 class InOneThread {
  public:
   InOneThread();
@@ -58,7 +58,7 @@ class InOneThread {
   static bool Here();
 };
 
-// What is being handled, as an outcome: memory that ran out (WH8050), no more threads (WH8052), or
-// a bug here (WH8035). To be called inside a `catch` only.
+// The exception being handled as a status: out of memory (WH8050), no more threads (WH8052), or a
+// bug here (WH8035). Call it only inside a `catch`.
 Status StatusOfException();
 }  // namespace weirhouse

@@ -106,7 +106,7 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
   const std::int64_t days =
       DaysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   if (text.size() == 10) {
-    if (!zoneless_is_utc) return NotATime(text, "it has no zone");
+    if (!zoneless_is_utc) return NotATime(text, "it has no time zone");
     return days * kDay;
   }
   const int hour = Digits(text, 11, 2);
@@ -120,7 +120,7 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
   std::int64_t fraction = 0;
   if (at < text.size() && text[at] == ':') {
     second = Digits(text, at + 1, 2);
-    if (second == 60) return NotATime(text, "its seconds are 60: a leap second has no place");
+    if (second == 60) return NotATime(text, "its seconds are 60: leap seconds are not supported");
     if (second < 0 || second > 59) return NotATime(text, "no valid seconds");
     at += 3;
     if (at < text.size() && text[at] == '.') {
@@ -129,7 +129,8 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
       const std::size_t first = at;
       for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
         scale /= 10;
-        if (scale == 0 && text[at] != '0') return NotATime(text, "it is finer than a microsecond");
+        if (scale == 0 && text[at] != '0')
+          return NotATime(text, "it has digits below a microsecond");
         fraction += scale * (text[at] - '0');
       }
       if (at == first) return NotATime(text, "no digits follow the point");
@@ -137,7 +138,7 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
   }
   std::int64_t offset_minutes = 0;
   if (at == text.size()) {
-    if (!zoneless_is_utc) return NotATime(text, "it has no zone");
+    if (!zoneless_is_utc) return NotATime(text, "it has no time zone");
   } else if ((text[at] == 'Z' || text[at] == 'z') && at + 1 == text.size()) {
   } else if (text[at] == '+' || text[at] == '-') {
     // ±HH:MM, ±HHMM, or ±HH as PostgreSQL writes it.
@@ -156,7 +157,7 @@ Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc
   const std::int64_t us =
       days * kDay + ((hour * 60 + minute - offset_minutes) * 60 + second) * kSecond + fraction;
   if (us < kFirstYearUs || us >= kPastLastYearUs)
-    return NotATime(text, "its offset leads out of the years 0001 to 9999");
+    return NotATime(text, "its offset leads outside the years 0001 to 9999");
   return us;
 }
 
@@ -189,7 +190,7 @@ Result<std::int64_t> ParseDurationMicros(std::string_view text) {
 }
 
 std::string FormatDuration(std::int64_t us) {
-  // A week reads as 7d, a day as 24h: the forms people use for windows.
+  // A week is written 7d and a day 24h, the forms people use for windows.
   for (const Unit& unit : kUnits) {
     if (unit.name == "w" || (unit.name == "d" && us == kDay)) continue;
     if (us != 0 && us % unit.us == 0) return fmt::format("{}{}", us / unit.us, unit.name);

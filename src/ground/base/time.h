@@ -35,16 +35,17 @@ constexpr ProcessTime ProcessTimeOfMicros(std::int64_t us) {
 constexpr std::int64_t Micros(EventTime time) { return time.time_since_epoch().count(); }
 constexpr std::int64_t Micros(ProcessTime time) { return time.time_since_epoch().count(); }
 
-// RFC 3339 in UTC, as short as it is exact: "2013-12-30T20:15:00Z", "…:00.25Z".
+// RFC 3339 in UTC, in the shortest exact form: "2013-12-30T20:15:00Z", "…:00.25Z".
 std::string FormatTime(std::int64_t us);
 inline std::string FormatTime(EventTime time) { return FormatTime(Micros(time)); }
 inline std::string FormatTime(ProcessTime time) { return FormatTime(Micros(time)); }
 // "2013-12-30"
 std::string FormatDate(std::int64_t us);
 
-// Parses RFC 3339 (`T` or a blank, any offset or Z, up to 6 fraction digits) and plain dates. A
-// time without zone is UTC, and only taken when `zoneless_is_utc`. Refused: digits below a µs that
-// are not zero, and offsets that lead out of the years 0001 to 9999. Result: microseconds UTC.
+// Parses a plain date or RFC 3339 with `T` or a blank, any offset or Z, and up to 6 fraction
+// digits. A time without a zone is accepted only if `zoneless_is_utc` and is UTC. Refused:
+// fractions below a microsecond that are not zero, and offsets that lead outside the years 0001 to
+// 9999. Result: microseconds UTC.
 Result<std::int64_t> ParseTimeMicros(std::string_view text, bool zoneless_is_utc = false);
 
 // Days since 1970-01-01 of a proleptic Gregorian date (Hinnant, "chrono-compatible low-level date
@@ -59,7 +60,7 @@ Civil CivilFromDays(std::int64_t days);
 
 // "1h", "24h", "7d", "30m", "90s", "250ms", "2w" → microseconds.
 Result<std::int64_t> ParseDurationMicros(std::string_view text);
-// The shortest of those forms that is exact: 86400000000 → "24h", 604800000000 → "7d".
+// The shortest exact form that ParseDurationMicros reads: 86400000000 → "24h", 604800000000 → "7d".
 std::string FormatDuration(std::int64_t us);
 
 // Wall and monotonic time, behind an interface. Threads: any.
@@ -69,10 +70,10 @@ class Clock {
   virtual ProcessTime Now() = 0;
   virtual std::chrono::nanoseconds Monotonic() = 0;
 };
-// The one place where the system's clock is read.
+// The system's clock. No other code reads it.
 Clock& SystemClock();
 
-// A clock that stands still until told. For tests. Threads: one.
+// A clock that moves only when Advance is called. For tests. Threads: one.
 class ManualClock : public Clock {
  public:
   explicit ManualClock(ProcessTime now) : now_(now) {}

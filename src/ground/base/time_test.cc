@@ -60,7 +60,7 @@ TEST(Time, RefusesAnOffsetThatLeadsOutOfTheYearsThatCanBeWritten) {
     const auto parsed = ParseTimeMicros(text);
     ASSERT_FALSE(parsed.ok()) << text << " is " << FormatTime(*parsed);
     EXPECT_THAT(parsed.status().message(),
-                ::testing::HasSubstr("its offset leads out of the years 0001 to 9999"));
+                ::testing::HasSubstr("its offset leads outside the years 0001 to 9999"));
   }
   // Up to the ends, and by an offset that leads back in.
   for (const char* text :

@@ -17,8 +17,8 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1 << 20;
 constexpr int kDepthMax = 64;
 constexpr int kAliasesMax = 100;
-// An alias is a copy, and a copy may hold aliases: without a bound on what they add up to, fifty
-// lines that each name the line before twice would fill any memory.
+// An alias is a copy, and a copy may hold aliases. Without a bound on the total, fifty lines that
+// each name the line before twice would fill any memory.
 constexpr std::size_t kAliasedNodesMax = 10'000;
 
 std::size_t NodesIn(const YamlNode& node) {

@@ -1,8 +1,8 @@
 // YAML 1.2 core as people write it in a project, with the place of every key and value.
 //
-// Scalars stay text until a reader asks for a type: `on`, `no`, `1.0` and `2013-01-01` are what the
-// reader says they are, never what their spelling suggests. Limits: 1 MiB a file, depth 64, no
-// custom tags, at most 100 aliases that stand for at most 10,000 values.
+// Scalars stay text until a reader asks for a type, so `on`, `no`, `1.0` and `2013-01-01` never
+// change type because of their spelling. Limits: 1 MiB a file, depth 64, no custom tags, at most
+// 100 aliases that stand for at most 10,000 values.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@
 
 namespace weirhouse {
 
-// One node. A value; copies are deep and for small files.
+// One node, a value type. Copies are deep, which suits small files. Threads: immutable once parsed;
+// may be shared.
 class YamlNode {
  public:
   enum class Kind : std::uint8_t { kNull, kScalar, kSequence, kMap };
@@ -28,7 +29,7 @@ class YamlNode {
   bool is_null() const { return kind_ == Kind::kNull; }
   // The text of a scalar, quotes removed.
   const std::string& text() const { return text_; }
-  // True for '…' and "…": such a scalar is text whatever it looks like.
+  // True for '…' and "…": such a scalar is always text.
   bool quoted() const { return quoted_; }
   const SourceSpan& span() const { return span_; }
 

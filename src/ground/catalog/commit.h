@@ -1,5 +1,5 @@
-// The one transaction: all that a run publishes, the log of what was committed, and the replies to
-// clients that go with it.
+// The commit: everything a run publishes, in one transaction; the log of commits; and the replies
+// to clients that are stored with it.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +18,18 @@
 
 namespace weirhouse::catalog {
 
-// Everything a run publishes. Built by the run, judged by its gate, handed over once. Within it,
-// drops come before renames, renames before table changes; each may conflict (WH7002). Namespaces
-// are created and set before all of them, and dropped after.
+// Everything a run publishes. The run builds it, its gate judges it, and it is passed to Commit
+// once. Within the commit, drops are applied before renames and renames before table changes; each
+// may conflict (WH7002). Namespaces are created and set before all of them, and dropped after.
 //
-// Commit adds by itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of
+// Commit adds these itself: the nodes of the run ("r12"), of the commit (its sequence, "1101"), of
 // each object ("o7") and of each table whose main moved (kind snapshot, "processed.arrival@1101");
-// the edges run → commit and run → snapshot (wrote), object → run (read), and, for a halted run
-// that is overridden (also_state kCommitted), the same two from that run.
+// the edges run → commit and run → snapshot (wrote) and object → run (read); and, for a halted run
+// that is overridden (also_state kCommitted), run → commit and run → snapshot from that run too.
 struct CommitRequest {
   RunId run;
-  // Instead of `run`: the run is planned, started and ended in this very transaction. For what was
-  // worked out elsewhere, as a commit of another engine is.
+  // Instead of `run`: the run is planned, started and ended in this transaction. For work done
+  // elsewhere, such as a commit of another engine.
   std::optional<RunPlan> plan;
   std::string idempotency_key;  // the plan's
   RunState run_state =
@@ -43,19 +43,19 @@ struct CommitRequest {
   std::vector<NamespaceChange> namespaces;
   std::vector<SnapshotRecord> snapshots;
   std::vector<FileRecord> files;
-  // Paths of recorded files that nothing needs any more: Files leaves them out from now on.
+  // Paths of recorded files that nothing needs any more: Files no longer lists them.
   std::vector<std::string> released_files;
   std::vector<ObjectRecord> objects;
   std::vector<LandingRecord> landings;
   std::vector<VerdictRecord> verdicts;
   std::vector<MetricRecord> metrics;
   std::vector<RecordStateCount> record_states;
-  Lineage lineage;  // what the run read, used and wrote beside what Commit knows by itself
+  Lineage lineage;  // what the run read, used and wrote, in addition to what Commit adds itself
   std::vector<OffsetMove> offsets;
   std::vector<OutboxEvent> events;
   std::vector<PredictionRecord> predictions;
   std::vector<SettingChange> settings;
-  std::optional<StoredReply> reply;         // kConflict (WH7099) if its key was answered meanwhile
+  std::optional<StoredReply> reply;         // kConflict (WH7099) if its key already has a reply
   std::optional<RunId> also_closes;         // a halted run that this commit overrides or discards …
   std::optional<RunState> also_state;       // … and the state it gets
   std::vector<Arrival> forgotten_attempts;  // objects whose parse attempts count from 0 again
@@ -64,7 +64,8 @@ struct CommitRequest {
 struct CommitAnswer {
   CommitSeq seq;
   RunId run;
-  bool repeated = false;  // the idempotency key was there: the first answer, nothing written
+  // the key was committed before: this is the first answer, and nothing was written
+  bool repeated = false;
   std::vector<ObjectId> objects;  // ids given to CommitRequest::objects, in order
 };
 
@@ -75,17 +76,17 @@ struct CommitAnswer {
 class CommitLog {
  public:
   virtual ~CommitLog() = default;
-  // The one transaction. Commits that wait at the same time share one fsync; each is still
-  // whole or nothing by itself. After OK all of it is visible and durable; after kConflict none of
-  // it is. Asking again with the same key returns the first answer (repeated = true); the same key
-  // with other content is kInvalidInput (WH7004).
+  // Commits `request` in one transaction. Commits that wait at the same time share one fsync; each
+  // is still atomic by itself. After OK all of it is visible and durable; after kConflict none of
+  // it is. Committing again with the same key returns the first answer (repeated = true); the same
+  // key with other content is kInvalidInput (WH7004).
   virtual Result<CommitAnswer> Commit(const CommitRequest& request) = 0;
-  // The answer stored under an idempotency key, if that commit took place.
+  // The answer of the commit with this idempotency key; absent if that commit did not take place.
   virtual Result<std::optional<CommitAnswer>> Outcome(std::string_view idempotency_key) = 0;
-  // A reply kept under a client's key, unless its time has passed.
+  // The reply stored under a client's key; absent if there is none or it has expired.
   virtual Result<std::optional<StoredReply>> FindReply(std::string_view key) = 0;
-  // Keeps a reply that no commit goes with (a refusal), and forgets those whose time has passed.
-  // kConflict (WH7099) if its key has a reply already: the first one stays.
+  // Stores a reply without a commit (a refusal), and removes expired ones. kConflict (WH7099) if
+  // its key has a reply already: the first one stays.
   virtual Status KeepReply(const StoredReply& reply) = 0;
   virtual Result<CommitSeq> LastSeq() = 0;
   struct CommitEntry {
@@ -101,19 +102,19 @@ class CommitLog {
   };
   virtual Result<std::vector<CommitEntry>> Commits(CommitSeq after,
                                                    std::int64_t limit) = 0;  // oldest first
-  // The first commit of `layer` after `after` that published. Cost: O(1), whatever lies between.
+  // The first commit of `layer` after `after` that published rows. Cost: O(1).
   virtual Result<std::optional<CommitEntry>> NextCommit(Layer layer, CommitSeq after) = 0;
   struct Offset {
     std::int64_t position = 0;
     std::int64_t generation = 0;
   };
-  virtual Result<Offset> OffsetOf(const std::string& consumer) = 0;  // {0, 0} if it never moved
-  // The project's replay clock: the greatest batch end among commits that published
-  // (EventTime::min() before the first).
+  virtual Result<Offset> OffsetOf(const std::string& consumer) = 0;  // {0, 0} if it has not moved
+  // The project's replay clock: the greatest batch end among published commits (EventTime::min()
+  // before the first).
   virtual Result<EventTime> ReplayNow() = 0;
-  // Recomputes the hash chain from the first commit, and from it the rows that each commit wrote
-  // (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption
-  // (WH7008) names the first entry that does not fit. Cost: reads every row once.
+  // Recomputes the hash chain from the first commit, and compares with it the rows that each commit
+  // wrote (pointers, snapshots, files, objects, verdicts, metrics, lineage, offsets); kCorruption
+  // (WH7008) names the first entry that differs. Cost: reads every row once.
   virtual Status VerifyChain() = 0;
 };
 }  // namespace weirhouse::catalog

@@ -14,14 +14,14 @@
 
 namespace weirhouse::catalog {
 
-// One database that a test opens, closes, opens again and damages.
+// One database that a test opens, closes, reopens and damages.
 class CatalogPlace {
  public:
   virtual ~CatalogPlace() = default;
   virtual Result<std::unique_ptr<Catalog>> Open(Clock& clock, bool read_only) = 0;
-  // The same, for the one that writes from now on.
+  // As Open, and claims the catalog as its only writer.
   virtual Result<std::unique_ptr<Catalog>> OpenClaimed(Clock& clock) = 0;
-  // Runs SQL behind the catalog's back, as somebody with the database's password would.
+  // Runs SQL outside the catalog, as anyone with the database's password could.
   virtual void Edit(const std::string& sql) = 0;
 };
 
@@ -36,7 +36,7 @@ class CatalogConformance : public ::testing::TestWithParam<CatalogDriver> {
     place_ = GetParam().make_place();
     Reopen();
   }
-  // Whatever a test does through the catalog fits the chain and the tallies afterwards.
+  // After any use of the catalog the chain and the tallies must be consistent.
   void TearDown() override {
     if (catalog_ != nullptr) EXPECT_OK(catalog_->VerifyChain());
   }

@@ -48,7 +48,7 @@ CommitRequest ForeignOf(const std::string& name) {
 }
 
 // Writers whose commits share transactions, in a process that a failpoint ends. Each writes down
-// what it was told.
+// the answer that it got.
 TEST(CrashingChild, DISABLED_CommitsFromSixThreads) {
   const char* path = std::getenv(kChildDatabase);
   ASSERT_NE(path, nullptr);

@@ -1,7 +1,7 @@
-// The kinds and states that records of the catalog have, as types, with the words under which the
-// database, the hash chain and every JSON answer know them. A word never changes its meaning: what
-// an earlier version wrote is read by it. A new kind is a new enumerator and its word, at the same
-// place of both lists.
+// The kinds and states of catalog records as enumerations, with the words that stand for them in
+// the database, the hash chain and every JSON answer. A word never changes its meaning, because
+// stored records contain it. A new kind is a new enumerator and its word, at the same place in both
+// lists. Pure; threads: any.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace weirhouse::catalog {
 
-// Which part of the lake a commit is about.
+// The part of the lake that a commit changes.
 enum class Layer : std::uint8_t {
   kRaw,
   kProcessed,
@@ -22,24 +22,24 @@ enum class Layer : std::uint8_t {
   kModel,        // training sets and models
   kServe,        // deployments and predictions
   kOpen,         // tables of other engines, outside the layers
-  kRebuild,      // everything made anew
-  kMaintenance,  // nothing of anybody's rows
+  kRebuild,      // a full rebuild
+  kMaintenance,  // changes no rows
 };
 
-// What a run does. It is part of a step's identity, so its word is as good as bytes on disk: a
-// staging area keeps the word that it was first stored by, "run_view".
+// What a run does. Its word is part of the step identity, so it may never change: a staging area
+// keeps the word it was first stored under, "run_view".
 enum class RunKind : std::uint8_t {
   kInit,  // makes the project
   kApply,
   kRaw,
-  kRestore,  // names the object that is put back whole
+  kRestore,  // restores a raw object
   kProcessed,
   kRetry,
   kDownstream,  // takes in a change of an external table
   kFeature,
   kOverride,
   kDiscard,
-  kWatch,  // looks whether feeds are overdue
+  kWatch,  // checks whether feeds are overdue
   kTrainingSet,
   kModel,
   kDeployment,
@@ -56,8 +56,8 @@ enum class RunKind : std::uint8_t {
   kRelocation,  // a moved project's tables name their new place
 };
 
-// What a node of the lineage stands for. In the order of their words, so that a set of nodes is in
-// the order of what is stored.
+// What a lineage node represents. In the order of the words, so that a set of nodes has the order
+// of the stored rows.
 enum class NodeKind : std::uint8_t {
   kCode,         // key: the first digits of the digest of the project's files
   kCommit,       // "1101"
@@ -94,7 +94,7 @@ enum class FileKind : std::uint8_t {
   kArtifact,  // of a model, or a project's files as they were
 };
 
-// What became of a raw record. The index of losers stores the number: new ones come last.
+// The outcome of a raw record. The index of losers stores the number: add new ones at the end.
 enum class RecordState : std::uint8_t {
   kProcessed,
   kDuplicate,
@@ -113,7 +113,7 @@ enum class VerdictState : std::uint8_t {
   kWarned,        // failed or not evaluated, with `severity: warn`
   kNotEvaluated,  // no baseline where there should be one
   kFailed,
-  kError,  // could not be judged; never passes, whatever the severity
+  kError,  // could not be evaluated; never passes
 };
 
 enum class ObjectState : std::uint8_t {
@@ -122,7 +122,7 @@ enum class ObjectState : std::uint8_t {
   kQuarantined,  // unreadable as a whole
 };
 
-// What was made of a file in a landing folder.
+// The outcome of a file in a landing folder.
 enum class LandingState : std::uint8_t {
   kStored,
   kDuplicate,
@@ -209,7 +209,7 @@ constexpr std::string_view Name(Kind kind) {
   return Words<Kind>::kAll.at(static_cast<std::size_t>(kind));
 }
 
-// The kind whose word is `word`, if it is one's.
+// The kind with this word; absent if there is none.
 template <NamedKind Kind>
 constexpr std::optional<Kind> KindNamed(std::string_view word) {
   for (std::size_t i = 0; i < Words<Kind>::kAll.size(); ++i) {
@@ -226,7 +226,7 @@ struct ByWord {
   }
 };
 
-// A kind in a JSON document is its word.
+// In JSON a kind is its word.
 template <NamedKind Kind>
 void to_json(nlohmann::json& json, Kind kind) {  // NOLINT: the library's name
   json = std::string(Name(kind));

@@ -1,5 +1,5 @@
-// The part of the catalog that knows lineage: nodes, the edges between them, and walks over both.
-// Written by Commit alone.
+// The part of the catalog that stores lineage: nodes, the edges between them, and walks over both.
+// Only Commit writes it.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,9 @@ class LineageStore {
   virtual Result<std::vector<EdgeRecord>> EdgesInto(const NodeRef& ref) = 0;
   virtual Result<std::vector<EdgeRecord>> EdgesOutOf(const NodeRef& ref) = 0;
   virtual Result<std::vector<Node>> Nodes(NodeKind kind) = 0;
-  // All that is reached from `start` over at most `depth` edges, breadth first, of one state. Edges
-  // may run in circles. Cost: O(edges within reach), a statement for each 500 nodes of a distance;
-  // memory: what is answered.
+  // Everything reachable from `start` over at most `depth` edges, breadth first, all of one
+  // committed state. The graph may have cycles. Cost: O(edges within reach), one statement per 500
+  // nodes of a depth; memory: the answer.
   virtual Result<LineageWalk> Walk(const NodeRef& start, WalkDirection direction, int depth,
                                    const WalkFilter& filter) = 0;
 };

@@ -1,4 +1,4 @@
-// Several reads of the catalog that must agree with one another.
+// Consistent reads of the catalog by several calls.
 #pragma once
 
 #include <functional>
@@ -8,10 +8,10 @@
 
 namespace weirhouse::catalog {
 
-// Runs `body`: all that this thread reads of `catalog` in it is of one committed state, whatever is
-// committed meanwhile. It may be nested, and then is of the outer state. For reads alone: what is
-// written meanwhile, by this thread too, is not seen in it. Threads: any, each with its own state.
-// Cost: one reading connection is held, and the database keeps what was there before, so no
-// computing and no reading of big files in it.
+// Runs `body`: everything this thread reads from `catalog` in it comes from one committed state,
+// whatever is committed meanwhile. Nested calls use the outer state. For reads alone: writes made
+// meanwhile, by this thread too, are not visible. Threads: any, each with its own state. Cost: it
+// holds one reading connection, and the database keeps the old rows; so do no heavy computing and
+// read no large files in it.
 Status AtOneMoment(Catalog& catalog, const std::function<Status()>& body);
 }  // namespace weirhouse::catalog

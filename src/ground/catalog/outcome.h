@@ -1,5 +1,5 @@
-// What became of a commit whose end was not seen: looked up by its key, never guessed, never sent
-// again as a new one.
+// Resolves a commit whose outcome is unknown: it is looked up by its key, never guessed, never sent
+// again as a new one. Threads: any. Cost: one look-up if the outcome is unknown, else none.
 #pragma once
 
 #include <string_view>
@@ -9,14 +9,14 @@
 
 namespace weirhouse::catalog {
 
-// `answer` of a commit under `key`. If it is kOutcomeUnknown and the commit took place, what was
-// committed, with `repeated`: this call saw nothing written. Still kOutcomeUnknown where even that
-// cannot be asked: then what was staged stays.
+// Returns `answer`, the result of a commit with `key`. If that is kOutcomeUnknown and the commit
+// took place, returns the stored answer with `repeated` set. Still kOutcomeUnknown if the look-up
+// fails too; then keep the staged files.
 Result<CommitAnswer> SettleOutcome(Catalog& catalog, std::string_view key,
                                    Result<CommitAnswer> answer);
-// Commits and settles.
+// Commits, then settles the outcome.
 Result<CommitAnswer> CommitSettled(Catalog& catalog, const CommitRequest& request);
 
-// Whether a commit that failed so has written nothing, for certain.
+// Whether a commit that failed with this status has certainly written nothing.
 bool WroteNothing(const Status& failed);
 }  // namespace weirhouse::catalog

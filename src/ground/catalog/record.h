@@ -17,7 +17,6 @@
 namespace weirhouse::catalog {
 
 // ---- Runs
-// -------------------------------------------------------------------------------------------------
 enum class RunState : std::uint8_t {
   kPlanned,    // inserted before any work; resumed after a crash with attempt + 1
   kCommitted,  // its commit is in the log
@@ -29,13 +28,13 @@ std::string_view RunStateName(RunState state);
 
 struct RunPlan {
   RunKind kind = RunKind::kInit;
-  std::string name;      // of what: a batch ("2013-01-01"), a model, a training set
+  std::string name;      // of its subject: a batch ("2013-01-01"), a model, a training set
   Digest step_identity;  // SHA-256 of (code, configuration, seeds used, engine version, input
                          // snapshots)
   std::string idempotency_key;
   nlohmann::json inputs;  // snapshots and offsets it will read
   nlohmann::json parameters;
-  std::int64_t record_ids_wanted = 0;  // reserves so many record ids; see Catalog::PlanRun
+  std::int64_t record_ids_wanted = 0;  // record ids to reserve; see RunLog::PlanRun
 };
 struct Run {
   RunId id;
@@ -46,11 +45,10 @@ struct Run {
   ProcessTime planned_at;
   std::optional<ProcessTime> finished_at;
   std::optional<CommitSeq> seq;
-  nlohmann::json error;  // what went wrong, if it did
+  nlohmann::json error;  // the error, if the run failed
 };
 
 // ---- Tables
-// -----------------------------------------------------------------------------------------------
 enum class PointerKind : std::uint8_t { kTable, kView };  // they share one name space
 
 // A table's full name is its namespace, a dot, and its own name, which holds no dot: "processed.
@@ -70,36 +68,36 @@ struct TableChange {
   std::optional<std::string> expected_metadata_location;
   std::string metadata_location;
   PointerKind kind = PointerKind::kTable;
-  // The folders that are this table's alone from now on: its location, and those that its properties
-  // name, each in one spelling (platform::CanonicalPath). kConflict (WH7002) if one lies in a folder
-  // of another table or around it. Empty: they stay as they are.
+  // The folders that belong to this table alone from now on: its location, and those that its
+  // properties name, each in canonical spelling (platform::CanonicalPath). kConflict (WH7002) if
+  // one is in, or contains, a folder of another table. Empty: no change.
   std::vector<std::string> places{};
 };
-// Removes one pointer. Its snapshots, files and lineage stay recorded.
+// Removes one pointer. The records of its snapshots, files and lineage stay.
 struct TableDrop {
   std::string name;
   std::string expected_metadata_location;
-  // Until then no other table gets the folders of this one, because whatever lies in them is being
-  // deleted (Catalog::ReleasePlaces ends it sooner). Absent: they are free at once.
+  // Until this time no other table may use the folders of this one, because their content is being
+  // deleted (TableCatalog::ReleasePlaces ends it sooner). Absent: they are free at once.
   std::optional<ProcessTime> places_kept_until{};
 };
-// A folder that is one table's alone.
+// A folder that belongs to one table alone.
 struct PlaceRecord {
   std::string table;
   std::string place;     // empty: the table was registered before its folders were recorded
-  bool standing = true;  // false: of a table that was dropped, and whose files are being deleted
+  bool standing = true;  // false: the table was dropped, and its files are being deleted
 };
-// Gives a table or view another name: kConflict (WH7095) if that is taken, kNotFound (WH7096) if
-// its namespace does not exist. Snapshots, files and metrics recorded so far go with it; the old
-// name finds them too until another table takes it.
+// Renames a table or view: kConflict (WH7095) if the name is taken, kNotFound (WH7096) if its
+// namespace does not exist. Snapshots, files and metrics recorded so far are found under the new
+// name, and under the old one until another table takes it.
 struct TableRename {
   std::string name;
   std::string new_name;
   std::string expected_metadata_location;
 };
-// A namespace, "a" or "a.b". Those of the layers exist from the beginning. A table may also be put
-// into a namespace that was never created by name (our own steps do); it then exists without
-// properties.
+// A namespace, "a" or "a.b". Those of the layers always exist. A table may also be put into a
+// namespace that was never created explicitly (our own steps do so); the namespace then exists
+// without properties.
 struct NamespaceRecord {
   std::string name;
   std::map<std::string, std::string> properties;
@@ -112,14 +110,14 @@ struct NamespaceChange {
   };
   What what = What::kCreate;
   NamespaceRecord wanted;
-  // What kSet was worked out from: kConflict (WH7002) if the properties are others by now. Absent:
-  // whatever they are.
+  // The properties that kSet was based on: kConflict (WH7002) if they have changed. Absent: not
+  // checked.
   std::optional<std::map<std::string, std::string>> expected_properties{};
 };
-// The answer to a client's request, kept under the key that the client gave, so that asking again
-// is answered again and does nothing.
+// The reply to a client's request, stored under the client's key, so that a repeated request gets
+// the same reply and does nothing.
 struct StoredReply {
-  std::string key;      // the client's key and who it is
+  std::string key;      // the client's key and identity
   std::string request;  // digest of method, path and body: another request under the key is refused
   int status = 200;
   std::string body;
@@ -139,7 +137,7 @@ struct SnapshotRecord {
   CommitSeq seq;  // filled in by Commit
   RunId run;      // filled in by Commit
 };
-// Every file that a run wrote and a snapshot names: what `verify` hashes again.
+// A file that a run wrote and a snapshot names; `wh verify` hashes it again.
 struct FileRecord {
   std::string path;
   std::string table;  // empty for other artifacts
@@ -151,7 +149,6 @@ struct FileRecord {
 };
 
 // ---- Arrival
-// ----------------------------------------------------------------------------------------------
 struct ObjectRecord {
   ObjectId id;  // filled in by Commit
   std::string source;
@@ -166,10 +163,10 @@ struct ObjectRecord {
   std::string sender;
   ProcessTime arrived_at;
   ObjectState state = ObjectState::kStored;
-  int attempts = 0;  // how often parsing it ended the process since it was last parsed to its end
+  int attempts = 0;  // parse attempts that ended the process since it was last parsed to its end
   CommitSeq seq;
 };
-struct LandingRecord {  // what was seen in a landing folder
+struct LandingRecord {  // a file seen in a landing folder
   std::string path;
   std::int64_t size_bytes = 0;
   std::int64_t mtime_us = 0;
@@ -177,12 +174,12 @@ struct LandingRecord {  // what was seen in a landing folder
   std::string source;
   Digest digest;
   LandingState state = LandingState::kStored;
-  // Nobody can set it, so it tells a file apart that was given the time of another. 0: not kept.
+  // The change time, which users cannot set: it reveals a file that was given the modification time
+  // of another. 0: not recorded.
   std::int64_t ctime_us = 0;
 };
 
 // ---- Judgement
-// --------------------------------------------------------------------------------------------
 struct VerdictRecord {
   std::string gate;
   std::string table;
@@ -190,7 +187,7 @@ struct VerdictRecord {
   std::string batch;
   EventTime batch_end{};
   nlohmann::json checks;        // list of {name, kind, state, observed, bound, population, …}
-  std::string override_reason;  // set when a person published anyway
+  std::string override_reason;  // set if a person published the batch anyway
   std::string override_by;
   RunId run;  // filled in by Commit
   CommitSeq seq;
@@ -206,8 +203,8 @@ struct MetricRecord {
   RunId run;
   CommitSeq seq;
 };
-// How many raw records of a source ended in a state through this run. Negative: a later winner
-// moved them.
+// The number of raw records of a source that ended in a state through this run. Negative: a later
+// winner took their place.
 struct RecordStateCount {
   std::string source;
   std::string table;  // the processed table, or empty
@@ -216,11 +213,10 @@ struct RecordStateCount {
 };
 
 // ---- Lineage
-// ----------------------------------------------------------------------------------------------
-// What a node stands for; its key is unique within its kind (kind.h shows one of each). Keys that
-// only Commit knows are written so: {kObject, "#0"} is objects[0] of the request, {kCommit, ""} and
-// {kRun, ""} are this commit and this run, {kSnapshot, "processed.arrival@"} gets this commit's
-// sequence. The functions of lineage.h write them.
+// Identifies a node; its key is unique within its kind (kind.h shows examples). Keys that only
+// Commit knows are written as placeholders: {kObject, "#0"} is objects[0] of the request, {kCommit,
+// ""} and {kRun, ""} are this commit and this run, {kSnapshot, "processed.arrival@"} gets this
+// commit's sequence. The functions of lineage.h write them.
 struct NodeRef {
   NodeKind kind = NodeKind::kRun;
   std::string key;
@@ -247,32 +243,29 @@ struct Node {
 
 // ---- Walks over lineage
 enum class WalkDirection : std::uint8_t {
-  kBack,   // against the data: what a node was made of
-  kForth,  // with it: what was made of a node
+  kBack,   // against the data flow: what a node was made from
+  kForth,  // with the data flow: what was made from a node
 };
 struct WalkFilter {
-  std::vector<EdgeKind> edge_kinds{};  // only along these; empty: along all
-  std::vector<NodeKind> node_kinds{};  // only to these, and through them; empty: to all
+  std::vector<EdgeKind> edge_kinds{};  // only these edges; empty: all
+  std::vector<NodeKind> node_kinds{};  // only these nodes, and paths through them; empty: all
   std::int64_t nodes_max = 100'000;    // the start included
 };
 struct WalkedNode {
   Node node;
-  int depth = 0;  // edges on the shortest way from the start
+  int depth = 0;  // edges on the shortest path from the start
 };
 struct LineageWalk {
-  // By depth, then in the order in which they were recorded. The start comes first; empty if there is
-  // no such node.
+  // By depth, then in recording order. The start comes first; empty if it does not exist.
   std::vector<WalkedNode> nodes;
-  // All that were followed, those back to a node that was reached before included: in the order of
-  // `nodes` at the end that is nearer to the start, then by commit, then of the other end.
+  // All followed edges, also those back to a node reached before: in the order of `nodes` at the
+  // end nearer to the start, then by commit, then by the other end.
   std::vector<EdgeRecord> edges;
-  // False: nodes_max was reached. The walk then ends at the last depth that it holds
-  // whole.
+  // False: nodes_max was reached, and the walk ends at the last depth that it contains whole.
   bool whole = true;
 };
 
 // ---- Events and progress
-// ------------------------------------------------------------------------------------
 struct OutboxEvent {
   std::int64_t id = 0;  // filled in by Commit
   std::string type;     // "weirhouse.table.committed"
@@ -282,12 +275,12 @@ struct OutboxEvent {
   int attempts = 0;
   std::string state = "pending";  // pending | sent | dead
 };
-// What one target is owed of one event, and how far that is. `target` is whatever the sender calls
-// it.
+// The delivery of one event to one target. `target` is the sender's name for it.
 struct Delivery {
   std::int64_t event = 0;
   std::string target;
-  std::string state = "pending";  // pending | delivered | given_up | dropped (the target is gone)
+  // pending | delivered | given_up | dropped (the target no longer exists)
+  std::string state = "pending";
   int tries = 0;
   ProcessTime next_try;  // of a pending one
   std::string error;     // of the last try that failed
@@ -308,6 +301,6 @@ struct PredictionRecord {
   nlohmann::json vector;  // per feature: bits as hex, status, event time, view version, seq
   Digest vector_digest;
   nlohmann::json output;
-  CommitSeq features_seq;  // the commit sequence the online values stood at
+  CommitSeq features_seq;  // the commit sequence of the online values
 };
 }  // namespace weirhouse::catalog

@@ -1,4 +1,5 @@
-// The part of the catalog that knows runs: planned before they work, ended by their commit.
+// The part of the catalog that records runs. A run is planned before it works and ended by its
+// commit.
 #pragma once
 
 #include <cstdint>
@@ -25,19 +26,20 @@ class RunLog {
  public:
   virtual ~RunLog() = default;
   // Inserts a run as planned, or resumes the planned or failed run with the same step identity and
-  // kind with attempt + 1 (same id; the same reserved record ids, unless others were reserved
-  // since, whose records may be published by now: numbers follow that order; it is then planned now). A committed, halted
-  // or discarded one is returned as it stands.
+  // kind, with attempt + 1 and the same id. A resumed run keeps its reserved record ids, unless
+  // other runs have reserved ids since: their records may already be published, and numbers follow
+  // the order of publication, so it gets new ids and counts as planned now. A committed, halted or
+  // discarded run is returned unchanged.
   virtual Result<Run> PlanRun(const RunPlan& plan) = 0;
-  // Several at once, in one transaction.
+  // As PlanRun for several runs, in one transaction.
   virtual Result<std::vector<Run>> PlanRuns(const std::vector<RunPlan>& plans) = 0;
-  // Ends a planned run with an error; kConflict if it has been published or halted meanwhile.
+  // Ends a planned run with an error; kConflict (WH7007) if it was published or halted meanwhile.
   virtual Status FailRun(RunId run, const Status& why) = 0;
   virtual Result<Run> GetRun(RunId run) = 0;
   // The run planned for this step, whatever its state. Kind and step identity name one run.
   virtual Result<std::optional<Run>> FindRun(RunKind kind, const Digest& step_identity) = 0;
   virtual Result<std::vector<Run>> Runs(const RunFilter& filter) = 0;
-  // How many runs are in each state; states without runs are left out.
+  // The number of runs in each state; states without runs are left out.
   virtual Result<std::vector<std::pair<RunState, std::int64_t>>> RunCounts() = 0;
 };
 }  // namespace weirhouse::catalog

@@ -1,6 +1,6 @@
-// The small state of a project, by key: what was applied, where the lake lies, who may ask, what
-// waits for a decision. Every key of the product and the shape of its value stand in this header,
-// the reading and the writing side beside each other, and nowhere else (tools/tidy).
+// The small state of a project, by key: what was applied, the place of the lake, tokens, pending
+// decisions. This header alone declares every key of the product and the shape of its value, with
+// the reading and the writing side together (checked by tools/tidy).
 //
 //   request.settings.push_back(setting::Lake().To("/data/lake"));        // in the commit
 //   WEIRHOUSE_TRY(const auto lake, setting::Lake().In(catalog));         // std::optional<std::string>
@@ -29,28 +29,28 @@ class SettingKey {
  private:
   std::string text_;
 };
-// A value to be kept from a commit on; null removes it.
+// A key and its new value, set by a commit; null removes the key.
 using SettingChange = std::pair<SettingKey, nlohmann::json>;
 
-// The part of the catalog that keeps settings. Threads: any. Cost: one look-up; Settings: one scan
-// of all keys. Settings are written by Commit alone (CommitRequest::settings).
+// The part of the catalog that stores settings. Threads: any. Cost: one look-up; Settings: one scan
+// of all keys. Only Commit writes settings (CommitRequest::settings).
 class SettingStore {
  public:
   virtual ~SettingStore() = default;
   virtual Result<std::optional<nlohmann::json>> Setting(const SettingKey& key) = 0;
-  // All whose key begins with `prefix`, by key.
+  // All settings whose key begins with `prefix`, by key.
   virtual Result<std::vector<std::pair<std::string, nlohmann::json>>> Settings(
       std::string_view prefix) = 0;
 };
 
-// Why a table stays as it was while others go on.
+// Why a table is not updated while others are.
 struct StandingNote {
   std::string code;
   std::string message;
   friend bool operator==(const StandingNote&, const StandingNote&) = default;
 };
 
-// The shapes that values have. ReadSetting answers false for a value of another shape.
+// The shapes of values. ReadSetting returns false for a value of another shape.
 nlohmann::json JsonOfSetting(const Digest& value);  // its hexadecimal digits
 nlohmann::json JsonOfSetting(const StandingNote& value);
 template <typename T>
@@ -70,8 +70,8 @@ class SettingOf {
  public:
   explicit SettingOf(std::string key) : key_(std::move(key)) {}
   const SettingKey& key() const { return key_; }
-  // Absent: it was never set, was removed, or has another shape, as only an edit from outside makes
-  // it, which VerifyChain tells.
+  // Absent if it was never set, was removed, or has another shape. Only an edit outside the catalog
+  // causes the last, and VerifyChain reports it.
   Result<std::optional<T>> In(SettingStore& store) const {
     WEIRHOUSE_TRY(const std::optional<nlohmann::json> stored, store.Setting(key_));
     T value{};
@@ -85,13 +85,13 @@ class SettingOf {
   SettingKey key_;
 };
 
-// Settings of one kind, each of something that has a name.
+// Settings of one kind, one per name.
 template <typename T>
 class SettingsOf {
  public:
   explicit SettingsOf(std::string prefix) : prefix_(std::move(prefix)) {}
   SettingOf<T> Of(std::string_view name) const { return SettingOf<T>(prefix_ + std::string(name)); }
-  // By name; values of another shape are left out.
+  // All of them by name; values of another shape are left out.
   Result<std::vector<std::pair<std::string, T>>> In(SettingStore& store) const {
     WEIRHOUSE_TRY(auto stored, store.Settings(prefix_));
     std::vector<std::pair<std::string, T>> all;
@@ -107,18 +107,18 @@ class SettingsOf {
   std::string prefix_;
 };
 
-// For what goes through every setting, whatever its key, as a project that moves does: all of them by
-// key, and the one at `key` set to `value`.
+// For code that rewrites every setting, such as the move of a project: all settings by key, and the
+// change that sets `key` to `value`.
 Result<std::vector<std::pair<std::string, nlohmann::json>>> AllSettings(SettingStore& store);
 SettingChange ChangedSetting(std::string key, nlohmann::json value);
 
 namespace setting {
-// What tells projects apart, and what the hash chain begins with. Set when the catalog is made,
-// never written by a commit.
+// The id of the project, with which the hash chain begins. Set when the catalog is created, never
+// written by a commit.
 inline SettingOf<std::string> ProjectId() { return SettingOf<std::string>("project_id"); }
-// The folder of the tables, absolute; there once `wh init` is done.
+// The absolute folder of the tables; set once `wh init` is done.
 inline SettingOf<std::string> Lake() { return SettingOf<std::string>("lake"); }
-// The folders in which it lay before the project was moved, oldest first.
+// The lake's folders before the project was moved, oldest first.
 inline SettingOf<std::vector<std::string>> FormerLakes() {
   return SettingOf<std::vector<std::string>>("former_lakes");
 }
@@ -136,11 +136,11 @@ inline SettingsOf<std::string> TokensBySha256() {
 // ---- What was applied last (work/workspace/applied.h)
 // Section → name → digest of the definition.
 inline SettingOf<nlohmann::json> Applied() { return SettingOf<nlohmann::json>("applied"); }
-// The key of the node of its code.
+// The lineage key of the applied code.
 inline SettingOf<std::string> AppliedCode() { return SettingOf<std::string>("applied_code"); }
 // Source → {format, nulls}.
 inline SettingOf<nlohmann::json> Readings() { return SettingOf<nlohmann::json>("readings"); }
-// Contract → the version before which none reads any more.
+// Contract → the oldest version still used for reading.
 inline SettingOf<nlohmann::json> ReadBy() { return SettingOf<nlohmann::json>("read_by"); }
 // A contract as it is registered (contract::Contract::ToJson) …
 inline SettingOf<nlohmann::json> Contract(std::string_view id) {
@@ -150,7 +150,7 @@ inline SettingOf<nlohmann::json> Contract(std::string_view id) {
 inline SettingsOf<nlohmann::json> ContractVersions(const std::string& id) {
   return SettingsOf<nlohmann::json>("contract/" + id + "/");
 }
-// A rebuild was published and the feature tables have not followed yet.
+// A rebuild was published, and the feature tables are not rebuilt yet.
 inline SettingOf<bool> RebuildPending() { return SettingOf<bool>("rebuild_pending"); }
 
 // ---- Batches and tables
@@ -158,22 +158,22 @@ inline SettingOf<bool> RebuildPending() { return SettingOf<bool>("rebuild_pendin
 inline SettingOf<nlohmann::json> Halted(RunId run) {
   return SettingsOf<nlohmann::json>("halted/").Of(ToString(run));
 }
-// Of a source: what its last batch left to be said of declared fields that no record has.
+// By source: the declared fields that no record of its last batch has.
 inline SettingOf<std::vector<std::string>> Absent(std::string_view source) {
   return SettingsOf<std::vector<std::string>>("absent/").Of(source);
 }
 inline SettingOf<StandingNote> Standing(std::string_view table) {
   return SettingsOf<StandingNote>("standing/").Of(table);
 }
-// Whether the table leaves out rows that have no key.
+// Whether the table excludes rows without a key.
 inline SettingOf<bool> KeptOut(std::string_view table) {
   return SettingsOf<bool>("kept_out/").Of(table);
 }
-// Of a gate: the checks that were overdue when its owner was last told, name → since when.
+// By gate: the checks that were overdue when its owner was last notified, name → since when.
 inline SettingOf<nlohmann::json> Watch(std::string_view gate) {
   return SettingsOf<nlohmann::json>("watch/").Of(gate);
 }
-// How a raw object was found before it was made whole, by path (landing::ObjectStateName).
+// By path: the state of a raw object before it was restored (landing::ObjectStateName).
 inline SettingOf<std::string> Restoring(std::string_view path) {
   return SettingsOf<std::string>("restoring/").Of(path);
 }

@@ -1,5 +1,5 @@
-// The part of the catalog that knows tables: pointers, namespaces, where tables lie, snapshots and
-// the files that they hold. All of it is written by Commit; what is not says so.
+// The part of the catalog that records tables: pointers, namespaces, folders, snapshots and their
+// files. Only Commit writes it, unless a function says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -20,32 +20,32 @@ class TableCatalog {
   virtual ~TableCatalog() = default;
   virtual Result<std::optional<TablePointer>> FindTable(std::string_view name) = 0;
   virtual Result<std::vector<TablePointer>> Tables() = 0;
-  // A page of the full names in one namespace (not below it), as bytes in order, after the full
-  // name `after` (empty: from the beginning). Cost: O(page).
+  // A page of full names in one namespace (not below it), in byte order, after the full name
+  // `after` (empty: from the beginning). Cost: O(page).
   virtual Result<std::vector<std::string>> TableNames(std::string_view name_space, PointerKind kind,
                                                       std::string_view after,
                                                       std::int64_t limit) = 0;
-  // Namespaces, those that only hold tables included, by name.
+  // All namespaces by name, including those that exist only because they hold tables.
   virtual Result<std::vector<NamespaceRecord>> Namespaces() = 0;
   virtual Result<std::optional<NamespaceRecord>> FindNamespace(std::string_view name) = 0;
-  // The folders of tables and views that lie in one of `places`, around it, or are the same, and
-  // those that are not known (PlaceRecord::place empty), by folder. Commit refuses to give a table
-  // such a folder of another. Cost: O(levels of a path), whatever other tables there are.
+  // The folders of tables and views that are equal to, inside or around one of `places`, and those
+  // that are unknown (PlaceRecord::place empty), by folder. Commit refuses to give a table a folder
+  // of another. Cost: O(levels of a path), whatever the number of tables.
   virtual Result<std::vector<PlaceRecord>> PlacesAround(const std::vector<std::string>& places) = 0;
-  // Ends what TableDrop::places_kept_until began.
+  // Frees folders that TableDrop::places_kept_until reserved. Writes outside a commit.
   virtual Status ReleasePlaces(const std::vector<std::string>& places) = 0;
   virtual Result<std::vector<SnapshotRecord>> Snapshots(
       std::string_view table) = 0;  // oldest first
   // The commit sequence that made `sequence_number` of `table` visible.
   virtual Result<CommitSeq> SeqOf(std::string_view table, std::int64_t sequence_number) = 0;
-  // The snapshot of `table`'s main that was current as of `seq` (absent: the table did not exist
-  // yet).
+  // The snapshot of `table`'s main that was current as of `seq`; absent if the table did not exist
+  // yet.
   virtual Result<std::optional<SnapshotRecord>> SnapshotAsOf(std::string_view table,
                                                              CommitSeq seq) = 0;
   virtual Result<std::vector<FileRecord>> Files(std::optional<std::string> table) = 0;
-  // Those that commits after `after` were the first to record.
+  // Files first recorded by commits after `after`.
   virtual Result<std::vector<FileRecord>> FilesSince(CommitSeq after) = 0;
-  // Paths released by commits before `before` that have not been marked as removed from the disk.
+  // Paths released by commits before `before` and not yet marked as removed from the disk.
   virtual Result<std::vector<std::string>> ReleasedFiles(ProcessTime before) = 0;
   virtual Status MarkRemoved(const std::vector<std::string>& paths) = 0;
 };

@@ -1,9 +1,10 @@
-// Iceberg tables: the only reader (versions 1 to 3) and the only writer (version 2) inside. All of
-// its parts at once, for those who read and write tables; the parts themselves include one another.
+// Iceberg tables: the only reader (format versions 1 to 3) and the only writer (version 2) of the
+// product. Includes all parts, for code that both reads and writes tables; the parts include each
+// other directly.
 //
-// A table's state is an immutable metadata.json. Writing stages files nobody can see and a new
-// metadata.json; the caller hands the pointer change to catalog::Commit. Nothing here touches the
-// catalog.
+// A table's state is an immutable metadata.json. A write stages files that no reader can see and a
+// new metadata.json; the caller passes the pointer change to catalog::Commit. Nothing here accesses
+// the catalog.
 #pragma once
 
 #include "ground/iceberg/format/metadata.h"

@@ -41,7 +41,7 @@ inline Result<TableMetadata> MetadataOfRequest(const nlohmann::json& request,
                                                Random& random, ProcessTime now) {
   WEIRHOUSE_TRY(WantedTable wanted, ParseWantedTable(request, name));
   if (!wanted.location) wanted.location = location;
-  return MetadataOf(wanted, name, random, now);
+  return MakeTableMetadata(wanted, name, random, now);
 }
 
 class TableTest : public ::testing::Test {

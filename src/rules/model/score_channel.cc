@@ -133,7 +133,7 @@ ScoreChannel::Outcome ScoreChannel::Receive(Frame* frame, std::chrono::nanosecon
   if (header_bytes > kHeaderBytesMax || body_bytes > kBodyBytesMax) return Outcome::kGarbled;
   if (const Outcome got = ReceiveAll(&bytes, header_bytes, deadline); got != Outcome::kDone)
     return got;
-  if (JsonDepthOf(bytes) > kSentDepthMax) return Outcome::kGarbled;
+  if (MeasureJsonDepth(bytes) > kSentDepthMax) return Outcome::kGarbled;
   frame->header = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!frame->header.is_object()) return Outcome::kGarbled;
   return ReceiveAll(&frame->body, body_bytes, deadline);

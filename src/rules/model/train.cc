@@ -94,7 +94,7 @@ Result<nlohmann::json> ReadReport(platform::ObjectStore& store, const std::strin
   };
   if (info.size_bytes > kReportBytesMax) return refuse("larger than 16 MiB");
   WEIRHOUSE_TRY(const std::string text, store.Read(path));
-  if (JsonDepthOf(text) > kSentDepthMax) return refuse("nested too deep");
+  if (MeasureJsonDepth(text) > kSentDepthMax) return refuse("nested too deep");
   nlohmann::json report = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!report.is_object()) return refuse("not a JSON object");
   return report;

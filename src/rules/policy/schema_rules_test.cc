@@ -15,8 +15,8 @@ using iceberg::TypeKind;
 
 // "long", or the JSON of a nested type.
 Type TypeNamed(const std::string& name) {
-  if (name[0] != '{') return iceberg::PrimitiveOf(name).value();
-  return iceberg::TypeOfJson(nlohmann::json::parse(name)).value();
+  if (name[0] != '{') return iceberg::ParsePrimitiveType(name).value();
+  return iceberg::ParseType(nlohmann::json::parse(name)).value();
 }
 
 class SchemaRulesTest : public JudgeTest {

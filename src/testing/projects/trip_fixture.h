@@ -1,5 +1,5 @@
-// A small project that other engines write to: trips of a city, with what SQL and features make of
-// them. Shared by tests of work/.
+// A small project that other engines write to: trips of a city, and the tables and features
+// computed from them. Shared by tests of work/.
 #pragma once
 
 #include <arrow/api.h>
@@ -77,7 +77,7 @@ struct TripTest : ::testing::Test {
     }
     return rows.Finish().value();
   }
-  // Where the rows of these trips stand.
+  // The positions of the rows of these trips.
   std::vector<iceberg::RowPosition> PlacesOf(const iceberg::TablePtr& table,
                                              const std::set<std::string>& ids) {
     iceberg::ScanOptions options;
@@ -127,7 +127,7 @@ struct TripTest : ::testing::Test {
       if (!instead.empty()) ASSERT_OK(write.Append(*TripRows(instead)));
     });
   }
-  // All rows written anew, as copy-on-write engines do.
+  // Rewrites all rows, as copy-on-write engines do.
   void Rewrite(const std::vector<Trip>& trips) {
     ForeignCommit([&](iceberg::StagedWrite& write, const iceberg::TablePtr&) {
       ASSERT_OK(write.RemoveAllFiles());
@@ -145,7 +145,7 @@ struct TripTest : ::testing::Test {
     EXPECT_OK(rows);
     return iceberg::ContentDigest(**rows).value();
   }
-  // Of every table downstream of the trips that exists.
+  // The content digests of every existing table downstream of the trips.
   std::map<std::string, std::string> Contents() {
     std::map<std::string, std::string> contents;
     for (const char* name :

@@ -1,7 +1,7 @@
-// When something goes wrong in a simulated life: the N-th call to the disk or the database fails,
-// once or from then on, or the process dies there.
+// Faults of a simulated life: the N-th call to the disk or the database fails, once or from then
+// on, or the process dies there.
 //
-// Every call of a life to either goes through one count, so that a number names one moment of it.
+// All calls of a life to either share one counter, so that a number identifies one moment of it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ enum class FaultKind : std::uint8_t {
 };
 std::string_view FaultName(FaultKind kind);
 
-// What becomes of one call.
+// The outcome of one call.
 enum class Fate : std::uint8_t {
   kGoes,
   kRefused,     // nothing was done, and an error is returned
@@ -31,7 +31,7 @@ enum class Fate : std::uint8_t {
 // Threads: one.
 class Faults {
  public:
-  // `random` decides whether the call that fails was done all the same.
+  // `random` decides whether a failing call takes effect all the same.
   explicit Faults(Random& random) : random_(random) {}
   void Arm(FaultKind kind, int nth_call) {
     kind_ = kind;
@@ -44,7 +44,7 @@ class Faults {
   }
   Fate Call();
 
-  // Since it was armed.
+  // Whether the fault has occurred since Arm.
   bool fired() const { return fired_; }
   bool dead() const {
     return fired_ && (kind_ == FaultKind::kKill || kind_ == FaultKind::kPowerLoss);
@@ -52,7 +52,7 @@ class Faults {
   bool refuses_all() const { return fired_ && kind_ != FaultKind::kFailOnce; }
   FaultKind kind() const { return kind_; }
   std::int64_t calls() const { return calls_; }  // of the life
-  // Called at the moment at which the process dies, before the call takes place.
+  // `act` is called when the process dies, before the call takes place.
   void OnDeath(std::function<void()> act) { on_death_ = std::move(act); }
   Random& random() { return random_; }
 

@@ -151,7 +151,7 @@ void Invariants::CheckRaw(const std::vector<LandedFile>& landed) {
 
 void Invariants::CheckFile(const std::string& invariant, const std::string& path,
                            const std::string& sha256) {
-  // What was hashed once is believed for as long as it is the same file, untouched.
+  // A hashed file is trusted as long as it is unchanged.
   struct stat seen{};
   if (lstat(path.c_str(), &seen) != 0)
     return Fail(fmt::format("{}: a file is gone: {}", invariant, path));
@@ -257,7 +257,7 @@ void Invariants::CheckLineage() {
       "<> 'retry' AND NOT EXISTS "
       "(SELECT 1 FROM edge f JOIN node g ON g.id = f.src WHERE f.dst = d.id AND f.kind = 'read' "
       "AND g.kind = 'object' AND g.key = 'o' || o.id) "
-      // One that was set aside is read when it is taken back.
+      // An object that was set aside is read when it is retried.
       "AND o.attempts < 3 AND NOT EXISTS (SELECT 1 FROM edge f JOIN node g ON g.id = f.src JOIN "
       "node "
       "h ON h.id = f.dst JOIN run t ON 'r' || t.id = h.key WHERE t.kind = 'retry' AND f.kind = "

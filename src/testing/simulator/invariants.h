@@ -1,6 +1,6 @@
-// What must hold of a project after any crash, looked for with SQLite and SHA-256 alone: of the
-// product nothing is used but the names of the catalog's columns. The same seven that
-// tests/crash/checker.py looks for after real crashes.
+// The invariants of a project after any crash, checked with SQLite and SHA-256 alone: of the
+// product only the names of the catalog's columns are used. They are the same seven as in
+// tests/crash/checker.py.
 #pragma once
 
 #include <functional>
@@ -25,13 +25,13 @@ class Invariants {
   Invariants(const Invariants&) = delete;
   Invariants& operator=(const Invariants&) = delete;
 
-  // The first that does not hold: "I1 no loss: …". `drained`: nothing is left to do, so every
-  // record must have its state.
+  // The first violated invariant: "I1 no loss: …". `drained`: no work is left, so every record must
+  // have its state.
   std::optional<std::string> Check(const std::vector<LandedFile>& landed,
                                    const std::set<ObjectKey>& excluded, bool drained);
-  // Files may be others now: they are hashed again.
+  // Files may have changed: hash them again.
   void DistrustFiles() { hashed_.clear(); }
-  // The objects that the commit `seq` brought; all if it is absent.
+  // The objects of commit `seq`; all objects if it is absent.
   std::set<ObjectKey> ObjectsOf(std::optional<std::int64_t> seq);
 
  private:

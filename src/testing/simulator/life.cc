@@ -36,7 +36,7 @@ constexpr int kStepsSpread = 5;
 constexpr std::uint64_t kLivesPerChain = 8;
 constexpr int kDrainLooksMax = 40;
 
-// What a fault-free step may still answer with.
+// Whether a step without a fault may return this error.
 bool MayRefuse(const Status& status) {
   return status.error_code() == "WH3023";  // a halted run waits for a decision
 }
@@ -73,7 +73,7 @@ class Life {
   void Violate(std::string text) {
     if (!report_.violation) report_.violation = Local(std::move(text));
   }
-  // Without the folder's name, which is another one in each process.
+  // Removes the folder's name, which differs between processes.
   std::string Local(std::string text) const {
     for (auto at = text.find(stage_.root()); at != std::string::npos; at = text.find(stage_.root()))
       text.replace(at, stage_.root().size(), ".");
@@ -122,11 +122,11 @@ class Life {
   std::unique_ptr<work::Workspace> workspace_;
   std::vector<LandedFile> landed_;
   bool never_discards_ = false;
-  // Halted runs that were seen: what they hold back.
+  // The halted runs seen so far, and the objects that they hold back.
   std::map<std::int64_t, std::set<ObjectKey>> halted_;
   std::set<ObjectKey> excluded_;
   std::set<ObjectKey> let_through_;
-  // The last commit that was acknowledged, and its link of the hash chain.
+  // The last acknowledged commit, and its link of the hash chain.
   std::optional<std::pair<CommitSeq, Digest>> acknowledged_;
   LifeReport report_;
 };
@@ -135,7 +135,7 @@ class Life {
 
 void Life::PutInLanding(const LandedFile& file) {
   const fs::path folder = fs::path(stage_.root()) / "landing" / file.source;
-  // As a sender does: beside its place, then under its name.
+  // As a sender does: under a hidden name first, then renamed.
   const fs::path hidden = folder / ("." + file.name + ".part");
   std::ofstream(hidden, std::ios::binary) << file.bytes;
   timespec time{};
@@ -174,7 +174,7 @@ void Life::NoteHalt(RunId run) {
     if (!object.ok() || !*object) return;
     objects = {{(*object)->source, (*object)->name, (*object)->digest}};
   }
-  // One that has no row left, since all are refused or known, has nothing that could pass.
+  // A batch without rows, because all were refused or known, has nothing to judge.
   bool cause = batch->message.find("no value to judge") != std::string::npos;
   for (const LandedFile& file : landed_) {
     for (const Record& record : file.records)
@@ -198,7 +198,7 @@ Status Life::DecideOnce(bool discard) {
   return work::OverrideGate(*workspace_, run->id, "drawn", "simulator").status();
 }
 
-// What became of halted runs: an answer may have been lost, the catalog knows.
+// Looks up the decisions about halted runs in the catalog, because an answer may have been lost.
 void Life::LearnDecisions() {
   for (auto halted = halted_.begin(); halted != halted_.end();) {
     const auto run = workspace_->catalog().GetRun(RunId(halted->first));
@@ -269,8 +269,8 @@ Life::Action Life::DrawAction() {
   return {"close and open", {}};
 }
 
-// A file whose parsing ends the process, as often as it takes until nobody tries any more. Said as
-// the process would have: it is marked when it begins.
+// Lands a file whose parsing ends the process until the product stops trying. Only the mark is
+// simulated, as the process writes it before it begins to parse.
 void Life::LandAPoison() {
   Land();
   const LandedFile& file = landed_.back();
@@ -290,7 +290,7 @@ void Life::LandAPoison() {
 
 void Life::Step() {
   const std::uint64_t lands = random_.Below(100);
-  // Of a batch that a person discarded nothing is taken back.
+  // Nothing of a discarded batch is taken back.
   if (lands < 3 && never_discards_) {
     LandAPoison();
   } else if (lands < 45 || landed_.empty()) {
@@ -301,7 +301,7 @@ void Life::Step() {
   Act(DrawAction(), random_.Below(100) < 55);
 }
 
-// Where the fault comes: early as often as late, at any call that a run makes.
+// Draws the moment of the fault: early as often as late, at any call of a run.
 int DrawCall(Random& random) {
   constexpr std::array<std::uint64_t, 4> kReaches{12, 40, 100, 250};
   return 1 + static_cast<int>(random.Below(kReaches[random.Below(kReaches.size())]));
@@ -359,8 +359,8 @@ void Life::SettleFault(const Action& /*action*/, const Status& status) {
 
 // ---- Deaths
 
-// The caches' files as they are at this moment. RocksDB writes what it holds in memory when it is
-// closed, and a process that died does not close it.
+// Copies the caches' files as they are now: RocksDB flushes its memory when it is closed, and a
+// dead process does not close it.
 void Life::CopyCaches() {
   const fs::path state = fs::path(stage_.root()) / ".weirhouse";
   std::error_code ignored;
@@ -385,7 +385,7 @@ void Life::Die() {
   std::error_code ignored;
   fs::remove(state / "catalog.db-shm", ignored);
   fs::remove_all(state / "kv", ignored);
-  // A power cut may take all of a cache.
+  // A power loss may destroy a whole cache.
   if (!power || random_.Below(3) != 0) fs::rename(side / "kv", state / "kv", ignored);
   fs::rename(side / "parsing", state / "parsing", ignored);
   Open(false);
@@ -397,7 +397,7 @@ void Life::Die() {
 }
 
 void Life::Open(bool with_faults) {
-  // As another process would.
+  // Starts as a new process would, with empty caches.
   WEIRHOUSE_CHECK(platform::LocalStore().MakeFolder(stage_.root()).ok());  // forgets all folders
   auto opened = work::Workspace::Open(definition_, work::Access::kWrite, {}, Around());
   if (opened.ok()) {
@@ -415,7 +415,7 @@ void Life::RememberCommits() {
   if (entry.ok() && !entry->empty()) acknowledged_ = {*last, entry->front().chain};
 }
 
-// What a step has answered OK for stays.
+// Checks that every acknowledged commit is still there.
 void Life::CheckCommitsStand() {
   if (!acknowledged_) return;
   const auto entry = workspace_->catalog().Commits(CommitSeq(acknowledged_->first.value() - 1), 1);
@@ -434,9 +434,9 @@ void Life::CheckNow(bool drained) {
     Violate(*problem);
 }
 
-// ---- The end: no faults any more, until nothing is left to do
+// ---- The end: runs without faults until no work is left
 
-// Whether there was one.
+// Retries one object; false if there was none.
 Result<bool> Life::RetryOnce() {
   catalog::ObjectFilter filter;
   filter.refused_at_attempts = work::kParseAttemptsMax;
@@ -507,7 +507,7 @@ void Life::CompareWithFullRun() {
   CheckNow(true);
 }
 
-// The same objects in a life without faults, all at once.
+// Compares with a life that gets the same objects at once and without faults.
 void Life::CompareWithTwin() {
   const std::string hurt = DigestsOf(*workspace_, variant_);
   workspace_.reset();

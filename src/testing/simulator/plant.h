@@ -1,5 +1,5 @@
-// Faults of the product that are planted on purpose: a simulator that does not find them finds none.
-// Each is an act of the simulator's own disk, database or project, so none is in the product.
+// Deliberate faults: a simulator that does not find them would not find real ones. Each is caused
+// by the simulator's own disk, database or project, so none is in the product.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ struct PlantName {
 std::span<const PlantName> PlantNames();
 std::optional<Plant> FindPlant(std::string_view name);
 std::string_view NameOf(Plant plant);
-// Those that are of the database, as triggers of the closed catalog at `path`; of others nothing.
+// Installs a plant of the database as triggers in the closed catalog at `path`; does nothing for
+// other plants.
 void PlantInCatalog(Plant plant, const std::string& path);
 }  // namespace weirhouse::simulator

@@ -57,7 +57,7 @@ void SimulatedDisk::SetTime(const std::string& path) const {
 Status SimulatedDisk::Write(const std::string& path, std::string_view bytes) {
   const Fate fate = faults_.Call();
   if (fate == Fate::kRefused) return Refused("write", path);
-  // A write that is broken off leaves a part of it.
+  // An interrupted write leaves a part of the bytes.
   if (fate == Fate::kDoneRefused) bytes = bytes.substr(0, faults_.random().Below(bytes.size() + 1));
   const Status written = platform::LocalStore().Write(path, bytes);
   if (written.ok()) {
@@ -74,7 +74,7 @@ Status SimulatedDisk::Flush(std::span<const std::string> paths) {
   if (plant_ == Plant::kFilesNotSynced) return Status::Ok();
   for (const std::string& path : paths) {
     if (!IsFile(path)) return platform::LocalStore().Stat(path).status();
-    // One that is broken off has done some of them.
+    // An interrupted flush has synced some of the files.
     if (fate == Fate::kDoneRefused && faults_.random().Below(2) == 0) continue;
     unsynced_.erase(path);
     const std::string folder = ParentOf(path);
@@ -104,7 +104,7 @@ Result<bool> SimulatedDisk::PutIfAbsent(const std::string& path, std::string_vie
         faults_.random().Below(3) == 0) {
       AddAByte(path);
     }
-    // Whoever asks for one that is there is told that it is durable.
+    // PutIfAbsent promises that an existing object is durable.
     if (plant_ == Plant::kObjectsNotSynced) {
       if (*done) unsynced_[path] = {true, false};
     } else {

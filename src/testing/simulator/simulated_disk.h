@@ -1,8 +1,8 @@
-// The disk of a simulated life: what platform::ObjectStore promises, and no more than that.
+// The disk of a simulated life: it keeps the promises of platform::ObjectStore and no more.
 //
-// Files lie in a folder of memory (/dev/shm). Beside them it is kept which of them, and which of
-// their names, were never fsynced; when the power goes, chance decides what of those is left, as
-// RocksDB's FaultInjectionTestFS does. Times of files are those of the life's clock.
+// Files are in a memory file system (/dev/shm). The disk tracks which of them, and which of their
+// names, were never fsynced; at a power loss chance decides which of those remain, as in RocksDB's
+// FaultInjectionTestFS. File times come from the life's clock.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace weirhouse::simulator {
 // Threads: one.
 class SimulatedDisk : public platform::ObjectStore {
  public:
-  // `grave`: a folder for files that were removed and may come back.
+  // `grave`: a folder for removed files, which may reappear.
   SimulatedDisk(Faults& faults, Clock& clock, std::string grave, Plant plant)
       : faults_(faults), clock_(clock), grave_(std::move(grave)), plant_(plant) {}
 
@@ -39,8 +39,8 @@ class SimulatedDisk : public platform::ObjectStore {
   Status MakeFolder(const std::string& path) override;
   Status Delete(const std::string& path) override;
 
-  // What was not fsynced: each file keeps its bytes, a part of them or none, or loses its name;
-  // what was removed may be there again. What is left is durable.
+  // Loses data that was not fsynced: each file keeps its bytes, a part of them or none, or loses
+  // its name; removed files may reappear. Everything left is durable.
   void LosePower(Random& random);
 
  private:

@@ -22,8 +22,8 @@ struct Change {
   bool synced = false;
 };
 struct FileLog {
-  std::vector<Change> changes;  // since the last fsync that can be believed
-  std::size_t doubtful = 0;     // so many of the first were there when an fsync failed
+  std::vector<Change> changes;  // since the last reliable fsync
+  std::size_t doubtful = 0;     // the number of first changes that existed when an fsync failed
   bool in_burst = false;        // written to since the last fsync
 };
 struct World {
@@ -38,10 +38,10 @@ World& TheWorld() {
   return *world;
 }
 
-// SQLite allocates so many bytes and gives them to Open; the file of the real VFS lies behind.
+// SQLite allocates this many bytes and passes them to Open; the file of the real VFS follows.
 struct SimulatedFile {
   sqlite3_file base;
-  FileLog* log;  // null: a file of which nothing is kept
+  FileLog* log;  // null: a file that is not tracked
   bool is_log;   // the write-ahead log
 };
 sqlite3_file* RealOf(sqlite3_file* file) {
@@ -53,8 +53,9 @@ Fate CallOf(sqlite3_file* file) {
   Faults* const faults = TheWorld().faults;
   return faults == nullptr || Own(file)->log == nullptr ? Fate::kGoes : faults->Call();
 }
-// How many pages a transaction writes depends on widths of numbers that no seed decides (inodes). So
-// the writes up to an fsync are one call; when the power goes before that, any of them may be lost.
+// The number of pages in a transaction depends on the widths of numbers that the seed does not
+// decide (inodes). So all writes up to an fsync count as one call; at a power loss before the fsync
+// any of them may be lost.
 Fate CallOfWrite(sqlite3_file* file) {
   Faults* const faults = TheWorld().faults;
   FileLog* const log = Own(file)->log;
@@ -87,7 +88,7 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
   sqlite3_file* const real = RealOf(file);
   const Fate fate = CallOfWrite(file);
   if (fate == Fate::kRefused) return SQLITE_IOERR_WRITE;
-  if (fate == Fate::kDoneRefused) {  // a part of it
+  if (fate == Fate::kDoneRefused) {  // writes a part of it
     size = static_cast<int>(TheWorld().faults->random().Below(static_cast<std::uint64_t>(size)));
     if (size == 0) return SQLITE_IOERR_WRITE;
   }
@@ -161,7 +162,7 @@ void ShmBarrier(sqlite3_file* file) { RealOf(file)->pMethods->xShmBarrier(RealOf
 int ShmUnmap(sqlite3_file* file, int remove) {
   return RealOf(file)->pMethods->xShmUnmap(RealOf(file), remove);
 }
-// Version 2: none of the mapped reads of version 3.
+// Version 2, without the mapped reads of version 3.
 const sqlite3_io_methods kMethods = {2,
                                      Close,
                                      Read,
@@ -221,7 +222,7 @@ void LoseIn(const std::string& path, const FileLog& log, Random& random) {
     PutAt(fd, change->before, change->offset);
     CutFile(fd, change->size_before);
   }
-  // All that came after the last fsync, none of it, or any part of it.
+  // Keeps all writes after the last fsync, none, or any part.
   const std::uint64_t mood = random.Below(3);
   for (const Change& change : log.changes) {
     const bool kept = change.synced || mood == 0 || (mood == 1 && random.Below(2) == 0);

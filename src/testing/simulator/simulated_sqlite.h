@@ -1,9 +1,10 @@
-// The disk under SQLite in a simulated life: a VFS of SQLite (sqlite.org/vfs.html) over its own.
+// The disk under SQLite in a simulated life: a SQLite VFS (sqlite.org/vfs.html) on top of the
+// default one.
 //
-// What is written to a database and its log, and not yet fsynced, may be lost when the power goes,
-// in any part and order. After an fsync that failed, later ones are not believed about what came
-// before it, as in Linux, whose pages are clean by then (Rebello et al., "Can Applications Recover
-// from fsync Failures?", ATC 2020).
+// Writes to a database and its log that were not yet fsynced may be lost at a power loss, in any
+// part and order. After a failed fsync, later ones do not cover the earlier writes, as on Linux,
+// which has marked the pages clean by then (Rebello et al., "Can Applications Recover from fsync
+// Failures?", ATC 2020).
 #pragma once
 
 #include <string>
@@ -14,12 +15,13 @@
 
 namespace weirhouse::simulator {
 
-// From the first call on all databases that the process opens lie on it; faults come while there
-// is a life. One life at a time. Threads: one.
+// From the first call on, all databases that the process opens use it; faults occur while there is
+// a life. One life at a time. Threads: one.
 void BeginSqliteLife(Faults& faults, Plant plant);
 void EndSqliteLife();
 // All connections must be closed.
 void LosePowerOfSqlite(Random& random);
-// The VFS below, for whoever looks from outside: sees what the files hold, and has no faults.
+// The name of the default VFS, for checks from outside: it reads the files directly, without
+// faults.
 const char* PlainSqlite();
 }  // namespace weirhouse::simulator

@@ -1,5 +1,5 @@
-// Where simulated lives take place: a folder in memory, with one project of each variant made there
-// once and copied for each life.
+// The place of simulated lives: a folder in memory, with one project of each variant, made once and
+// copied for each life.
 #pragma once
 
 #include <filesystem>
@@ -15,8 +15,8 @@
 
 namespace weirhouse::simulator {
 
-// One per process; one life at a time. Every life finds its project at the same path, since tables
-// and catalog name absolute places. Threads: one.
+// One per process; one life at a time. Every life has its project at the same path, because tables
+// and catalog store absolute paths. Threads: one.
 class Stage {
  public:
   Stage();
@@ -24,14 +24,14 @@ class Stage {
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
 
-  // Puts a project of `variant` at root(), as it is after `wh init` and `wh apply`. Cost: a second
-  // or so the first time, later the copy of some thirty small files.
+  // Puts a project of `variant` at root(), in the state after `wh init` and `wh apply`. Cost: about
+  // a second the first time, later a copy of some thirty small files.
   Result<std::shared_ptr<const work::ProjectDefinition>> Set(const Variant& variant,
                                                              bool gate_ignored);
   const std::string& root() const { return root_; }
   std::string side() const { return (folder_ / "side").string(); }    // copies made at a death
   std::string grave() const { return (folder_ / "grave").string(); }  // files that were removed
-  // Shared by all lives: it keeps nothing of a project but what a session registers.
+  // Shared by all lives: it stores nothing of a project except what a session registers.
   const std::shared_ptr<platform::SqlEngine>& sql() const { return sql_; }
 
  private:

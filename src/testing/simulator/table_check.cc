@@ -25,7 +25,7 @@ class Cells {
     return array == nullptr ? ""
                             : std::static_pointer_cast<arrow::StringArray>(array)->GetString(row);
   }
-  // Of an integer or a time.
+  // The value of an integer or time cell.
   std::int64_t Int(const char* column, std::int64_t row) const {
     const auto array = ArrayOf(column);
     if (array == nullptr) return 0;
@@ -41,7 +41,7 @@ class Cells {
         return std::stoll(decimals->FormatValue(row));
       }
       default:
-        WEIRHOUSE_CHECK(array->type_id() == arrow::Type::NA);  // none of the types of the tables
+        WEIRHOUSE_CHECK(array->type_id() == arrow::Type::NA);  // the tables have no other types
         return 0;
     }
   }
@@ -73,7 +73,8 @@ std::string Show(const Row& row) {
 
 using Problem = std::optional<std::string>;
 
-// Each key of `wanted` has one row, one of those that it may have, and there are no others.
+// Checks that each key of `wanted` has exactly one row, one of the permitted ones, and that there
+// are no other rows.
 template <typename Key, typename KeyOf>
 Problem Compare(const std::string& table, const std::vector<Row>& found,
                 const std::map<Key, std::set<Row>>& wanted, const KeyOf& key_of) {
@@ -102,7 +103,7 @@ Problem CheckCurrent(work::Workspace& workspace, const std::string& table,
 Problem CheckHistory(work::Workspace& workspace, const Expected& expected) {
   const auto rows = RowsOf(workspace, "processed.order_history");
   if (!rows.ok()) return "I4 atomic snapshots: history: " + rows.status().ToString();
-  // Of versions that contradict each other the losers may live on there.
+  // The losers among contradictory versions may stay in the history.
   std::vector<Row> first;
   std::set<std::pair<std::string, std::int64_t>> seen;
   for (const Row& row : *rows) {
@@ -136,7 +137,7 @@ Problem CheckTotals(work::Workspace& workspace) {
   return "I2 single effect: processed.total does not add up to processed.order";
 }
 
-// The feature table has a row for each row of its source, and no other.
+// Checks that the feature table has one row for each row of its source and no other.
 Problem CheckFeatures(work::Workspace& workspace, const std::string& source) {
   using Put = std::tuple<std::string, std::int64_t, std::int64_t>;
   std::multiset<Put> wanted;
@@ -157,13 +158,14 @@ Problem CheckFeatures(work::Workspace& workspace, const std::string& source) {
                      found.size(), source, wanted.size());
 }
 
-// The served answer is the sum over what landed: of each order the newest version that was known.
+// Checks that the served value is the sum over the landed records: of each order the newest version
+// known at the time.
 Problem CheckOnline(work::Workspace& workspace, const Expected& expected) {
   const auto now = workspace.Now();
   if (!now.ok()) return "I8 online = offline: " + now.status().ToString();
   const auto there = workspace.FindTable("feature.shop_sales_v1");
   if (*now == EventTime::min() || !there.ok() || !*there) return std::nullopt;
-  // Half a minute after any event, so that none lies on an edge of the window.
+  // Half a minute after any event, so that none is on the edge of the window.
   const std::int64_t at = Micros(*now) + kMinuteUs / 2;
   for (const std::string shop : {"a", "b"}) {
     std::int64_t count = 0;

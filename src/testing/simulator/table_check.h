@@ -1,4 +1,4 @@
-// What the tables of a life hold, beside what landed.
+// Compares the tables of a life with what landed.
 #pragma once
 
 #include <optional>
@@ -11,12 +11,12 @@
 
 namespace weirhouse::simulator {
 
-// The first that does not hold, once nothing is left to do: each table has the rows that the landed
-// records say, the feature table those of its source, the caches stand at the tables.
+// The first violation once no work is left: each table has the rows that the landed records
+// determine, the feature table has those of its source, and the caches match the tables.
 std::optional<std::string> CheckContents(work::Workspace& workspace, const Variant& variant,
                                          const std::vector<LandedFile>& landed,
                                          const std::set<ObjectKey>& excluded);
-// At any time: no row stands that the gate stopped and nobody let through.
+// At any time: no row is visible that the gate stopped and nobody approved.
 std::optional<std::string> CheckLetThrough(work::Workspace& workspace, const Variant& variant,
                                            const std::vector<LandedFile>& landed,
                                            const std::set<ObjectKey>& let_through);

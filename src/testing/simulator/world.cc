@@ -74,7 +74,7 @@ void SetLine(Record& record) {
 }  // namespace
 
 Variant DrawVariant(Random& random) {
-  // Few of the 32: each costs as much to make as a few lives.
+  // Only a few of the 32 variants: making one costs as much as a few lives.
   switch (random.Below(8)) {
     case 0:
       return {.history = true, .gate = true};
@@ -148,7 +148,7 @@ Record Sender::Spoilt(Record record) {
 Record Sender::MakeOrder(const std::vector<LandedFile>& sent, int day) {
   Record record;
   const bool again = !sent.empty() && random_.Below(6) == 0;
-  if (again) {  // a record that came before, whole
+  if (again) {  // an earlier record, unchanged
     const LandedFile& file = sent[random_.Below(sent.size())];
     if (!file.records.empty()) return file.records[random_.Below(file.records.size())];
   }
@@ -157,7 +157,7 @@ Record Sender::MakeOrder(const std::vector<LandedFile>& sent, int day) {
   record.amount = static_cast<int>(random_.Below(100));
   record.at_us =
       kFirstDayUs + day * kDayUs + static_cast<std::int64_t>(random_.Below(1440)) * kMinuteUs;
-  // On time, or days late; rarely at a moment that another version of the key has too.
+  // On time, or days late; rarely at the time of another version of the key.
   record.reported_us =
       record.at_us +
       static_cast<std::int64_t>(random_.Below(random_.Below(4) == 0 ? 4000 : 60)) * kMinuteUs;
@@ -172,7 +172,7 @@ Record Sender::MakeOrder(const std::vector<LandedFile>& sent, int day) {
 }
 
 LandedFile Sender::Next(const std::vector<LandedFile>& sent) {
-  if (!sent.empty() && random_.Below(8) == 0) {  // a file that came before
+  if (!sent.empty() && random_.Below(8) == 0) {  // an earlier file again
     LandedFile file = sent[random_.Below(sent.size())];
     if (random_.Below(2) == 0) return file;
     file.name.insert(file.name.size() - 6, fmt::format("-{}", ++files_));

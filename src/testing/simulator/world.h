@@ -1,5 +1,5 @@
-// What a simulated life is about: a small project, the files that land in it, and what its tables
-// must hold whatever happens on the way, worked out from the landed records alone.
+// The world of a simulated life: a small project, the files that land in it, and the expected
+// content of its tables, computed from the landed records alone.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,16 @@
 
 namespace weirhouse::simulator {
 
-// Which project: drawn from the seed.
+// The project's variant, derived from the seed.
 struct Variant {
   bool history = false;       // processed.order keeps its versions
-  bool gate = false;          // orders above 1000 stop their batch
+  bool gate = false;          // orders above 1000 halt their batch
   bool visits = false;        // a second source, with a table of its own
-  bool totals = false;        // a table that SQL makes of processed.order as a whole
+  bool totals = false;        // a table that SQL computes from all of processed.order
   bool delete_after = false;  // landed files are removed once they are stored
   friend auto operator<=>(const Variant&, const Variant&) = default;
 };
-// Of the few that lives are of, so that each is made once.
+// Draws one of a few variants, so that each project is made once.
 Variant DrawVariant(Random& random);
 // Path in the project → text. `gate_ignored`: without the gate's file.
 std::map<std::string, std::string> FilesOf(const Variant& variant, bool gate_ignored);
@@ -35,7 +35,7 @@ std::vector<std::string> TablesOf(const Variant& variant);
 inline constexpr std::int64_t kMinuteUs = 60'000'000;
 inline constexpr int kAmountMax = 1000;  // what the gate lets through
 
-// One record as it was sent.
+// One sent record.
 struct Record {
   bool valid = true;  // by its contract
   std::string id;
@@ -45,7 +45,7 @@ struct Record {
   std::int64_t reported_us = 0;
   std::string line;
 };
-// What makes an arrival the same as another: source, name, bytes.
+// The identity of an arrival: source, name, bytes.
 using ObjectKey = std::tuple<std::string, std::string, Digest>;
 struct LandedFile {
   std::string source;  // "order" or "visit"
@@ -56,8 +56,8 @@ struct LandedFile {
   ObjectKey key() const { return {source, name, digest}; }
 };
 
-// Makes files: new records, records that came before, late ones, ones that contradict each other,
-// bad ones, ones that a gate stops, and whole files again.
+// Makes files: with new records, repeated records, late ones, contradictory ones, invalid ones,
+// ones that a gate stops; and whole files again.
 class Sender {
  public:
   Sender(const Variant& variant, Random& random) : variant_(variant), random_(random) {}
@@ -82,13 +82,13 @@ struct Row {
   friend auto operator<=>(const Row&, const Row&) = default;
 };
 
-// Of one source, once all that landed was worked through.
+// The expected result of one source once all landed files are processed.
 struct Expected {
   std::map<std::string, std::int64_t> states;
-  // By key: rows of which one is the current one. Several where records of the same order
-  // contradict each other.
+  // By key: the rows of which one is current. Several if records of the same order contradict each
+  // other.
   std::map<std::string, std::set<Row>> current;
-  // By key and order: likewise what the history holds.
+  // By key and order: likewise for the history.
   std::map<std::pair<std::string, std::int64_t>, std::set<Row>> versions;
   bool conflicts = false;
 };

@@ -89,7 +89,7 @@ Status Refused(std::string message) {
 }  // namespace
 
 Result<SentObject> ParseSent(std::string_view text, std::string_view what) {
-  if (JsonDepthOf(text) > kSentDepthMax)
+  if (MeasureJsonDepth(text) > kSentDepthMax)
     return Refused(fmt::format("{} is nested deeper than {} levels", what, kSentDepthMax));
   SentObject sent;
   Look look(sent);

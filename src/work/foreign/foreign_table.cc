@@ -71,7 +71,7 @@ Result<iceberg::TablePtr> CreateForeign(Workspace& workspace, const ForeignCreat
   WEIRHOUSE_TRY(const iceberg::WantedTable wanted, Locate(workspace, name, create.table));
   const ProcessTime now = workspace.clock().Now();
   WEIRHOUSE_TRY(iceberg::TableMetadata metadata,
-                iceberg::MetadataOf(wanted, name, workspace.random(), now));
+                iceberg::MakeTableMetadata(wanted, name, workspace.random(), now));
   WEIRHOUSE_TRY_STATUS(FitDeclaration(workspace.project(), rules, metadata));
   WEIRHOUSE_TRY(const policy::Judgement judgement,
                 JudgeNew(workspace, create.caller, rules, metadata));

@@ -27,7 +27,7 @@ Status MalformedView(const std::string& path, std::string_view why) {
 }
 
 Result<json> ParseView(const std::string& bytes, const std::string& path) {
-  if (JsonDepthOf(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
+  if (MeasureJsonDepth(bytes) > kSentDepthMax) return MalformedView(path, "it is nested too deep");
   json metadata = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (metadata.is_discarded()) return MalformedView(path, "it is not JSON");
   const Status checked = iceberg::CheckViewMetadata(metadata);

@@ -49,13 +49,13 @@ Result<bool> IsTheFile(const OpenFolder& aside, const std::string& base, const D
   WEIRHOUSE_TRY(const Entry found, aside.Look(base));
   if (!expected(found)) return false;
   WEIRHOUSE_TRY(const Descriptor fd, aside.OpenFile(base));
-  WEIRHOUSE_TRY(const Entry held, platform::EntryOf(fd.get(), base));
+  WEIRHOUSE_TRY(const Entry held, platform::StatDescriptor(fd.get(), base));
   if (!held.SameBytesTimesAs(found)) return false;
-  if (platform::WritersOf(fd.get()) == platform::Writers::kSome) return false;
+  if (platform::FindWriters(fd.get()) == platform::Writers::kSome) return false;
   Sha256 sha;
   WEIRHOUSE_TRY_STATUS(platform::ReadPieces(fd.get(), base, held.size_bytes,
                                             [&](std::string_view piece) { sha.Update(piece); }));
-  WEIRHOUSE_TRY(const Entry after, platform::EntryOf(fd.get(), base));
+  WEIRHOUSE_TRY(const Entry after, platform::StatDescriptor(fd.get(), base));
   return after.SameBytesTimesAs(held) && sha.Finish() == digest;
 }
 
@@ -162,9 +162,9 @@ std::optional<std::pair<OpenFolder, std::vector<Entry>>> LookAside(const OpenFol
 
 Result<bool> IsWhole(const OpenFolder& folder, const Entry& entry, ProcessTime now) {
   WEIRHOUSE_TRY(const Descriptor fd, folder.OpenFile(entry.name));
-  WEIRHOUSE_TRY(const Entry held, platform::EntryOf(fd.get(), entry.name));
+  WEIRHOUSE_TRY(const Entry held, platform::StatDescriptor(fd.get(), entry.name));
   if (!held.UnchangedSince(entry)) return false;  // replaced since it was listed
-  const platform::Writers writers = platform::WritersOf(fd.get());
+  const platform::Writers writers = platform::FindWriters(fd.get());
   if (writers != platform::Writers::kUnknown) return writers == platform::Writers::kNone;
   return Micros(now) - entry.mtime_us() >= kQuietUs;
 }
@@ -180,7 +180,7 @@ Result<LandedReader::Opened> LandedReader::Open(const LandedFile& file) {
   if (!folder.ok()) return nothing(folder.status());
   auto fd = folder->OpenFile(BaseOf(file.place));
   if (!fd.ok()) return nothing(fd.status());
-  WEIRHOUSE_TRY(const Entry before, platform::EntryOf(fd->get(), file.path));
+  WEIRHOUSE_TRY(const Entry before, platform::StatDescriptor(fd->get(), file.path));
   if (!before.UnchangedSince(file.entry)) return Opened();
   WaitUntilTimesTell(before);
   return Opened{std::unique_ptr<LandedReader>(new LandedReader(file, std::move(fd).value()))};
@@ -202,8 +202,8 @@ Result<std::optional<Digest>> LandedReader::Finish(const std::optional<Digest>& 
   }
   const Digest digest = sha_.Finish();
   if (whole && digest == *whole) return std::optional<Digest>(digest);
-  if (platform::WritersOf(fd_.get()) == platform::Writers::kSome) return std::optional<Digest>();
-  WEIRHOUSE_TRY(const Entry after, platform::EntryOf(fd_.get(), file_.path));
+  if (platform::FindWriters(fd_.get()) == platform::Writers::kSome) return std::optional<Digest>();
+  WEIRHOUSE_TRY(const Entry after, platform::StatDescriptor(fd_.get(), file_.path));
   if (!after.UnchangedSince(file_.entry) || offset_ != file_.entry.size_bytes)
     return std::optional<Digest>();
   return std::optional<Digest>(digest);

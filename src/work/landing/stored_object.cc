@@ -35,7 +35,7 @@ Result<ObjectState> LookAtObject(platform::ObjectStore& store, const catalog::Ob
   if (!found.ok()) return found.status();
   if (found->size_bytes != object.size_bytes) return ObjectState::kDamaged;
   if (depth == Depth::kLength) return ObjectState::kWhole;
-  const auto digest = platform::DigestOfObject(store, object.path);
+  const auto digest = platform::HashObject(store, object.path);
   if (digest.status().code() == Code::kNotFound) return ObjectState::kMissing;
   if (digest.status().code() == Code::kCorruption) return ObjectState::kDamaged;  // cut just now
   if (!digest.ok()) return digest.status();

@@ -122,7 +122,7 @@ const RawObjects::Held& RawObjects::Hold(const catalog::ObjectRecord& object) {
   if (held_.size() >= kObjectsKept) held_.erase(held_.begin());
   Held& held = held_[object.id.value()];
   if (object.size_bytes > kBytesKept) {
-    const auto digest = platform::DigestOfObject(store_, object.path);
+    const auto digest = platform::HashObject(store_, object.path);
     if (!digest.ok()) held.problem = digest.status().message();
     held.intact = digest.ok() && *digest == object.digest;
     return held;
@@ -253,7 +253,7 @@ TraceNode CheckedFile(platform::ObjectStore& store, std::string kind, std::strin
   node.checked = true;
   node.detail = {{"path", path}, {"sha256", recorded.ToHex()}};
   const auto info = store.Stat(path);
-  const auto found = info.ok() ? platform::DigestOfObject(store, path) : info.status();
+  const auto found = info.ok() ? platform::HashObject(store, path) : info.status();
   if (!found.ok()) {
     node.intact = false;
     node.title =

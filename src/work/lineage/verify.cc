@@ -152,7 +152,7 @@ class Checker {
   }
 
   std::string Hash(const Expected& file, std::atomic<std::int64_t>* bytes_read) {
-    const auto found = platform::DigestOfObject(store_, file.path);
+    const auto found = platform::HashObject(store_, file.path);
     if (!found.ok()) {
       if (found.status().code() == Code::kNotFound)
         return fmt::format("{} is missing: {}", file.what, file.path);

@@ -169,18 +169,18 @@ Result<FoundRow> RowAt(Workspace& workspace, const RowScan& scan, const arrow::T
   FoundRow found;
   found.cells = json::object();
   for (const std::string& column : scan.declared)
-    found.cells[column] = platform::JsonOfCell(*rows.GetColumnByName(column), row);
+    found.cells[column] = platform::CellToJson(*rows.GetColumnByName(column), row);
   if (const auto record = rows.GetColumnByName(std::string(iceberg::kRecordColumn))) {
-    const json cell = platform::JsonOfCell(*record, row);
+    const json cell = platform::CellToJson(*record, row);
     if (cell.is_number_integer()) found.record = RecordId(cell.get<std::int64_t>());
   }
   if (const auto seq = rows.GetColumnByName(std::string(iceberg::kCommitSeqColumn))) {
-    const json cell = platform::JsonOfCell(*seq, row);
+    const json cell = platform::CellToJson(*seq, row);
     if (cell.is_number_integer()) found.seq = CommitSeq(cell.get<std::int64_t>());
   }
   if (found.seq == CommitSeq()) {
     const json number =
-        platform::JsonOfCell(*rows.GetColumnByName(std::string(kSequenceColumn)), row);
+        platform::CellToJson(*rows.GetColumnByName(std::string(kSequenceColumn)), row);
     WEIRHOUSE_TRY(found.seq,
                   workspace.catalog().SeqOf(scan.table->name, number.get<std::int64_t>()));
   }

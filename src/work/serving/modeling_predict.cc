@@ -85,7 +85,7 @@ Result<json> UnderstoodRequest(const OnlineQuery& query, const json& request, co
 json OutputOf(const arrow::Table& scored) {
   json output = json::object();
   for (int i = 0; i < scored.num_columns(); ++i)
-    output[scored.field(i)->name()] = platform::JsonOfCell(*scored.column(i), 0);
+    output[scored.field(i)->name()] = platform::CellToJson(*scored.column(i), 0);
   return output;
 }
 }  // namespace

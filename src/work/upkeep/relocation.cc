@@ -73,7 +73,7 @@ Result<iceberg::StagedTable> StageViewMove(Workspace& workspace,
         .WithError("WH7107");
   }
   const std::string place = workspace.store().Spelling(pointer.metadata_location);
-  const json moved = iceberg::MovedJson(metadata, move);
+  const json moved = iceberg::MoveJsonLocations(metadata, move);
   if (moved == metadata && place == pointer.metadata_location) return staged;
   const auto name = place.rfind('/') + 1;
   int version = 0;
@@ -139,7 +139,7 @@ std::optional<catalog::LandingRecord> SeenBefore(Workspace& workspace,
   if (found.st_size != record.size_bytes || micros(found.st_mtim) != record.mtime_us)
     return std::nullopt;
   if (moved.inode == record.inode && moved.ctime_us == record.ctime_us) return moved;
-  const auto digest = platform::DigestOfObject(workspace.local_store(), moved.path);
+  const auto digest = platform::HashObject(workspace.local_store(), moved.path);
   if (!digest.ok() || *digest != record.digest) return std::nullopt;
   return moved;
 }
@@ -172,7 +172,7 @@ Status MoveSettings(Workspace& workspace, const iceberg::TableMove& move,
   WEIRHOUSE_TRY(const auto settings, catalog::AllSettings(workspace.catalog()));
   for (const auto& [key, value] : settings) {
     if (key == lake.first.text() || key == former.first.text()) continue;
-    json moved = iceberg::MovedJson(value, move);
+    json moved = iceberg::MoveJsonLocations(value, move);
     if (moved != value) request.settings.push_back(catalog::ChangedSetting(key, std::move(moved)));
   }
   request.settings.push_back(lake);

@@ -32,7 +32,7 @@ double RoundNumber(const BigNumber& number) {
                     kLimbBits * number.first, false, number.negative);
 }
 
-// A number whose bits are asked and taken away during a division: an integer of limbs.
+// An integer of limbs whose bits are tested and subtracted during a division.
 using Digits = std::vector<std::uint32_t>;
 
 void ShiftLeft(Digits& digits, int bits) {
@@ -65,7 +65,8 @@ void Subtract(Digits& a, const Digits& b) {
   }
 }
 
-// a / b to kQuotientBits, with one bit more that is set if a rest was left. The sign is that of a.
+// a / b to kQuotientBits, and one more bit that is set if there is a remainder. The sign is that of
+// a.
 BigNumber Divide(const BigNumber& a, const BigNumber& b) {
   if (a.zero()) return {};
   const int gap = TopOf(a) - TopOf(b);  // the quotient lies in [2^(gap − 1), 2^(gap + 1))
@@ -125,7 +126,7 @@ double ExactRatio::RoundedRoot() const {
   if (!over.finite()) return CanonicalNan();
   BigNumber square = Divide(over.Number(), under.Number());
   if (square.zero()) return 0;
-  // Brought near 1, so that neither end of the doubles is met: whole limbs are powers of 2^32.
+  // Scaled near 1, so that no step overflows or underflows: whole limbs are powers of 2^32.
   const int limbs = TopOf(square) >> 5;
   square.first -= limbs % 2 == 0 ? limbs : limbs - 1;
   const int halved = (limbs % 2 == 0 ? limbs : limbs - 1) / 2;

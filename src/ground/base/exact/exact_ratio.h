@@ -1,4 +1,5 @@
-// Quotients and products of exact sums: compared as they are, rounded once.
+// Quotients and products of exact sums. Comparison is exact; a result is rounded once. Pure;
+// threads: any.
 #pragma once
 
 #include <cstdint>
@@ -8,23 +9,25 @@
 
 namespace weirhouse {
 
-// A quotient of two exact sums; the divisor is above zero.
+// over / under. `under` is above zero.
 struct ExactRatio {
   ExactSum over;
   ExactSum under;
 
   static ExactRatio Of(double value);
   static ExactRatio Of(ExactSum::Wide value);
-  // Correctly rounded.
+  // The nearest double, ties to even.
   double Round() const;
-  // Of a ratio that is not negative. The ratio is rounded to 64 bits or more, then its root once.
+  // The square root; the ratio must not be negative. The ratio is rounded to at least 64 bits, its
+  // root once.
   double RoundedRoot() const;
 };
-// Of finite ratios: −1, 0 or 1.
+// −1, 0 or 1. Both ratios must be finite.
 int Compare(const ExactRatio& a, const ExactRatio& b);
 ExactSum Product(const ExactSum& a, const ExactSum& b);
 // 10^n, n ≥ 0.
 ExactSum PowerOfTen(int n);
-// "12.5", "-1e30": exactly. False for what is no decimal number, or has an exponent beyond ±400.
+// Reads a decimal number ("12.5", "-1e30") exactly into `value`. False if `text` is not a decimal
+// number or its exponent is beyond ±400.
 bool ParseExact(std::string_view text, ExactRatio& value);
 }  // namespace weirhouse

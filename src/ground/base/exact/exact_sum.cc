@@ -369,7 +369,8 @@ Result<ExactSum> ExactSum::Parse(std::string_view text) {
     const auto parsed = std::from_chars(words[i].data(), end, *counts[i]);
     if (parsed.ec != std::errc() || parsed.ptr != end) return damaged();
   }
-  // Only the one text of each sum is read, so that equal states stay equal bytes.
+  // Each sum has exactly one text form; any other text is refused, so that equal states have equal
+  // bytes.
   if (!sum.AddHex(words.back()) || sum.Serialize() != text) return damaged();
   return sum;
 }

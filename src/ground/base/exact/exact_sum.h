@@ -1,5 +1,6 @@
-// The exact sum of doubles and whole numbers: the true real sum, rounded once to the nearest even.
-// So neither the order of adding, nor how rows were split, nor how a window slid shows in any bit.
+// The exact sum of doubles and whole numbers: the true real sum, rounded once to the nearest
+// double, ties to even. The result does not depend on the order of additions, on how rows were
+// split, or on how a window slid.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +22,21 @@ struct BigNumber {
   bool zero() const { return limbs.empty(); }
 };
 
-// A sum that can be merged, stored and can forget what was added: the small superaccumulator of
-// Neal (arXiv 1505.05571), a fixed-point number in chunks of 32 bits kept in 64, which holds the
-// chunks that were met and no others; so squares and products, far beyond the doubles, are as exact.
+// A sum that can be merged and stored, and from which addends can be removed. It is the small
+// superaccumulator of Neal (arXiv 1505.05571): a fixed-point number in chunks of 32 bits, each kept
+// in 64. Only the chunks in use are stored, so squares and products far outside the range of double
+// are exact too.
 //
 // Infinities and NaN are counted beside the finite part and make the rounded sum infinite or NaN,
-// as addition would; Remove takes them back. Threads: one writer. Cost: about 4 ns an addition,
-// 80 ns a rounding; 64 bytes and 8 for each 32 bits between the least and the greatest that was
-// added.
+// as addition would; Remove takes them back. Threads: one writer. Cost: about 4 ns per addition, 80
+// ns per rounding. Memory: 64 bytes, and 8 for each 32 bits between the smallest and the greatest
+// addend.
 class ExactSum {
  public:
   __extension__ typedef __int128 Wide;
 
   void Add(double value) { AddSigned(value, 1); }
-  // Takes back a `value` that was added: the state is then as if it never had been.
+  // Removes a `value` that was added: the state is then as if it had never been added.
   void Remove(double value) { AddSigned(value, -1); }
   void AddSquare(double value);
   void Add(std::int64_t value);
@@ -44,25 +46,26 @@ class ExactSum {
   void AddFinite(const ExactSum& other);  // without its infinities and NaN
   // Adds factor · a · b of the finite parts.
   void AddProduct(const ExactSum& a, const ExactSum& b, double factor);
-  // As new; keeps its memory.
+  // Resets the sum to zero and keeps its memory.
   void Clear();
 
-  // Correctly rounded, half to even; infinite where no double is great enough. NaN or both
-  // infinities among the addends: NaN; one infinity: that one. An exact zero is +0.0.
+  // The nearest double, ties to even; infinite if the sum is beyond the greatest double. NaN or
+  // infinities of both signs among the addends give NaN; one infinity gives that infinity. An exact
+  // zero is +0.0.
   double Round() const;
   // The sum divided by `count` (> 0), rounded once.
   double Mean(std::int64_t count) const;
-  // −1, 0 or 1 of the finite part.
+  // The sign of the finite part: −1, 0 or 1.
   int Sign() const;
   BigNumber Number() const;  // the finite part
 
-  // All of it as text: "0 1 0 -1f00p-64", the NaN, +∞ and −∞ that were added, then Hex(). Equal
-  // sums are equal texts, however they came about.
+  // The whole state as text: the counts of NaN, +∞ and −∞ and then Hex(), as in "0 1 0 -1f00p-64".
+  // Equal sums have equal texts, whatever was added and removed on the way.
   std::string Serialize() const;
-  // What Serialize wrote. kCorruption for any other text.
+  // Reads what Serialize wrote. kCorruption for any other text.
   static Result<ExactSum> Parse(std::string_view text);
 
-  // Whether Parts holds all of it: nothing of the sum lies beyond the doubles or below them.
+  // Whether Parts can represent the sum: no part of it is too large or too small for a double.
   bool FitsDoubles() const;
   // The one canonical expansion of this sum: greatest part first, each the rounded rest. Empty for
   // zero.
@@ -70,9 +73,9 @@ class ExactSum {
   static ExactSum FromParts(std::span<const double> parts);
   // "-1f00p-64": hexadecimal digits times a power of two. Of the finite part.
   std::string Hex() const;
-  // Adds what Hex wrote. False if it did not.
+  // Adds the number that Hex wrote. False if `text` is not such a number.
   bool AddHex(std::string_view text);
-  // The infinities and NaN that were added, each once.
+  // The kinds of infinity and NaN among the addends, each once.
   std::vector<double> Specials() const;
   bool finite() const { return nan_ == 0 && positive_infinity_ == 0 && negative_infinity_ == 0; }
 
@@ -102,6 +105,6 @@ class ExactSum {
   std::int64_t negative_infinity_ = 0;
 };
 
-// Of two exact numbers.
+// The exact product.
 BigNumber Multiply(const BigNumber& a, const BigNumber& b);
 }  // namespace weirhouse

@@ -39,7 +39,7 @@ double SumOfPartials(const std::vector<double>& values) {
     high = x + y;
     low = y - (high - x);
   }
-  // Half way between two doubles: what lies below decides.
+  // Half way between two doubles: the bits below decide.
   if (n > 0 && ((low < 0 && partials[n - 1] < 0) || (low > 0 && partials[n - 1] > 0))) {
     const double twice = low * 2;
     const double x = high + twice;

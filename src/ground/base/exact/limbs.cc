@@ -15,7 +15,7 @@ double CanonicalNan() { return std::bit_cast<double>(std::uint64_t{0x7ff80000000
 
 double RoundLimbs(const std::uint32_t* limbs, int count, int exponent, bool sticky, bool negative) {
   while (count > 0 && limbs[count - 1] == 0) --count;
-  if (count == 0) return 0.0;  // what is below limb 0 is far below the least double
+  if (count == 0) return 0.0;  // bits below limb 0 are far below the least double
   const int top_bit = (count - 1) * 32 + 31 - std::countl_zero(limbs[count - 1]);
   const auto bit = [&](int index) -> std::uint64_t {
     return index < 0 || index > top_bit ? 0 : (limbs[index / 32] >> (index % 32)) & 1;

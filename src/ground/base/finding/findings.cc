@@ -4,7 +4,7 @@
 
 namespace weirhouse {
 
-Diagnostic DiagnosticOf(const Status& status) {
+Diagnostic ToDiagnostic(const Status& status) {
   Diagnostic diagnostic;
   diagnostic.error_code = status.error_code();
   diagnostic.message = status.message();
@@ -17,7 +17,7 @@ void Findings::Add(const Status& status) {
   if (status.ok()) return;
   const std::vector<Diagnostic>& listed = status.diagnostics();
   if (listed.empty()) {
-    diagnostics_.push_back(DiagnosticOf(status));
+    diagnostics_.push_back(ToDiagnostic(status));
   } else {
     diagnostics_.insert(diagnostics_.end(), listed.begin(), listed.end());
   }

@@ -1,4 +1,4 @@
-// What is wrong with what a person wrote, gathered, so that all of it is told at once.
+// Collects all findings about a file that a person wrote, so that they are reported together.
 #pragma once
 
 #include <string>
@@ -9,23 +9,24 @@
 
 namespace weirhouse {
 
-// The one finding that a Status without a list of its own is.
-Diagnostic DiagnosticOf(const Status& status);
+// The finding that a Status without diagnostics stands for.
+Diagnostic ToDiagnostic(const Status& status);
 
-// In the order they were added. Threads: one.
+// Findings in the order in which they were added. Threads: one.
 class Findings {
  public:
-  // Takes over what `status` lists, or itself; nothing if it is OK.
+  // Adds the diagnostics of `status`, or `status` itself if it has none; nothing if it is OK.
   void Add(const Status& status);
   void Add(const SourceSpan& span, std::string_view code, std::string message,
            std::string hint = "", std::string caret_note = "");
-  // Takes over a Status made elsewhere, placed at `span` unless it has a place.
+  // Adds a Status made elsewhere, at `span` unless it has a place of its own.
   void AddAt(const SourceSpan& span, const Status& status);
 
   bool empty() const { return diagnostics_.empty(); }
   const std::vector<Diagnostic>& all() const { return diagnostics_; }
-  // OK if nothing was added; else kInvalidInput with the code, place and hint of the first, and all
-  // of them. The message is the first one's, or `message`.
+  // OK if nothing was added. Otherwise kInvalidInput with the code, place and hint of the first
+  // finding, and all findings as diagnostics. The message is that of the first finding, or
+  // `message`.
   Status Finish() const;
   Status Finish(std::string message) const;
 

@@ -1,5 +1,5 @@
-// How deep a JSON text is nested, told before it is parsed: copying, comparing and printing a tree
-// recurse, and what a stranger sends must not decide how deep.
+// The nesting depth of a JSON text, measured before parsing. Copying, comparing and printing a JSON
+// tree recurse, so the depth of untrusted input must be bounded first. Pure; threads: any.
 #pragma once
 
 #include <algorithm>
@@ -7,12 +7,12 @@
 
 namespace weirhouse {
 
-// Nested types make the deepest texts that anybody means.
+// Legitimate requests stay below this; the deepest ones describe nested types.
 inline constexpr int kSentDepthMax = 128;
 
-// The greatest depth of brackets outside texts: what is no JSON may come out as anything. Cost: one
-// pass.
-inline int JsonDepthOf(std::string_view text) {
+// The greatest depth of brackets outside strings. For text that is not JSON the result is
+// arbitrary. Cost: one pass.
+inline int MeasureJsonDepth(std::string_view text) {
   int depth = 0;
   int greatest = 0;
   bool in_text = false;

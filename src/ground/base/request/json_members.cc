@@ -112,7 +112,7 @@ std::string JsonFields::AnyText(const char* key) {
 std::string JsonFields::Text(const char* key) {
   std::string text = AnyText(key);
   if (text.empty())
-    place_.Refuse(Path(key), "must not be empty");  // where it was none, that is said
+    place_.Refuse(Path(key), "must not be empty");  // a missing member has its own refusal
   return text;
 }
 
@@ -202,7 +202,7 @@ std::map<std::string, std::string> JsonFields::OptionalTextMap(const char* key) 
 }
 
 bool IsTooDeep(const Json& json) {
-  // A stack of our own: the point is not to recurse.
+  // An explicit stack, because recursion is what this guards against.
   std::vector<std::pair<const Json*, int>> open = {{&json, 1}};
   while (!open.empty()) {
     const auto [value, depth] = open.back();

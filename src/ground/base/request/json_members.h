@@ -1,6 +1,6 @@
-// Reading what a client sent as JSON, member by member. No input makes these throw; the first thing
-// wrong is kept with its place, and later reads answer with empty values: read all that is needed,
-// then ask for the status. Null counts as missing.
+// Reads a client's JSON member by member. No input makes these functions throw. The first error is
+// kept with its place, and later reads return empty values: read all members first, then check the
+// status once. A null member counts as missing. Threads: one. Cost: one look-up per member.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +18,19 @@
 
 namespace weirhouse {
 
-inline constexpr int kRequestDepthMax = 200;     // a schema of 60 structs in each other fits
+inline constexpr int kRequestDepthMax = 200;     // a schema of 60 nested structs fits
 inline constexpr int kRequestItemsMax = 20'000;  // an expiry sends one update for each snapshot
 
-// The members of one JSON object. Keeps references to the place and the JSON: a short-lived local.
+// The members of one JSON object. Keeps references to the place and the JSON, so use it as a
+// short-lived local.
 class JsonFields {
  public:
   JsonFields(RequestPlace& place, const nlohmann::json& object, std::string path);
 
-  bool Has(const char* key) const;  // there, and not null
+  bool Has(const char* key) const;  // present and not null
   std::string Path(std::string_view key) const;
   RequestPlace& place() const { return place_; }
-  // The member itself, null where it is missing.
+  // The member itself; null if it is missing.
   const nlohmann::json& Any(const char* key) const;
 
   std::int64_t Long(const char* key, std::int64_t minimum = 0,
@@ -45,10 +46,10 @@ class JsonFields {
   std::string Text(const char* key);   // may not be empty
   std::string AnyText(const char* key);
   std::string OptionalText(const char* key);
-  // One of `known`, compared without case; its spelling there.
+  // One of `known`, compared without case; returned as `known` spells it.
   std::string Word(const char* key, std::initializer_list<std::string_view> known);
   JsonFields Object(const char* key);
-  // The elements of an array, each with its path; empty where there is none.
+  // The elements of an array, each with its path; empty if the member is missing.
   std::vector<std::pair<const nlohmann::json*, std::string>> Array(const char* key);
   std::vector<std::int64_t> Longs(const char* key, std::int64_t minimum, std::int64_t maximum);
   std::vector<std::string> Texts(const char* key);
@@ -57,7 +58,7 @@ class JsonFields {
   std::map<std::string, std::string> OptionalTextMap(const char* key);
 
  private:
-  // Says that `found`, at `path`, is not what it must be.
+  // Refuses `found`, at `path`, because it has the wrong type.
   void RefuseType(const nlohmann::json& found, const std::string& path, std::string_view why);
   void RefuseElement(const nlohmann::json& found, const std::string& path, std::string_view mixed);
   std::vector<std::pair<const nlohmann::json*, std::string>> ArrayAt(const char* key,
@@ -69,7 +70,7 @@ class JsonFields {
   std::string path_;
 };
 
-// True if arrays and objects of `json` lie deeper in each other than kRequestDepthMax: what
-// recurses over it may overflow the stack.
+// True if `json` is nested deeper than kRequestDepthMax, so that recursing over it may overflow the
+// stack. Does not recurse itself.
 bool IsTooDeep(const nlohmann::json& json);
 }  // namespace weirhouse

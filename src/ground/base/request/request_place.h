@@ -1,7 +1,7 @@
-// The part of a request that is looked at, and the first thing that is wrong with it.
+// The part of a request that is being checked, and the first error found in it.
 //
-// Whoever reads or applies a request refuses what is wrong by its place and goes on; the first refusal
-// stays. So all that is needed is read, and the status is asked for once.
+// Code that reads or applies a request refuses a wrong member by its path and goes on; the first
+// refusal is kept. So it reads all it needs and checks the status once.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace weirhouse {
 
-// How one protocol says that a member is not what it must be. All refusals are kInvalidInput.
+// The wording of one protocol for a member that has the wrong type. All refusals are kInvalidInput.
 struct RequestWords {
   std::string_view error_code;        // "WH7067"
   std::string_view separator = ": ";  // between the part of the request and the member
@@ -23,13 +23,14 @@ struct RequestWords {
   std::string_view object = "must be an object";
   std::string_view text_array = "must be an array";
   std::string_view text_object = "must be an object";
-  // Of an array or object that holds something else than texts; empty: the element itself is named, and
-  // told by `text`.
+  // For an array or object with an element that is not a string. Empty: the element itself is
+  // named, with the wording of `text`.
   std::string_view mixed_array = "";
   std::string_view mixed_object = "";
-  std::string_view beyond_int64 = "";  // empty: the range is told
-  bool tells_missing = true;           // false: what is missing is told as what is of another type
-  bool tells_found = false;            // ", found number"
+  std::string_view beyond_int64 = "";  // empty: the message gives the allowed range
+  // false: a missing member is refused like one of the wrong type
+  bool tells_missing = true;
+  bool tells_found = false;  // ", found number"
 };
 
 struct RequestPlace {
@@ -37,12 +38,12 @@ struct RequestPlace {
   RequestPlace(const RequestWords& its_words, std::string its_context)
       : context(std::move(its_context)), words(&its_words) {}
 
-  // Says that the member at `path` is wrong; the part as a whole where `path` is empty.
+  // Refuses the member at `path`, or the whole part if `path` is empty.
   void Refuse(std::string_view path, std::string_view why);
-  // Keeps another refusal; the first one stays.
+  // Records `refusal`, unless an earlier one is recorded.
   void Fail(Status refusal);
   bool ok() const { return status.ok(); }
-  // `value`, unless something was refused.
+  // `value`, or the recorded refusal.
   template <typename T>
   Result<T> Unless(T value) const {
     if (!status.ok()) return status;
@@ -54,7 +55,7 @@ struct RequestPlace {
   Status status = {};
 };
 
-// A message that quotes what a client sent, short enough for a log line and without control
+// `message`, which quotes client input, cut to the length of a log line and without control
 // characters.
 std::string Clipped(std::string message);
 }  // namespace weirhouse

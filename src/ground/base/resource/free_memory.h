@@ -1,10 +1,9 @@
-// Memory that nobody uses any more, and that allocators keep for the next who asks.
+// Returns unused memory from the allocator to the system.
 #pragma once
 
 namespace weirhouse {
 
-// Gives it back to the system. For the ends of large pieces of work: what many small objects took
-// is kept by the allocator of small objects, where other allocators cannot have it. Cost:
-// milliseconds.
+// Call it after a large piece of work: the allocator of small objects keeps freed memory that other
+// allocators cannot use. Cost: milliseconds. Threads: any.
 void ReturnFreeMemory();
 }  // namespace weirhouse

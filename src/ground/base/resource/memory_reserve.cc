@@ -12,20 +12,20 @@ namespace {
 constexpr std::size_t kPieces = 12;
 constexpr std::size_t kPieceBytes = kMemoryReserveBytes / kPieces;
 
-// A null pointer is a piece that is in use, or was never had.
+// The pieces of the reserve; null if a piece is in use or could not be allocated.
 std::array<std::atomic<void*>, kPieces> pieces{};
 std::atomic<bool> holds{false};
 thread_local bool may_run_out = false;
 thread_local int users = 0;
 
-// Readable and writable, so that a system which promises no more memory than it has counts it too.
+// Mapped readable and writable, so that a system without overcommit accounts for it.
 void* MapPiece() noexcept {
   void* const piece = mmap(nullptr, kPieceBytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return piece == MAP_FAILED ? nullptr : piece;
 }
 
-// Gives one piece to the system, for whoever asks next: the thread that waits for it, most likely.
+// Returns one piece to the system, so that the allocation that waits for it can succeed.
 bool GivePiece() noexcept {
   for (std::atomic<void*>& slot : pieces) {
     void* const piece = slot.exchange(nullptr);
@@ -34,7 +34,7 @@ bool GivePiece() noexcept {
   return false;
 }
 
-// What `operator new` calls when it found nothing; it tries again when this returns.
+// The new-handler: `operator new` calls it when no memory is left and tries again when it returns.
 void OnNoMemory() {
   const bool refused = may_run_out && users == 0 && std::uncaught_exceptions() == 0;
   if (refused || !GivePiece()) throw std::bad_alloc();

@@ -1,28 +1,29 @@
-// Memory kept aside for those who cannot live without.
+// A memory reserve for threads that cannot handle a failed allocation.
 //
-// Our own threads take it that there is no more: what they do then ends with an error, and the
-// process goes on. Threads of libraries (a flush of RocksDB, a task of DuckDB) would end the
-// process with them, and so would what runs while an exception is on its way. These are served from
-// a reserve, and the large pieces of work, which are ours, give way.
+// Our own threads handle std::bad_alloc: the operation fails and the process goes on. Threads of
+// libraries (a flush of RocksDB, a task of DuckDB) would end the process, and so would code that
+// runs while an exception propagates. Those are served from this reserve.
 #pragma once
 
 #include <cstddef>
 
 namespace weirhouse {
 
-// More than the two write buffers of RocksDB and what a flush and a compaction take at once.
+// More than two RocksDB write buffers and the memory of one flush and one compaction.
 inline constexpr std::size_t kMemoryReserveBytes = 48 << 20;
 
-// Sets the reserve aside: addresses, and no memory until it is used. Once, by the main thread,
-// which is one of ours from then on. Without it nothing is kept, and nothing else differs.
+// Reserves addresses; memory is used only when the reserve is. Call once, on the main thread, which
+// from then on counts as one of ours. Without this call there is no reserve and nothing else
+// changes.
 void HoldMemoryReserve();
-// What the calling thread asks for may be refused (std::bad_alloc).
+// Marks the calling thread as one of ours: its allocations may fail with std::bad_alloc.
 void MemoryMayRunOut() noexcept;
-// Sets aside again what was used, if it can be had. Cheap where nothing was. Any thread.
+// Refills the used part of the reserve if memory is available. Cheap if nothing was used. Threads:
+// any.
 void RefillMemoryReserve() noexcept;
 
-// While it lives, the calling thread is served from the reserve: for calls into a library that must
-// not be broken off, and for ends that cannot fail.
+// While it lives, the calling thread allocates from the reserve: for calls into a library that must
+// not be interrupted by an exception, and for cleanup that must not fail.
 class UseMemoryReserve {
  public:
   UseMemoryReserve() noexcept;

@@ -1,5 +1,6 @@
-// Work that waits at the same time is done together: whoever comes while nobody works leads, and
-// does what waits along with its own; who comes meanwhile waits for the next round.
+// Work that waits at the same time is done as one group. A caller that finds no leader becomes the
+// leader and does the waiting work along with its own; callers that arrive meanwhile wait for the
+// next round.
 #pragma once
 
 #include <array>
@@ -10,13 +11,13 @@
 
 namespace weirhouse {
 
-// A queue of `Item`s, which live on the stacks of those who wait for them, done in groups of up to
+// A queue of `Item`s, each on the stack of the caller that waits for it, done in groups of up to
 // `group_max`. Threads: any.
 template <typename Item, std::size_t group_max>
 class LeadQueue {
  public:
-  // Items done together. Without memory of its own: whoever leads must be able to say how it ended,
-  // whatever there is.
+  // Items done together. It allocates nothing, so that the leader can always report a result, even
+  // when memory has run out.
   class Group {
    public:
     void Add(Item* item) { items_[size_++] = item; }
@@ -30,9 +31,9 @@ class LeadQueue {
     std::size_t size_ = 0;
   };
 
-  // Returns when `mine` is done. `lead(group)` is called of one thread at a time, with an empty
-  // group: it takes what waits, and leaves in each item how that ended. It must not throw, since
-  // others wait for it.
+  // Returns when `mine` is done. `lead(group)` is called on one thread at a time, with an empty
+  // group. It calls Take to fill the group and stores the result in each item. It must not throw,
+  // because other callers wait for it.
   template <typename Lead>
   void Do(Item& mine, const Lead& lead) {
     Waiting me{&mine};
@@ -55,7 +56,7 @@ class LeadQueue {
     }
   }
 
-  // Adds what waits by now to `group`, as far as it holds more. Of whoever leads, once a round.
+  // Moves the waiting items into `group`, up to its limit. Called by the leader, once a round.
   void Take(Group& group) {
     const std::lock_guard lock(mutex_);
     while (!waiting_.empty() && taken_ < group_max) {

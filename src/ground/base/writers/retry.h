@@ -1,8 +1,8 @@
-// Doing again what another writer came between.
+// Retries an operation that lost to another writer. Threads: any.
 //
-// A definite conflict leaves nothing behind, so the whole attempt is made anew, from what the other
-// writer left. There is no pause in between: whoever won is done, and the one after it waits for
-// the database's own lock.
+// A definite conflict leaves nothing behind, so the whole attempt is repeated on the state that the
+// other writer left. There is no pause between attempts: the winner is done, and the next attempt
+// waits for the database's own lock.
 #pragma once
 
 #include "ground/base/status.h"
@@ -10,12 +10,12 @@
 namespace weirhouse {
 
 struct RetryPolicy {
-  int attempts_max = 1;  // the first included; after the last its outcome is the answer
+  int attempts_max = 1;  // including the first; the outcome of the last is returned
   bool (*again)(const Status&) = nullptr;  // whether an outcome is a reason to try again
 };
 
-// For steps of our own: every conflict is with another writer of the same tables, and the step
-// reads anew what it needs. Eight lost in a row: somebody writes without end.
+// For our own steps: every conflict is with another writer of the same tables, and the step reads
+// again what it needs. Eight losses in a row mean that another writer never stops.
 inline constexpr RetryPolicy kWhileWritersWin{
     8, [](const Status& outcome) { return outcome.code() == Code::kConflict; }};
 
@@ -27,7 +27,7 @@ Status OutcomeOf(const Result<T>& result) {
 }
 }  // namespace internal
 
-// The outcome of `attempt()`, a Status or a Result, made again as `policy` says.
+// The outcome of `attempt()`, a Status or a Result, repeated as `policy` says.
 template <typename Attempt>
 auto WithRetries(const RetryPolicy& policy, const Attempt& attempt) {
   for (int made = 1;; ++made) {

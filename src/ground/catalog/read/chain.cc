@@ -19,8 +19,8 @@ namespace {
 using platform::Database;
 using platform::DatabaseRow;
 
-// The rows that one commit wrote and that never change, by kind. The same statements make the
-// digests in Commit and check them in VerifyChain.
+// The immutable rows of one commit, by kind. Commit computes the digests and VerifyChain checks
+// them with the same statements.
 struct Part {
   std::string_view name;
   std::string_view sql;
@@ -105,8 +105,8 @@ std::string_view WhatName(NamespaceChange::What what) {
   return "unknown";
 }
 
-// What only some commits do; a member that would be empty is left out, as in records written before
-// there was such a thing.
+// Members that only some commits have. An empty member is left out, as in records from before it
+// existed.
 void AddNames(const CommitRequest& request, nlohmann::json& record) {
   for (const TableDrop& drop : request.drops) {
     record["drops"].push_back({{"name", drop.name}, {"old", drop.expected_metadata_location}});
@@ -144,15 +144,15 @@ nlohmann::json HeadOf(std::int64_t seq, RunId run, std::string_view state, std::
   return head;
 }
 
-// Walks the log in order and keeps what must hold at its end.
+// Walks the log in order and collects what must hold at its end.
 class ChainCheck {
  public:
   explicit ChainCheck(Database& db) : db_(&db) {}
 
   Status Walk() {
     WEIRHOUSE_TRY(chain_, ChainStart(*db_));
-    // Answers have no index of commits. Taken as a result of their own they get one for this walk;
-    // else all of them would be looked at for each commit.
+    // The table of answers has no index by commit. Materialised it gets one for this query;
+    // otherwise it would be scanned for each commit.
     WEIRHOUSE_TRY_STATUS(db_->Stream(
         "SELECT c.seq, c.run, c.state, c.layer, c.batch, c.committed_at, c.batch_end, "
         "c.record, c.chain, r.step_identity, a.idempotency_key FROM commit_log c LEFT JOIN "
@@ -173,10 +173,10 @@ class ChainCheck {
     const std::string record = row.Text(7);
     chain_ = ChainStep(chain_, record);
     if (chain_.ToHex() != row.Text(8)) {
-      return ChainBroken(seq, "its record, its place or the one before it was changed");
+      return ChainBroken(seq, "its record, its position or the commit before it was changed");
     }
     const auto stated = nlohmann::json::parse(record, nullptr, /*allow_exceptions=*/false);
-    if (!stated.is_object()) return ChainBroken(seq, "its record is not readable");
+    if (!stated.is_object()) return ChainBroken(seq, "its record cannot be read");
     std::optional<std::int64_t> batch_end;
     if (!row.IsNull(6)) batch_end = row.Int(6);
     const nlohmann::json head = HeadOf(seq, RunId(row.Int(1)), row.Text(2), row.Text(3),
@@ -214,7 +214,7 @@ class ChainCheck {
     return Status::Ok();
   }
 
-  // A log cut at its end still fits; what points beyond it does not.
+  // A truncated log is still consistent by itself, but rows point beyond its end.
   Status CheckTail() {
     std::int64_t named = 0;
     WEIRHOUSE_TRY_STATUS(
@@ -224,7 +224,7 @@ class ChainCheck {
                     named = std::max(named, row.Int(0));
                     return Status::Ok();
                   }));
-    if (named > last_) return ChainBroken(named, "it is missing from the log");
+    if (named > last_) return ChainBroken(named, "the commit is missing from the log");
     return Status::Ok();
   }
 
@@ -308,8 +308,8 @@ Result<std::string> BuildRecord(CommitContext& commit) {
                         {"state", RunStateName(*request.also_state)}};
   }
   WEIRHOUSE_TRY(record["parts"], PartDigests(commit.db, commit.seq));
-  // Of all tables that the transaction has written so far, rows of other commits included: what is
-  // changed in place is covered, whichever commit wrote it first.
+  // For all tables the transaction has written so far, including rows of other commits: an in-place
+  // change is covered, whichever commit wrote the row first.
   if (auto* tallied = dynamic_cast<TalliedDatabase*>(&commit.db)) {
     WEIRHOUSE_TRY(record["tallies"], tallied->StateTallies(commit.seq.value()));
   }
@@ -319,16 +319,16 @@ Result<std::string> BuildRecord(CommitContext& commit) {
 Status SqlCatalog::VerifyChain() {
   return ReadOneState([](Database& db) -> Status {
     WEIRHOUSE_TRY_STATUS(CheckLayout(db));
-    // Before all else: what follows finds the rows of a commit by them.
+    // First, because the checks below find rows by these indexes.
     WEIRHOUSE_TRY_STATUS(CheckIndexes(db));
     try {
       WEIRHOUSE_TRY_STATUS(ChainCheck(db).Walk());
       return CheckTotals(db);
     } catch (const nlohmann::json::exception& error) {
-      // Only a record of another shape than ours gets here, and its hash fits: somebody rebuilt the
-      // chain.
+      // Only a record of a foreign shape with a matching hash gets here: the chain was rebuilt by
+      // someone.
       return Status(Code::kCorruption,
-                    fmt::format("record of a commit is not ours: {}", error.what()))
+                    fmt::format("the record of a commit has a foreign form: {}", error.what()))
           .WithError("WH7008");
     }
   });

@@ -17,7 +17,7 @@ nlohmann::json ListOf(const nlohmann::json& record, const char* member) {
 
 Status ChainBroken(std::int64_t seq, std::string_view why) {
   return Status(Code::kCorruption,
-                fmt::format("commit {} does not fit the hash chain: {}", seq, why))
+                fmt::format("commit {} does not match the hash chain: {}", seq, why))
       .WithError("WH7008")
       .WithHint("the catalog was changed from outside: keep the file and restore a backup");
 }
@@ -30,9 +30,9 @@ NamesCheck::NamesCheck() {
   for (const std::string_view name : kLayerNamespaces) namespaces_[std::string(name)] = {};
 }
 
-TableSpans NamesCheck::SpansOf(const std::string& name) const {
+TableSpans NamesCheck::FindSpans(const std::string& name) const {
   const auto found = spans_.find(name);
-  return found == spans_.end() ? SpansOfUnnamed(name) : found->second;
+  return found == spans_.end() ? DefaultSpans(name) : found->second;
 }
 
 void NamesCheck::Follow(std::int64_t seq, const nlohmann::json& record) {
@@ -45,7 +45,7 @@ void NamesCheck::Follow(std::int64_t seq, const nlohmann::json& record) {
   for (const auto& drop : ListOf(record, "drops")) {
     const std::string name = drop.value("name", "");
     pointers_.erase(name);
-    spans_[name] = SpansAfterDrop(SpansOf(name), seq);
+    spans_[name] = SpansAfterDrop(FindSpans(name), seq);
   }
   for (const auto& rename : ListOf(record, "renames")) {
     const std::string name = rename.value("name", "");
@@ -53,7 +53,7 @@ void NamesCheck::Follow(std::int64_t seq, const nlohmann::json& record) {
     auto pointer = pointers_.extract(name);
     if (!pointer.empty())
       pointers_[new_name] = {pointer.mapped().location, pointer.mapped().kind, seq};
-    const TableSpans spans = SpansOf(name);
+    const TableSpans spans = FindSpans(name);
     spans_[new_name] = SpansAfterRename(spans, new_name, seq);
     spans_[name] = SpansAfterDrop(spans, seq);
   }
@@ -122,6 +122,6 @@ Status NamesCheck::CheckSpans(Database& db, std::int64_t last) const {
         return Status::Ok();
       }));
   if (stored == spans_) return Status::Ok();
-  return ChainBroken(last, "the names that tables had were changed");
+  return ChainBroken(last, "the recorded names of tables were changed");
 }
 }  // namespace weirhouse::catalog

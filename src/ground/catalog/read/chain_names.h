@@ -1,5 +1,5 @@
-// The names that stand after the commits of the log: what VerifyChain holds against the pointers,
-// namespaces and spans as they are stored.
+// Replays the names that the commits of the log created, renamed and dropped. VerifyChain compares
+// the result with the stored pointers, namespaces and spans.
 #pragma once
 
 #include <map>
@@ -15,10 +15,9 @@ namespace weirhouse::catalog {
 class NamesCheck {
  public:
   NamesCheck();
-  // Does what the record of commit `seq` states.
+  // Applies the record of commit `seq`.
   void Follow(std::int64_t seq, const nlohmann::json& record);
-  // kCorruption (WH7008) names the first row that is not as the log left it. `last` is the last
-  // commit.
+  // kCorruption (WH7008) names the first row that differs from the log. `last` is the last commit.
   Status Check(platform::Database& db, std::int64_t last) const;
 
  private:
@@ -33,14 +32,14 @@ class NamesCheck {
     std::map<std::string, std::string> properties{};
     friend bool operator==(const Namespace&, const Namespace&) = default;
   };
-  TableSpans SpansOf(const std::string& name) const;
+  TableSpans FindSpans(const std::string& name) const;
   Status CheckPointers(platform::Database& db, std::int64_t last) const;
   Status CheckNamespaces(platform::Database& db, std::int64_t last) const;
   Status CheckSpans(platform::Database& db, std::int64_t last) const;
 
   std::map<std::string, Pointer> pointers_;
   std::map<std::string, Namespace> namespaces_;
-  std::map<std::string, TableSpans> spans_;  // without those of a name that had one table ever
+  std::map<std::string, TableSpans> spans_;  // without names that only ever had one table
 };
 
 // kCorruption (WH7008).

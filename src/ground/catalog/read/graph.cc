@@ -8,7 +8,7 @@ namespace weirhouse::catalog {
 namespace {
 using platform::DatabaseRow;
 
-Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
+Result<EdgeRecord> ParseEdgeRow(const DatabaseRow& row) {
   EdgeRecord edge;
   edge.from.key = row.Text(1);
   edge.to.key = row.Text(3);
@@ -23,16 +23,16 @@ Result<EdgeRecord> EdgeOfRow(const DatabaseRow& row) {
 
 Result<std::optional<Node>> SqlCatalog::FindNode(const NodeRef& ref) {
   return FindOne<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? AND key = ?", kNodeColumns),
-                       {WordOf(ref.kind), ref.key}, NodeOfRow);
+                       {WordOf(ref.kind), ref.key}, ParseNodeRow);
 }
 
 Result<std::vector<Node>> SqlCatalog::Nodes(NodeKind kind) {
   return Collect<Node>(fmt::format("SELECT {} FROM node WHERE kind = ? ORDER BY id", kNodeColumns),
-                       {WordOf(kind)}, NodeOfRow);
+                       {WordOf(kind)}, ParseNodeRow);
 }
 
 Result<std::vector<EdgeRecord>> SqlCatalog::Edges(std::string_view sql, const NodeRef& ref) {
-  return Collect<EdgeRecord>(sql, {WordOf(ref.kind), ref.key}, EdgeOfRow);
+  return Collect<EdgeRecord>(sql, {WordOf(ref.kind), ref.key}, ParseEdgeRow);
 }
 
 Result<std::vector<EdgeRecord>> SqlCatalog::EdgesInto(const NodeRef& ref) {

@@ -33,12 +33,13 @@ Status AddProperties(Database& db, std::string_view sql,
 Result<std::optional<TablePointer>> SqlCatalog::FindTable(std::string_view name) {
   return FindOne<TablePointer>(
       fmt::format("SELECT {} FROM table_pointer WHERE name = ?", kPointerColumns),
-      {std::string(name)}, PointerOfRow);
+      {std::string(name)}, ParsePointerRow);
 }
 
 Result<std::vector<TablePointer>> SqlCatalog::Tables() {
   return Collect<TablePointer>(
-      fmt::format("SELECT {} FROM table_pointer ORDER BY name", kPointerColumns), {}, PointerOfRow);
+      fmt::format("SELECT {} FROM table_pointer ORDER BY name", kPointerColumns), {},
+      ParsePointerRow);
 }
 
 Result<std::vector<std::string>> SqlCatalog::TableNames(std::string_view name_space,
@@ -121,7 +122,7 @@ Result<std::vector<T>> SqlCatalog::CollectRecorded(std::string_view table, std::
 Result<std::vector<SnapshotRecord>> SqlCatalog::Snapshots(std::string_view table) {
   return CollectRecorded<SnapshotRecord>(
       table, fmt::format("SELECT {} FROM snapshot WHERE id > 0", kSnapshotColumns), {},
-      "ORDER BY seq, id", SnapshotOfRow);
+      "ORDER BY seq, id", ParseSnapshotRow);
 }
 
 Result<CommitSeq> SqlCatalog::SeqOf(std::string_view table, std::int64_t sequence_number) {
@@ -131,8 +132,9 @@ Result<CommitSeq> SqlCatalog::SeqOf(std::string_view table, std::int64_t sequenc
           table,
           fmt::format("SELECT {} FROM snapshot WHERE ref = 'main' AND sequence_number = ?",
                       kSnapshotColumns),
-          {sequence_number}, "ORDER BY seq + 0 LIMIT 1", SnapshotOfRow,
-          // Not by the index of commits, through the table's whole history: by that of numbers.
+          {sequence_number}, "ORDER BY seq + 0 LIMIT 1", ParseSnapshotRow,
+          // Keeps the planner from the index of commits, which would scan the table's whole
+          // history, so that it uses that of sequence numbers.
           "seq + 0"));
   if (!found.empty()) return found.front().seq;
   return Status(Code::kNotFound,
@@ -148,7 +150,7 @@ Result<std::optional<SnapshotRecord>> SqlCatalog::SnapshotAsOf(std::string_view 
       CollectRecorded<SnapshotRecord>(
           table,
           fmt::format("SELECT {} FROM snapshot WHERE ref = 'main' AND seq <= ?", kSnapshotColumns),
-          {seq.value()}, "ORDER BY seq DESC, id DESC LIMIT 1", SnapshotOfRow));
+          {seq.value()}, "ORDER BY seq DESC, id DESC LIMIT 1", ParseSnapshotRow));
   if (found.empty()) return std::optional<SnapshotRecord>();
   return std::optional<SnapshotRecord>(std::move(found.back()));
 }
@@ -157,17 +159,17 @@ Result<std::vector<FileRecord>> SqlCatalog::Files(std::optional<std::string> tab
   if (!table) {
     return Collect<FileRecord>(
         fmt::format("SELECT {} FROM file WHERE released = 0 ORDER BY table_name, id", kFileColumns),
-        {}, FileOfRow);
+        {}, ParseFileRow);
   }
   return CollectRecorded<FileRecord>(
       *table, fmt::format("SELECT {} FROM file WHERE released = 0", kFileColumns), {},
-      "ORDER BY id", FileOfRow);
+      "ORDER BY id", ParseFileRow);
 }
 
 Result<std::vector<FileRecord>> SqlCatalog::FilesSince(CommitSeq after) {
   return Collect<FileRecord>(
       fmt::format("SELECT {} FROM file WHERE seq > ? ORDER BY id", kFileColumns), {after.value()},
-      FileOfRow);
+      ParseFileRow);
 }
 
 Result<std::vector<MetricRecord>> SqlCatalog::Metrics(const std::string& table,
@@ -179,8 +181,8 @@ Result<std::vector<MetricRecord>> SqlCatalog::Metrics(const std::string& table,
           table,
           fmt::format("SELECT {} FROM metric WHERE name = ? AND batch_end >= ? AND batch_end < ?",
                       kMetricColumns),
-          {name, Micros(from), Micros(to)}, "ORDER BY batch_end, id", MetricOfRow));
-  // Days may be run in any order, so a later span may hold an earlier day.
+          {name, Micros(from), Micros(to)}, "ORDER BY batch_end, id", ParseMetricRow));
+  // Batches may run in any order, so a later span may hold an earlier day.
   std::stable_sort(
       metrics.begin(), metrics.end(),
       [](const MetricRecord& a, const MetricRecord& b) { return a.batch_end < b.batch_end; });

@@ -262,7 +262,7 @@ TEST_P(CatalogConformance, ParseAttemptsAreForgottenByTheCommitThatTakesAnObject
   CommitRequest retry = SwapOf(again, "processed.a", std::nullopt, "a1");
   retry.forgotten_attempts.push_back(arrival);
   CommitRequest refused = retry;
-  refused.offsets.push_back({"arrival/day1", 99, 100, 0});  // it stands elsewhere
+  refused.offsets.push_back({"arrival/day1", 99, 100, 0});  // the offset has moved
   EXPECT_EQ(catalog_->Commit(refused).status().code(), Code::kConflict);
   EXPECT_EQ(ValueOf(catalog_->ParseAttempts(arrival)), 1);
   ASSERT_OK(catalog_->Commit(retry));

@@ -45,12 +45,12 @@ Result<std::vector<ObjectRecord>> SqlCatalog::Objects(const ObjectFilter& filter
     parameters.emplace_back(std::int64_t{*filter.refused_at_attempts});
   }
   sql += " ORDER BY o.id";
-  return Collect<ObjectRecord>(sql, parameters, ObjectOfRow);
+  return Collect<ObjectRecord>(sql, parameters, ParseObjectRow);
 }
 
 Result<std::optional<ObjectRecord>> SqlCatalog::FindObject(ObjectId id) {
   return FindOne<ObjectRecord>(fmt::format("{} WHERE o.id = ?", kObjectSelect), {id.value()},
-                               ObjectOfRow);
+                               ParseObjectRow);
 }
 
 Result<std::optional<ObjectRecord>> SqlCatalog::ObjectOfRecord(RecordId record) {
@@ -61,7 +61,7 @@ Result<std::optional<ObjectRecord>> SqlCatalog::ObjectOfRecord(RecordId record) 
       FindOne<ObjectRecord>(fmt::format("{} WHERE o.first_record_id <= ? AND o.record_count > 0 "
                                         "ORDER BY o.first_record_id DESC LIMIT 1",
                                         kObjectSelect),
-                            {record.value()}, ObjectOfRow));
+                            {record.value()}, ParseObjectRow));
   if (object && record.value() >= object->first_record_id.value() + object->record_count) {
     object.reset();
   }
@@ -74,18 +74,19 @@ Result<std::optional<ObjectRecord>> SqlCatalog::FindArrival(const std::string& s
   return FindOne<ObjectRecord>(fmt::format("{} WHERE o.source = ? AND o.name = ? AND o.digest = ? "
                                            "AND o.state <> 'duplicate'",
                                            kObjectSelect),
-                               {source, name, digest.ToHex()}, ObjectOfRow);
+                               {source, name, digest.ToHex()}, ParseObjectRow);
 }
 
 Result<std::optional<LandingRecord>> SqlCatalog::FindLanding(const std::string& path) {
   return FindOne<LandingRecord>(
-      fmt::format("SELECT {} FROM landing WHERE path = ?", kLandingColumns), {path}, LandingOfRow);
+      fmt::format("SELECT {} FROM landing WHERE path = ?", kLandingColumns), {path},
+      ParseLandingRow);
 }
 
 Result<std::vector<LandingRecord>> SqlCatalog::Landings(const std::string& source) {
   return Collect<LandingRecord>(
       fmt::format("SELECT {} FROM landing WHERE source = ? ORDER BY path", kLandingColumns),
-      {source}, LandingOfRow);
+      {source}, ParseLandingRow);
 }
 
 Result<std::vector<LandingRecord>> SqlCatalog::FindLandings(const std::vector<std::string>& paths) {
@@ -100,7 +101,7 @@ Result<std::vector<LandingRecord>> SqlCatalog::FindLandings(const std::vector<st
     for (std::size_t i = first; i < first + kAtOnce; ++i)
       some.emplace_back(i < paths.size() ? DatabaseValue(paths[i]) : DatabaseValue());
     WEIRHOUSE_TRY(std::vector<LandingRecord> known,
-                  Collect<LandingRecord>(sql, some, LandingOfRow));
+                  Collect<LandingRecord>(sql, some, ParseLandingRow));
     std::move(known.begin(), known.end(), std::back_inserter(found));
   }
   return found;
@@ -167,7 +168,7 @@ Result<std::vector<VerdictRecord>> SqlCatalog::Verdicts(const VerdictFilter& fil
   }
   sql += " ORDER BY id DESC LIMIT ?";
   parameters.emplace_back(filter.limit);
-  return Collect<VerdictRecord>(sql, parameters, VerdictOfRow);
+  return Collect<VerdictRecord>(sql, parameters, ParseVerdictRow);
 }
 
 // ---- The commit log
@@ -183,7 +184,7 @@ Result<CommitSeq> SqlCatalog::LastSeq() {
 Result<std::vector<Catalog::CommitEntry>> SqlCatalog::Commits(CommitSeq after, std::int64_t limit) {
   return Collect<CommitEntry>(
       fmt::format("SELECT {} FROM commit_log WHERE seq > ? ORDER BY seq LIMIT ?", kCommitColumns),
-      {after.value(), limit}, CommitOfRow);
+      {after.value(), limit}, ParseCommitRow);
 }
 
 Result<std::optional<Catalog::CommitEntry>> SqlCatalog::NextCommit(Layer layer, CommitSeq after) {
@@ -191,7 +192,7 @@ Result<std::optional<Catalog::CommitEntry>> SqlCatalog::NextCommit(Layer layer, 
       fmt::format("SELECT {} FROM commit_log WHERE layer = ? AND state = 'committed' AND seq > ? "
                   "ORDER BY seq LIMIT 1",
                   kCommitColumns),
-      {WordOf(layer), after.value()}, CommitOfRow);
+      {WordOf(layer), after.value()}, ParseCommitRow);
 }
 
 Result<EventTime> SqlCatalog::ReplayNow() {

@@ -38,9 +38,9 @@ Status CheckCounter(Database& db, std::string_view counter, std::string_view sum
     return Status::Ok();
   }));
   if (kept == summed) return Status::Ok();
-  return Status(Code::kCorruption, fmt::format("the total \"{}\" was changed: it is {}, its rows "
-                                               "give {}",
-                                               counter, kept, summed))
+  return Status(Code::kCorruption,
+                fmt::format("the total \"{}\" was changed: it is {}, but its rows add up to {}",
+                            counter, kept, summed))
       .WithError("WH7008")
       .WithHint("restore a backup of the project's catalog");
 }
@@ -88,10 +88,9 @@ Status CheckTotals(Database& db) {
   }
   for (const auto& [of, difference] : differences) {
     if (difference == 0) continue;
-    return Status(Code::kCorruption,
-                  fmt::format("the total of records of \"{}\" that are {} was changed: its rows "
-                              "differ from it by {}",
-                              of[0], of[2], difference))
+    return Status(Code::kCorruption, fmt::format("the total of \"{}\" records in state {} was "
+                                                 "changed: it differs from its rows by {}",
+                                                 of[0], of[2], difference))
         .WithError("WH7008")
         .WithHint("restore a backup of the project's catalog");
   }
@@ -131,7 +130,7 @@ Result<std::int64_t> SqlCatalog::RecordsSince(CommitSeq after) {
   return records.value_or(0);
 }
 
-// Those that ended well are all the others.
+// Runs in none of the counted states have committed.
 Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
   using Count = std::pair<RunState, std::int64_t>;
   std::vector<Count> counts;
@@ -157,7 +156,7 @@ Result<std::vector<std::pair<RunState, std::int64_t>>> SqlCatalog::RunCounts() {
   return counts;
 }
 
-// Those that were sent are all the others.
+// Events in none of the counted states were sent.
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqlCatalog::EventCounts() {
   using Count = std::pair<std::string, std::int64_t>;
   std::vector<Count> counts;

@@ -31,13 +31,13 @@ class Walker {
   Status Begin(const NodeRef& start) {
     return db_.Each("SELECT id, kind, key, record, seq FROM node WHERE kind = ? AND key = ?",
                     {WordOf(start.kind), start.key}, [&](const DatabaseRow& row) -> Status {
-                      WEIRHOUSE_TRY(Node node, NodeOfRow(row));
+                      WEIRHOUSE_TRY(Node node, ParseNodeRow(row));
                       Keep(std::move(node), 0);
                       return Status::Ok();
                     });
   }
 
-  // Takes in what lies `depth` edges away; true if there was anything, and the limit allows it.
+  // Adds the nodes `depth` edges away; true if there were any and the limit permits them.
   Result<bool> Advance(int depth) {
     std::vector<std::int64_t> from;  // ascending, as nodes of one distance are
     for (auto one = walk_.nodes.rbegin(); one != walk_.nodes.rend(); ++one) {
@@ -61,7 +61,7 @@ class Walker {
 
  private:
   struct Level {
-    std::map<std::int64_t, Node> nodes;  // that were not reached before
+    std::map<std::int64_t, Node> nodes;  // newly reached nodes
     std::vector<EdgeRecord> edges;
   };
 
@@ -99,7 +99,7 @@ class Walker {
     } else {
       auto place = level.nodes.find(id);
       if (place == level.nodes.end()) {
-        WEIRHOUSE_TRY(Node node, NodeOfRow(row));
+        WEIRHOUSE_TRY(Node node, ParseNodeRow(row));
         place = level.nodes.emplace(id, std::move(node)).first;
       }
       far = RefOf(place->second);
@@ -119,7 +119,7 @@ class Walker {
   bool is_back_;
   const WalkFilter& filter_;
   LineageWalk& walk_;
-  std::map<std::int64_t, NodeRef> refs_;  // of all nodes that were reached
+  std::map<std::int64_t, NodeRef> refs_;  // of all reached nodes
 };
 }  // namespace
 

@@ -10,11 +10,11 @@
 
 namespace weirhouse::catalog {
 namespace {
-// Made before it is needed: a copy takes no memory.
+// Made in advance: copying it allocates nothing.
 const Status kUnknownForMemory =
-    Status(Code::kUnavailable, "the outcome of the write is unknown: memory ran out amid it")
+    Status(Code::kUnavailable, "the outcome of the write is unknown: memory ran out during it")
         .WithError(kOutcomeUnknown)
-        .WithHint("look the key up until it is known; keep the staged files");
+        .WithHint("look the key up until the outcome is known; keep the staged files");
 }  // namespace
 
 Status GroupWriter::Write(const WriteWork& work) {
@@ -25,7 +25,8 @@ Status GroupWriter::Write(const WriteWork& work) {
 
 void GroupWriter::Lead(Group& group) {
   const Status begun = BeginGuarded();
-  // Only now: whoever came while the write lock was waited for shares this transaction.
+  // Taken only now, so that callers who came during the wait for the write lock share this
+  // transaction.
   queue_.Take(group);
   if (!begun.ok()) {
     for (Member* member : group) member->status = begun;
@@ -49,7 +50,7 @@ bool GroupWriter::WriteGuarded(const Group& group) {
     return true;
   }
   connection_.reset();  // and with it the transaction
-  // Whose it was is not known where there are several.
+  // With several members it is unknown which one threw.
   if (group.size() > 1) return false;
   group.front()->status = thrown;
   return true;
@@ -103,7 +104,7 @@ Status GroupWriter::InSavepoint(Member& member, bool& alive) {
     return status;
   }
   status = member.work->body(*connection_);
-  // A full disk takes the whole transaction, and with it the savepoint.
+  // A full disk rolls back the whole transaction, and with it the savepoint.
   alive = (status.ok() ? connection_->ReleaseSavepoint() : connection_->RollbackToSavepoint()).ok();
   return status;
 }
@@ -111,7 +112,7 @@ Status GroupWriter::InSavepoint(Member& member, bool& alive) {
 void GroupWriter::WriteAlone(Member& member) {
   member.status = BeginGuarded();
   if (!member.status.ok()) return;
-  // A lone member is never handed back: whatever happens is its own status.
+  // A lone member is never returned to the queue: any failure is its own status.
   Group alone;
   alone.Add(&member);
   static_cast<void>(WriteGuarded(alone));
@@ -140,19 +141,19 @@ void GroupWriter::SettleGuarded(const Group& group, const Status& failure) {
 }
 
 void GroupWriter::Settle(const Group& group, const Status& failure) {
-  // What the failed COMMIT left is read anew on another connection; it is not guessed here.
+  // The state after the failed COMMIT is read on a new connection, not guessed here.
   connection_.reset();
-  const Status buried = Bury();
+  const Status buried = OverwriteFailedCommit();
   for (Member* member : group) {
     if (member->status.ok()) member->status = SettleOne(*member->work, failure, buried);
   }
 }
 
-Status GroupWriter::Bury() {
-  // A COMMIT whose fsync failed may have left whole frames in the log. No reader sees them, but a
-  // recovery after a crash would bring them back. A commit of our own takes their place: only then
-  // is what is not seen absent for certain. It must change something, or nothing is written.
-  // (PostgreSQL's log ends what was not committed by itself.)
+Status GroupWriter::OverwriteFailedCommit() {
+  // A COMMIT whose fsync failed may have left whole frames in the log. No reader sees them, but
+  // recovery after a crash would bring them back. A commit of our own overwrites them: only then is
+  // a commit that is not visible certainly absent. It must change something, or nothing is written.
+  // (PostgreSQL discards an uncommitted transaction by itself.)
   WEIRHOUSE_TRY_STATUS(Begin());
   if (connection_->dialect() != platform::Dialect::kSqlite) {
     connection_->Rollback();
@@ -168,10 +169,11 @@ Status GroupWriter::Bury() {
 
 Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure, const Status& buried) {
   const auto unknown = [&](const Status& why) {
-    return Status(Code::kUnavailable, fmt::format("outcome of the {} is unknown: {}; then {}",
-                                                  work.what, failure.message(), why.message()))
+    return Status(Code::kUnavailable,
+                  fmt::format("the outcome of the {} is unknown: {}; looking it up failed too: {}",
+                              work.what, failure.message(), why.message()))
         .WithError(kOutcomeUnknown)
-        .WithHint("look the key up until it is known; keep the staged files");
+        .WithHint("look the key up until the outcome is known; keep the staged files");
   };
   if (!work.took_place) return buried.ok() ? failure : unknown(buried);
   const Result<bool> there = Ask(work);
@@ -181,7 +183,7 @@ Status GroupWriter::SettleOne(const WriteWork& work, const Status& failure, cons
   return Status(Code::kUnavailable,
                 fmt::format("{} did not take place: {}", work.what, failure.message()))
       .WithError(kNothingWritten)
-      .WithHint("nothing was written; the same command may be run again");
+      .WithHint("nothing was written; run the same command again");
 }
 
 Result<bool> GroupWriter::Ask(const WriteWork& work) {
@@ -223,12 +225,12 @@ Status GroupWriter::BeginIfAllowed() {
 Status GroupWriter::Begin() {
   WEIRHOUSE_TRY_STATUS(OpenConnection());
   Status begun = connection_->Begin();
-  // A log that could be opened for reading alone stays so: the next transaction opens it again.
+  // A log that was opened read-only stays so: the next transaction reopens it.
   if (begun.Is(platform::kReadOnlyDatabase)) {
     connection_.reset();
     return begun;
   }
-  // The connection had ended while nobody used it: nothing was done yet, so another one will do.
+  // The connection ended while it was idle: nothing was done yet, so use another one.
   if (begun.ok() || !connection_->lost()) return begun;
   WEIRHOUSE_TRY_STATUS(OpenConnection());
   return connection_->Begin();

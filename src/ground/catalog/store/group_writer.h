@@ -1,4 +1,4 @@
-// The writing connection, shared: work that waits at the same time is made durable by one COMMIT.
+// The shared writing connection: work that waits at the same time is made durable by one COMMIT.
 #pragma once
 
 #include <cstddef>
@@ -12,38 +12,37 @@
 
 namespace weirhouse::catalog {
 
-// One thing to be written: whole or not at all, whatever becomes of the work it shares a
-// transaction with.
+// One unit of writing: atomic, whatever happens to other work in the same transaction.
 struct WriteWork {
-  // Writes. It may be called again when a transaction was undone for the sake of others, so it
-  // begins by forgetting what it did before.
+  // Writes. It may be called again if the transaction was rolled back because of other work, so it
+  // must first discard its earlier results.
   std::function<Status(platform::Database&)> body;
-  // Whether the work took place, asked of a new connection when the end of a COMMIT is unknown.
-  // Without it the failure is handed on as it is.
+  // Whether the work took place, called with a new connection if the outcome of COMMIT is unknown.
+  // Without it the failure is returned as it is.
   std::function<Result<bool>(platform::Database&)> took_place{};
   std::string what{};  // for messages: "the commit of run r12"
-  // Called after COMMIT, before anybody is told.
+  // Called after COMMIT, before any caller gets its result.
   std::function<Status(platform::Database&)> after{};
 };
 
-// Threads: any. Whoever comes while nobody writes leads: it opens a transaction, takes all that
-// waits by then, runs each in a savepoint of its own, and commits once. A lone caller waits for
-// nobody and has no savepoint.
+// Threads: any. A caller that finds no leader becomes the leader: it opens a transaction, takes all
+// waiting work, runs each in a savepoint of its own, and commits once. A lone caller waits for
+// nobody and needs no savepoint.
 class GroupWriter {
  public:
   using Open = std::function<Result<std::unique_ptr<platform::Database>>()>;
-  // Asked first in each transaction: whether this process may still write.
+  // Called first in each transaction: whether this process may still write.
   using Guard = std::function<Status(platform::Database&)>;
   explicit GroupWriter(Open open, Guard guard = nullptr)
       : open_(std::move(open)), guard_(std::move(guard)) {}
 
   // After OK the work is durable. Errors: those of the body; kUnavailable with WH7084 (certain:
-  // nothing was written) or WH7003 (unknown) if COMMIT failed. What is thrown in between (memory
-  // that ran out) ends the connection, and is an error of the work that it came from.
+  // nothing was written) or WH7003 (unknown) if COMMIT failed. An exception (out of memory) closes
+  // the connection and is an error of the work that threw it.
   Status Write(const WriteWork& work);
 
  private:
-  // What bounds the memory and the latency of one transaction; the others are next.
+  // Limits the memory and the latency of one transaction; further work goes into the next one.
   static constexpr std::size_t kGroupMax = 64;
 
   struct Member {
@@ -53,34 +52,34 @@ class GroupWriter {
   using Queue = LeadQueue<Member, kGroupMax>;
   using Group = Queue::Group;
 
-  // Throws nothing: others wait for whoever leads.
+  // Does not throw, because other callers wait for the leader.
   void Lead(Group& group);
-  // One transaction for all of `group`. False if it was undone as a whole, for certain: then each
-  // is to be tried alone.
+  // One transaction for all of `group`. False if it was certainly rolled back as a whole: then each
+  // member is tried alone.
   bool WriteTogether(const Group& group);
-  // The same; throws nothing.
+  // As WriteTogether; does not throw.
   bool WriteGuarded(const Group& group);
   Status InSavepoint(Member& member, bool& alive);
   void WriteAlone(Member& member);
   void Settle(const Group& group, const Status& failure);
   void SettleGuarded(const Group& group, const Status& failure);
-  // Makes sure that what the failed COMMIT left in the log cannot come back.
-  Status Bury();
+  // Makes sure that the frames a failed COMMIT left in the log cannot reappear.
+  Status OverwriteFailedCommit();
   Status SettleOne(const WriteWork& work, const Status& failure, const Status& buried);
   Result<bool> Ask(const WriteWork& work);
   void Finish(const Group& group);
   Status OpenConnection();
   // Opens a transaction, on a new connection if the old one has ended.
   Status Begin();
-  // The same, if the guard lets us. Throws nothing.
+  // As Begin, if the guard permits. Does not throw.
   Status BeginGuarded();
   Status BeginIfAllowed();
 
   const Open open_;
   const Guard guard_;
   Queue queue_;
-  // Of whoever leads; absent after a COMMIT whose end is unknown.
+  // Used by the leader; absent after a COMMIT with unknown outcome.
   std::unique_ptr<platform::Database> connection_;
-  bool committing_ = false;  // of whoever leads: the transaction may have taken place
+  bool committing_ = false;  // used by the leader: the transaction may have taken place
 };
 }  // namespace weirhouse::catalog

@@ -71,7 +71,7 @@ TEST(GroupWriter, WhatIsThrownAfterCommitUndoesNothing) {
   EXPECT_OK(writers.Write(Note));
 }
 
-// Nobody waits for ever for one that leads and breaks off, and nobody fails for it.
+// If the leader throws, no other caller waits for ever or fails because of it.
 TEST(GroupWriter, OneThatThrowsHarmsNoneOfItsGroup) {
   const testing::ScratchFolder folder;
   Writers writers(folder / "a.db");

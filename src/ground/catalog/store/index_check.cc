@@ -17,11 +17,12 @@ using platform::DatabaseRow;
 constexpr int kFaultsShown = 5;
 
 Status Damaged(std::string_view what, std::string_view reindex) {
-  return Status(Code::kCorruption,
-                fmt::format("an index of the catalog's database does not fit: {}", what))
+  return Status(
+             Code::kCorruption,
+             fmt::format("an index of the catalog's database does not match its table: {}", what))
       .WithError("WH7009")
-      .WithHint(fmt::format("nothing was changed; stop what writes, keep a copy, and rebuild the "
-                            "indexes: {}; then `wh verify --deep`",
+      .WithHint(fmt::format("nothing was changed; stop all writers, keep a copy, rebuild the "
+                            "indexes: {}; then run `wh verify --deep`",
                             reindex));
 }
 
@@ -88,7 +89,7 @@ Result<bool> HasAmcheck(Database& db) {
   return there;
 }
 
-// amcheck says what it found as an error.
+// amcheck reports damage as an error.
 Status CheckByAmcheck(Database& db, const Index& index) {
   std::string schema;
   WEIRHOUSE_TRY_STATUS(
@@ -102,15 +103,15 @@ Status CheckByAmcheck(Database& db, const Index& index) {
       db.Each(fmt::format("SELECT {}.bt_index_check({}::regclass, true)", schema, index.oid), {},
               [](const DatabaseRow&) { return Status::Ok(); });
   if (checked.ok() || checked.code() == Code::kUnavailable) return checked;
-  // The statement that failed ended the transaction: nothing more can be asked in it.
+  // The failed statement ended the transaction, so no more can be read in it.
   return Damaged(
       fmt::format("\"{}\" of table \"{}\": {}", index.name, index.table, checked.message()),
       "`REINDEX SCHEMA name` in psql");
 }
 
-// Rows that the index does not lead back to. A sample of everything is the one scan that no planner
-// replaces by an index; and with no sorting allowed, the order that is asked for, of all columns
-// from their own values to their own values, leaves it this one index.
+// Counts the rows that a look-up by the index does not find. A sample of 100 % is the one scan that
+// no planner replaces by an index; and with sorting disabled, the requested order, over all columns
+// from their own values to their own values, leaves only this index.
 std::string LookUpAll(const Index& index) {
   std::vector<std::string> asked;
   std::vector<std::string> given;
@@ -129,7 +130,7 @@ std::string LookUpAll(const Index& index) {
       index.predicate.empty() ? std::string() : " AND " + index.predicate);
 }
 
-// False where the planner takes another way than the index; nothing can be said of it then.
+// False if the planner does not use the index; then nothing is known about it.
 Result<bool> Uses(Database& db, const std::string& sql, const Index& index) {
   bool uses = false;
   WEIRHOUSE_TRY_STATUS(db.Each("EXPLAIN " + sql, {}, [&](const DatabaseRow& row) {
@@ -154,7 +155,7 @@ Status CheckByLookUps(Database& db, const Index& index) {
                                          index.name, lost, index.table));
 }
 
-// What the planner may do in this transaction.
+// The planner's settings in this transaction.
 std::string Planning(std::string_view allowed) {
   std::string script;
   for (const char* way : {"seqscan", "tidscan", "bitmapscan", "hashjoin", "mergejoin", "material",
@@ -171,7 +172,7 @@ Status CheckPostgres(Database& db) {
     for (const Index& index : indexes) WEIRHOUSE_TRY_STATUS(CheckByAmcheck(db, index));
     return Status::Ok();
   }
-  // Each row is to be looked up by an index, and by no other way.
+  // Each row must be looked up through the index and in no other way.
   WEIRHOUSE_TRY_STATUS(db.Script(Planning("off")));
   for (const Index& index : indexes) WEIRHOUSE_TRY_STATUS(CheckByLookUps(db, index));
   return db.Script(Planning("DEFAULT"));

@@ -1,4 +1,4 @@
-// Whether the database's own indexes still agree with its tables.
+// Checks that the database's own indexes agree with its tables.
 #pragma once
 
 #include "ground/base/status.h"
@@ -6,17 +6,17 @@
 
 namespace weirhouse::catalog {
 
-// kCorruption (WH7009) names what does not fit: a row that an index does not find, or an entry that
-// leads to none. Unique keys are enforced, and most rows found, through indexes alone, so that a
-// damaged one takes an arrival in twice without a word.
+// kCorruption (WH7009) names the mismatch: a row that an index does not find, or an index entry
+// without a row. Unique keys are enforced, and most rows found, through indexes alone; with a
+// damaged index an arrival is silently taken in twice.
 //   SQLite      its integrity check of every page, table and index
-//   PostgreSQL  amcheck where that is installed; else each row is looked up through each index
-// Inside a reading transaction. Cost: reads every row and index entry.
+//   PostgreSQL  amcheck if it is installed; else each row is looked up through each index
+// Call it inside a reading transaction. Cost: reads every row and index entry.
 Status CheckIndexes(platform::Database& db);
 
-// The same, in PostgreSQL, of what is asked first when a catalog is opened: its version and its
-// settings. A row that is not found there would make it an empty catalog, or another project's,
-// which `wh init` would write over. In SQLite these tables are their own indexes. Cost: a few ms,
-// and reads these two tables.
+// As CheckIndexes, in PostgreSQL, for the tables read first when a catalog is opened: its version
+// and its settings. If a row is not found there, the catalog looks empty, or like another
+// project's, and `wh init` would overwrite it. In SQLite these tables are their own indexes. Cost:
+// a few ms, reads these two tables.
 Status CheckFirstIndexes(platform::Database& db);
 }  // namespace weirhouse::catalog

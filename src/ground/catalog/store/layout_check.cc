@@ -41,7 +41,7 @@ Result<Layout> LayoutOfSqlite(Database& db) {
   return layout;
 }
 
-// Definitions are left out: the server keeps none of them as they were written.
+// Without definitions: the server does not keep them as they were written.
 Result<Layout> LayoutOfPostgres(Database& db) {
   Layout layout;
   WEIRHOUSE_TRY_STATUS(db.Each(
@@ -60,7 +60,7 @@ Result<Layout> LayoutOfPostgres(Database& db) {
   return layout;
 }
 
-// What the migrations make of an empty database.
+// The layout that the migrations create in an empty database.
 Result<Layout> OurLayout() {
   WEIRHOUSE_TRY(const auto empty, platform::Sqlite::Open(":memory:", /*read_only=*/false));
   WEIRHOUSE_TRY_STATUS(Migrate(*empty, ProcessTime(), SystemRandom()));
@@ -72,15 +72,15 @@ std::vector<std::string> Compare(const Layout& found, const Layout& ours, bool d
   for (const auto& [what, definition] : ours) {
     const auto there = found.find(what);
     if (there == found.end()) {
-      faults.push_back(fmt::format("{} \"{}\" is gone", what.first, what.second));
+      faults.push_back(fmt::format("{} \"{}\" is missing", what.first, what.second));
     } else if (definitions && there->second != definition) {
-      faults.push_back(fmt::format("{} \"{}\" is defined otherwise", what.first, what.second));
+      faults.push_back(fmt::format("{} \"{}\" has another definition", what.first, what.second));
     }
   }
   for (const auto& [what, definition] : found) {
     if (!ours.contains(what) && (definitions || what.first == "trigger")) {
       faults.push_back(
-          fmt::format("{} \"{}\" is none of ours", what.first, EscapeControl(what.second)));
+          fmt::format("{} \"{}\" was added from outside", what.first, EscapeControl(what.second)));
     }
   }
   return faults;
@@ -98,6 +98,6 @@ Status CheckLayout(Database& db) {
                 fmt::format("the layout of the catalog's database was changed: {}",
                             Join(faults, "; ")))
       .WithError("WH7008")
-      .WithHint("stop what writes, and put back a copy of the catalog from before");
+      .WithHint("stop all writers and restore an earlier copy of the catalog");
 }
 }  // namespace weirhouse::catalog

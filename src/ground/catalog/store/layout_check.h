@@ -1,4 +1,4 @@
-// Whether the database still has the tables, indexes and views that the migrations made.
+// Checks that the database has exactly the tables, indexes and views that the migrations made.
 #pragma once
 
 #include "ground/base/status.h"
@@ -6,11 +6,11 @@
 
 namespace weirhouse::catalog {
 
-// kCorruption (WH7008) names what is gone, was made by somebody else, or is defined otherwise. Rows
-// alone do not tell: without a unique index an arrival is taken in twice, a trigger changes what is
+// kCorruption (WH7008) names what is missing, foreign or defined differently. Rows alone do not
+// reveal this: without a unique index an arrival is taken in twice, and a trigger changes what is
 // written.
-//   SQLite      every definition, but for blanks
-//   PostgreSQL  the names of tables, views and indexes, which of these are unique, and triggers
-// Inside a reading transaction. Cost: makes an empty catalog in memory.
+//   SQLite      every definition, apart from blanks
+//   PostgreSQL  the names of tables, views and indexes, which indexes are unique, and triggers
+// Call it inside a reading transaction. Cost: creates an empty catalog in memory.
 Status CheckLayout(platform::Database& db);
 }  // namespace weirhouse::catalog

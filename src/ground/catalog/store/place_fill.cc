@@ -15,7 +15,7 @@ using platform::DatabaseRow;
 constexpr std::string_view kFormerKey = "table_places.";
 constexpr std::string_view kMetadataFolder = "/metadata";
 
-// Empty: the path does not tell.
+// Empty if the path does not show it.
 std::string LocationByPath(std::string_view metadata_location) {
   const auto file = metadata_location.rfind('/');
   if (file == std::string_view::npos) return "";
@@ -26,11 +26,11 @@ std::string LocationByPath(std::string_view metadata_location) {
 }  // namespace
 
 Status FillPlaces(platform::Database& db) {
-  std::vector<std::pair<std::string, std::string>> places;  // of which table, where
+  std::vector<std::pair<std::string, std::string>> places;  // table and folder
   WEIRHOUSE_TRY_STATUS(db.Each("SELECT name, metadata_location, kind FROM table_pointer", {},
                                [&](const DatabaseRow& row) {
                                  std::string location = LocationByPath(row.Text(1));
-                                 // A view's own file may lie anywhere, and nothing lies with it.
+                                 // A view's file may be anywhere, and no data is stored with it.
                                  if (!location.empty() || row.Text(2) == "table") {
                                    places.emplace_back(row.Text(0), std::move(location));
                                  }

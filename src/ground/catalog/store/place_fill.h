@@ -1,4 +1,4 @@
-// Where the tables lie that a catalog holds from before their places were recorded.
+// Records the folders of tables that an older catalog holds without them.
 #pragma once
 
 #include "ground/base/status.h"
@@ -6,9 +6,9 @@
 
 namespace weirhouse::catalog {
 
-// Part of migration 12. A table's metadata lies in <location>/metadata/, so its path tells the
-// location; where it lies elsewhere, as only a registered file can, the place is recorded as not
-// known until the table's next commit. What properties name besides was a setting, "table_places."
-// and the table's name, which goes.
+// Part of migration 12. A table's metadata is in <location>/metadata/, so its path gives the
+// location. If it is elsewhere, as only a registered file can be, the place is recorded as unknown
+// until the table's next commit. Folders named by properties were stored in the setting
+// "table_places." plus the table's name, which is removed.
 Status FillPlaces(platform::Database& db);
 }  // namespace weirhouse::catalog

@@ -80,7 +80,7 @@ TEST_F(PostgresCatalog, WaitsForACommitThatIsStillOnItsWay) {
   const auto run = ValueOf(catalog->PlanRun(PlanOf("day1", 10)));
   proxy_->CutAt(kCommitMessage, Cut::kDelayMessage);
   const auto answer = catalog->Commit(FullOf(run, std::nullopt, "m1"));
-  ASSERT_OK(answer);  // a look that did not wait would have found nothing, and said so for certain
+  ASSERT_OK(answer);  // a look-up that did not wait would have reported "absent" as certain
   EXPECT_EQ(proxy_->cuts(), 1);
   EXPECT_EQ(ValueOf(OpenDirectly()->LastSeq()), CommitSeq(1));
 }
@@ -223,7 +223,7 @@ TEST_F(PostgresCatalog, SerializesWritersOfSeveralProcesses) {
   std::vector<std::thread> writers;
   for (int writer = 0; writer < kWriters; ++writer) {
     writers.emplace_back([&, writer] {
-      const auto catalog = OpenDirectly();  // connections of its own, as another process has
+      const auto catalog = OpenDirectly();  // separate connections, as in another process
       std::optional<std::string> location;
       for (int i = 0; i < kEach; ++i) {
         const std::string name = fmt::format("w{}.{}", writer, i);

@@ -1,4 +1,4 @@
-// Reads that last hold up no others: each has a connection of its own, up to a bound.
+// Long reads do not delay others: each has its own connection, up to a limit.
 #include <chrono>
 #include <condition_variable>
 #include <future>
@@ -104,7 +104,7 @@ class ReaderPool : public ::testing::Test {
     const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1")));
     ASSERT_OK(catalog_->Commit(SwapOf(run, "processed.t", std::nullopt, "m0.json")));
   }
-  // As many long reads as asked, each by a thread of its own.
+  // Starts this many long reads, each on its own thread.
   void ReadLong(int readers) {
     for (int i = 0; i < readers; ++i) {
       long_reads_.push_back(

@@ -46,7 +46,7 @@ std::string PointerKindName(PointerKind kind) {
   return kind == PointerKind::kView ? "view" : "table";
 }
 
-Result<Run> RunOfRow(const DatabaseRow& row) {
+Result<Run> ParseRunRow(const DatabaseRow& row) {
   Run run;
   run.id = RunId(row.Int(0));
   WEIRHOUSE_TRY(run.plan.kind, StoredKind<RunKind>(row.Text(1), "kind of a run"));
@@ -68,7 +68,7 @@ Result<Run> RunOfRow(const DatabaseRow& row) {
   return run;
 }
 
-Result<TablePointer> PointerOfRow(const DatabaseRow& row) {
+Result<TablePointer> ParsePointerRow(const DatabaseRow& row) {
   TablePointer pointer;
   pointer.name = row.Text(0);
   pointer.uuid = row.Text(1);
@@ -79,7 +79,7 @@ Result<TablePointer> PointerOfRow(const DatabaseRow& row) {
   return pointer;
 }
 
-Result<SnapshotRecord> SnapshotOfRow(const DatabaseRow& row) {
+Result<SnapshotRecord> ParseSnapshotRow(const DatabaseRow& row) {
   SnapshotRecord snapshot;
   snapshot.table = row.Text(0);
   snapshot.snapshot = SnapshotId(row.Int(1));
@@ -94,7 +94,7 @@ Result<SnapshotRecord> SnapshotOfRow(const DatabaseRow& row) {
   return snapshot;
 }
 
-Result<FileRecord> FileOfRow(const DatabaseRow& row) {
+Result<FileRecord> ParseFileRow(const DatabaseRow& row) {
   FileRecord file;
   file.path = row.Text(0);
   file.table = row.Text(1);
@@ -106,7 +106,7 @@ Result<FileRecord> FileOfRow(const DatabaseRow& row) {
   return file;
 }
 
-Result<ObjectRecord> ObjectOfRow(const DatabaseRow& row) {
+Result<ObjectRecord> ParseObjectRow(const DatabaseRow& row) {
   ObjectRecord object;
   object.id = ObjectId(row.Int(0));
   object.source = row.Text(1);
@@ -126,7 +126,7 @@ Result<ObjectRecord> ObjectOfRow(const DatabaseRow& row) {
   return object;
 }
 
-Result<LandingRecord> LandingOfRow(const DatabaseRow& row) {
+Result<LandingRecord> ParseLandingRow(const DatabaseRow& row) {
   LandingRecord landing;
   landing.path = row.Text(0);
   landing.size_bytes = row.Int(1);
@@ -139,7 +139,7 @@ Result<LandingRecord> LandingOfRow(const DatabaseRow& row) {
   return landing;
 }
 
-Result<VerdictRecord> VerdictOfRow(const DatabaseRow& row) {
+Result<VerdictRecord> ParseVerdictRow(const DatabaseRow& row) {
   VerdictRecord verdict;
   verdict.gate = row.Text(0);
   verdict.table = row.Text(1);
@@ -154,7 +154,7 @@ Result<VerdictRecord> VerdictOfRow(const DatabaseRow& row) {
   return verdict;
 }
 
-Result<MetricRecord> MetricOfRow(const DatabaseRow& row) {
+Result<MetricRecord> ParseMetricRow(const DatabaseRow& row) {
   MetricRecord metric;
   metric.table = row.Text(0);
   metric.name = row.Text(1);
@@ -167,7 +167,7 @@ Result<MetricRecord> MetricOfRow(const DatabaseRow& row) {
   return metric;
 }
 
-Result<Node> NodeOfRow(const DatabaseRow& row) {
+Result<Node> ParseNodeRow(const DatabaseRow& row) {
   Node node;
   node.id = NodeId(row.Int(0));
   WEIRHOUSE_TRY(node.node.kind, StoredKind<NodeKind>(row.Text(1), "kind of a lineage node"));
@@ -177,7 +177,7 @@ Result<Node> NodeOfRow(const DatabaseRow& row) {
   return node;
 }
 
-Result<OutboxEvent> EventOfRow(const DatabaseRow& row) {
+Result<OutboxEvent> ParseEventRow(const DatabaseRow& row) {
   OutboxEvent event;
   event.id = row.Int(0);
   event.type = row.Text(1);
@@ -189,7 +189,7 @@ Result<OutboxEvent> EventOfRow(const DatabaseRow& row) {
   return event;
 }
 
-Result<Delivery> DeliveryOfRow(const DatabaseRow& row) {
+Result<Delivery> ParseDeliveryRow(const DatabaseRow& row) {
   Delivery delivery;
   delivery.event = row.Int(0);
   delivery.target = row.Text(1);
@@ -200,7 +200,7 @@ Result<Delivery> DeliveryOfRow(const DatabaseRow& row) {
   return delivery;
 }
 
-Result<PredictionRecord> PredictionOfRow(const DatabaseRow& row) {
+Result<PredictionRecord> ParsePredictionRow(const DatabaseRow& row) {
   PredictionRecord prediction;
   prediction.id = row.Text(0);
   prediction.model = row.Text(1);
@@ -213,7 +213,7 @@ Result<PredictionRecord> PredictionOfRow(const DatabaseRow& row) {
   return prediction;
 }
 
-Result<Catalog::CommitEntry> CommitOfRow(const DatabaseRow& row) {
+Result<Catalog::CommitEntry> ParseCommitRow(const DatabaseRow& row) {
   Catalog::CommitEntry entry;
   entry.seq = SeqAt(row, 0);
   entry.run = RunId(row.Int(1));

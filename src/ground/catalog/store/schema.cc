@@ -12,7 +12,7 @@
 namespace weirhouse::catalog {
 namespace {
 // Times are microseconds since 1970 UTC, digests 64 hexadecimal digits, `seq` a commit sequence.
-// Kept to SQL that PostgreSQL reads too, apart from what dialect.h puts in its words.
+// Only SQL that PostgreSQL accepts too, apart from what dialect.h translates.
 constexpr std::string_view kProgress = R"sql(
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, next BIGINT NOT NULL) WITHOUT ROWID;
@@ -313,7 +313,7 @@ CREATE VIEW iceberg_namespace_properties AS
   FROM namespace_property WHERE key <> 'exists';
 )sql";
 
-// Files that a commit took out of the books; `removed` 1 = they have left the disk.
+// Files that a commit released; `removed` 1 = deleted from the disk.
 constexpr std::string_view kReleased = R"sql(
 CREATE TABLE released_file (
   path TEXT PRIMARY KEY,
@@ -329,13 +329,13 @@ ALTER TABLE landing ADD COLUMN ctime_us BIGINT NOT NULL DEFAULT 0;
 )sql";
 
 // Attempts used to count every try of an object's batch; now they count those that ended the
-// process while the object itself was parsed. What is above the limit of three was quarantined
-// whole and stays so until it is asked for.
+// process while the object itself was parsed. An object above the limit of three was quarantined
+// whole and stays so until it is retried explicitly.
 constexpr std::string_view kAttempts = R"sql(
 DELETE FROM parse_attempt WHERE attempts <= 3;
 )sql";
 
-// What every table holds, so that rows changed from outside show: see tally.h.
+// Checksums of every table, so that changes from outside are detected: see tally.h.
 constexpr std::string_view kTallies = R"sql(
 CREATE TABLE tally (
   table_name TEXT PRIMARY KEY,
@@ -345,8 +345,8 @@ CREATE TABLE tally (
 ) WITHOUT ROWID;
 )sql";
 
-// Totals, and ways to what is asked for again and again, so that neither costs more as the history
-// grows: see totals.cc.
+// Totals, and indexes for frequent queries, so that neither costs more as the history grows: see
+// totals.cc.
 constexpr std::string_view kTotals = R"sql(
 INSERT INTO counter (name, next) SELECT 'runs', count(*) FROM run;
 INSERT INTO counter (name, next) SELECT 'objects', count(*) FROM object;
@@ -370,7 +370,7 @@ CREATE INDEX object_refused ON object (id) WHERE state = 'quarantined';
 CREATE INDEX object_attempted ON object (attempts) WHERE attempts > 0;
 )sql";
 
-// Which target is owed which event. The counter `outbox` is the first event that was not booked.
+// The deliveries owed to targets. The counter `outbox` is the first event that is not routed yet.
 constexpr std::string_view kDeliveries = R"sql(
 CREATE TABLE delivery (
   event BIGINT NOT NULL,
@@ -387,8 +387,8 @@ INSERT INTO counter (name, next) SELECT 'outbox', coalesce(min(CASE state WHEN '
   max(id) + 1, 1) FROM outbox;
 )sql";
 
-// Whether a file is out of the books stands in its own row: what is still in them is found without
-// a look at all that ever was.
+// Marks released files in their own rows, so that those in use are found without scanning all that
+// ever existed.
 constexpr std::string_view kHeldFiles = R"sql(
 ALTER TABLE file ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 UPDATE file SET released = 1 WHERE path IN (SELECT path FROM released_file);
@@ -396,8 +396,8 @@ DROP INDEX file_by_table;
 CREATE INDEX file_held ON file (table_name, id) WHERE released = 0;
 )sql";
 
-// Which folder is which table's alone; see place.cc. `place` '' = not known; `kept_until` 0 = of a
-// table that stands, else until when nobody else gets the folder of one that was dropped.
+// The folders that belong to one table alone; see place.cc. `place` '' = unknown. `kept_until` 0 =
+// of an existing table; else the time until which the folder of a dropped table stays reserved.
 constexpr std::string_view kPlaces = R"sql(
 CREATE TABLE table_place (
   place TEXT NOT NULL,
@@ -430,17 +430,19 @@ Status VersionMismatch(int found) {
   const int newest = kMigrations.back().version;
   if (found > newest) {
     return Status(Code::kInvalidInput,
-                  fmt::format("catalog was written by a newer program: its version is {}, this one "
-                              "knows {}",
+                  fmt::format("the catalog was written by a newer program: its version is {}, this "
+                              "program supports up to {}",
                               found, newest))
         .WithError("WH7083")
-        .WithHint("use the program that wrote it, or a newer one");
+        .WithHint("use the version of the program that wrote it, or a newer one");
   }
-  return Status(Code::kInvalidInput,
-                fmt::format("catalog is older than this program: its version is {}, {} is needed",
-                            found, newest))
+  return Status(
+             Code::kInvalidInput,
+             fmt::format(
+                 "the catalog is older than this program: its version is {}, this program needs {}",
+                 found, newest))
       .WithError("WH7083")
-      .WithHint("open it once for writing: any writing command brings it up to date");
+      .WithHint("run any writing command: it brings the catalog up to date");
 }
 
 Status Apply(platform::Database& db, const Migration& migration, ProcessTime now, Random& random) {
@@ -455,7 +457,7 @@ Status Apply(platform::Database& db, const Migration& migration, ProcessTime now
                 {std::int64_t{migration.version}, std::string(migration.name), Micros(now)});
 }
 
-// A migration writes as it likes, so the tallies are taken anew with it.
+// A migration writes outside the tallies, so they are recomputed with it.
 Status ApplyAndCount(platform::Database& db, const Migration& migration, ProcessTime now,
                      Random& random) {
   WEIRHOUSE_TRY(const auto drift, TallyDrift(db));
@@ -485,7 +487,7 @@ Status Migrate(platform::Database& db, ProcessTime now, Random& random) {
     if (migration.version <= before) continue;
     WEIRHOUSE_TRY_STATUS(db.Begin());
     Status status = Status::Ok();
-    // Under the write lock: another process may have been quicker.
+    // Read under the write lock, because another process may have migrated first.
     auto version = SchemaVersion(db);
     if (!version.ok()) {
       status = version.status();

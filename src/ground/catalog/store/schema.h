@@ -12,7 +12,7 @@
 
 namespace weirhouse::catalog {
 
-// The namespaces that exist from the beginning; migration 4 inserts them.
+// The namespaces of the layers; migration 4 inserts them.
 inline constexpr std::array<std::string_view, 6> kLayerNamespaces{
     "raw", "processed", "feature", "quarantine", "system", "training_set"};
 

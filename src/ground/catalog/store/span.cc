@@ -5,7 +5,7 @@ namespace {
 bool Open(const TableSpans& spans) { return spans.back().until == TableSpan::kOpen; }
 }  // namespace
 
-TableSpans SpansOfUnnamed(std::string_view name) {
+TableSpans DefaultSpans(std::string_view name) {
   TableSpan span;
   span.recorded_as = name;
   return {span};
@@ -17,8 +17,8 @@ TableSpans SpansAfterDrop(TableSpans spans, std::int64_t seq) {
 }
 
 TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name) {
-  // What was recorded under the name since its last table ended belongs to the new one: a batch may
-  // be judged and staged before its table exists.
+  // Records made under the name since its last table ended belong to the new table: a batch may be
+  // judged and staged before its table exists.
   if (Open(spans)) return spans;
   return {{std::string(name), spans.back().until, TableSpan::kOpen}};
 }
@@ -38,13 +38,13 @@ Result<TableSpans> LoadSpans(platform::Database& db, std::string_view name) {
         spans.push_back({row.Text(0), row.Int(1), row.Int(2)});
         return Status::Ok();
       }));
-  if (spans.empty()) spans = SpansOfUnnamed(name);
+  if (spans.empty()) spans = DefaultSpans(name);
   return spans;
 }
 
 Status StoreSpans(platform::Database& db, std::string_view name, const TableSpans& spans) {
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM table_span WHERE name = ?", {std::string(name)}));
-  if (spans == SpansOfUnnamed(name)) return Status::Ok();
+  if (spans == DefaultSpans(name)) return Status::Ok();
   std::int64_t number = 0;
   for (const TableSpan& span : spans) {
     WEIRHOUSE_TRY_STATUS(

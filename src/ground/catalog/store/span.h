@@ -1,8 +1,8 @@
-// Under which names, and between which commits, the rows of one table were recorded.
+// The names, and the ranges of commits, under which the rows of one table were recorded.
 //
-// Rows keep the name they were written with, because the hash chain covers them. A rename and a
-// name taken over from a dropped table are therefore kept as spans of the log, and a reader asks
-// for each span in turn. A table that was never renamed, and whose name no other had, has no stored
+// Rows keep the name they were written with, because the hash chain covers them. A rename, and a
+// name reused after a drop, are therefore stored as spans of the log, and a reader queries each
+// span in turn. A table that was never renamed, and whose name no other table had, has no stored
 // spans.
 #pragma once
 
@@ -27,12 +27,12 @@ struct TableSpan {
 };
 using TableSpans = std::vector<TableSpan>;  // oldest first, never empty
 
-// What happens to the spans in commit `seq`; all else of that commit is recorded after it.
-TableSpans SpansOfUnnamed(std::string_view name);
+// The effect of commit `seq` on the spans; everything else of that commit is recorded after it.
+TableSpans DefaultSpans(std::string_view name);
 TableSpans SpansAfterDrop(TableSpans spans, std::int64_t seq);
-// Of a name that gets a new table.
+// The spans of a name under which a table is created.
 TableSpans SpansAfterCreate(const TableSpans& spans, std::string_view name);
-// Of the new name. The old one keeps SpansAfterDrop.
+// The spans of the new name after a rename; the old name keeps SpansAfterDrop.
 TableSpans SpansAfterRename(TableSpans spans, std::string_view new_name, std::int64_t seq);
 
 Result<TableSpans> LoadSpans(platform::Database& db, std::string_view name);

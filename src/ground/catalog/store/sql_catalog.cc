@@ -18,11 +18,11 @@ namespace {
 using platform::Database;
 
 Status NoCatalog(const std::string& shown) {
-  return Status(Code::kNotFound, fmt::format("catalog does not exist: {}", shown))
+  return Status(Code::kNotFound, fmt::format("the catalog does not exist: {}", shown))
       .WithError("WH7012")
-      .WithHint("`wh init` makes it");
+      .WithHint("create it with `wh init`");
 }
-// What looks empty may be a catalog whose index lost its rows.
+// A database that looks empty may be a catalog whose index lost its rows.
 Status CheckBeforeMaking(Database& db) {
   WEIRHOUSE_TRY_STATUS(db.Begin());
   Status status = CheckFirstIndexes(db);
@@ -48,8 +48,8 @@ Result<std::unique_ptr<Catalog>> SqlCatalog::Open(Opener open, std::string shown
   }
   if (!options.read_only) {
     WEIRHOUSE_TRY(const auto writer, catalog->OpenWriter());
-    // A commit of a process that is gone may still be on its way: it is waited for, so that all
-    // that is read from here on is settled.
+    // A commit of an ended process may still be in progress: wait for it, so that everything read
+    // from here on is settled.
     WEIRHOUSE_TRY_STATUS(writer->WaitForWriters());
     if (options.create) WEIRHOUSE_TRY_STATUS(CheckBeforeMaking(*writer));
     WEIRHOUSE_TRY_STATUS(Migrate(*writer, clock.Now(), random));
@@ -82,7 +82,7 @@ Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const std::string& url,
 Result<std::unique_ptr<Database>> SqlCatalog::OpenWriter() const {
   if (read_only_) {
     return Status(Code::kPermissionDenied,
-                  fmt::format("catalog is open for reading only: {}", shown_))
+                  fmt::format("the catalog is open for reading only: {}", shown_))
         .WithError("WH7082")
         .WithHint("a writing command opens the project for writing");
   }
@@ -117,12 +117,11 @@ Status SqlCatalog::CheckClaim(Database& db) const {
         return Status::Ok();
       }));
   if (newest == claim_) return Status::Ok();
-  return Status(Code::kUnavailable,
-                fmt::format("another process has taken over as the project's writer (number {}, "
-                            "this one is {}): {}",
-                            newest, claim_, shown_))
+  return Status(Code::kUnavailable, fmt::format("another process has taken over as the project's "
+                                                "writer (number {}, this process is {}): {}",
+                                                newest, claim_, shown_))
       .WithError(kWriterReplaced)
-      .WithHint("end this process: nothing that it writes is taken any more");
+      .WithHint("end this process: its writes are refused from now on");
 }
 
 Status SqlCatalog::Write(const Body& body) {
@@ -164,8 +163,8 @@ Status SqlCatalog::Reader::Run(const Body& statement) {
   at_work_ = true;
   Status status = statement(*connection_);
   at_work_ = false;
-  // The connection had ended while nobody used it, so no row was visited: another one will do. The
-  // others that are idle have ended with it, or will be found to have.
+  // The connection ended while it was idle, so no row was visited: use another one. The other idle
+  // ones have ended too, or will be found to have.
   if (status.ok() || !connection_->lost()) return status;
   WEIRHOUSE_TRY(connection_, catalog_.open_(/*read_only=*/true));
   at_work_ = true;
@@ -177,14 +176,14 @@ Status SqlCatalog::Reader::Run(const Body& statement) {
 Status SqlCatalog::Reader::RunToEnd(const Body& statements) {
   at_work_ = true;
   Status status = statements(*connection_);
-  // Nothing was written: ending the transaction is all that is wanted.
+  // Nothing was written, so ending the transaction is enough.
   connection_->Rollback();
   at_work_ = false;
   return status;
 }
 
 namespace {
-// The states that this thread reads just now, the last one begun first.
+// The states that this thread is reading, the innermost first.
 struct HeldState {
   const SqlCatalog* catalog;
   Database* database;
@@ -205,7 +204,7 @@ class Hold {
 };
 
 // The connection on which this thread reads one state of `catalog`; null: none.
-Database* HeldOf(const SqlCatalog& catalog) {
+Database* FindHeldConnection(const SqlCatalog& catalog) {
   for (const HeldState* state = held_state; state != nullptr; state = state->outer) {
     if (state->catalog == &catalog) return state->database;
   }
@@ -214,7 +213,7 @@ Database* HeldOf(const SqlCatalog& catalog) {
 }  // namespace
 
 Status SqlCatalog::Read(const Body& body) {
-  if (Database* const held = HeldOf(*this)) return body(*held);
+  if (Database* const held = FindHeldConnection(*this)) return body(*held);
   return Reader(*this).Run(body);
 }
 
@@ -223,7 +222,7 @@ Status SqlCatalog::ReadOneState(const Body& body) {
 }
 
 Status SqlCatalog::ReadTogether(const std::function<Status()>& body) {
-  if (HeldOf(*this) != nullptr) return body();
+  if (FindHeldConnection(*this) != nullptr) return body();
   Reader reader(*this);
   WEIRHOUSE_TRY_STATUS(reader.Run([](Database& db) { return db.BeginRead(); }));
   return reader.RunToEnd([&](Database& database) {

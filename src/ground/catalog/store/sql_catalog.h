@@ -20,11 +20,11 @@
 
 namespace weirhouse::catalog {
 
-// One writing connection, which writers share (group_writer.h), and several reading ones: a reader
-// waits neither for the writer's fsync nor for another that reads long.
+// There is one writing connection, which writers share (group_writer.h), and several reading ones:
+// a reader waits neither for the writer's fsync nor for another reader's long query.
 class SqlCatalog final : public Catalog {
  public:
-  // Opens one connection; is asked again when one was lost.
+  // Opens one connection; called again when one is lost.
   using Opener = std::function<Result<std::unique_ptr<platform::Database>>(bool read_only)>;
   // `shown` names the database to people.
   static Result<std::unique_ptr<Catalog>> Open(Opener open, std::string shown,
@@ -128,13 +128,14 @@ class SqlCatalog final : public Catalog {
   }
 
   Result<std::unique_ptr<platform::Database>> OpenWriter() const;
-  // Counts one writer more, and remembers which one this is.
+  // Increments the writer number and remembers it as ours.
   Status Claim();
-  // OK while nobody has claimed after us.
+  // OK while no other process has claimed the catalog after us.
   Status CheckClaim(platform::Database& db) const;
-  // … that keeps the tallies of what it writes; for all but migrations.
+  // A writer that keeps the tallies of what it writes; for everything but migrations.
   Result<std::unique_ptr<platform::Database>> OpenTalliedWriter() const;
-  // A reading connection, handed back when this goes. Waits while kReadersMax are at work.
+  // A reading connection, returned to the pool on destruction. Open waits while kReadersMax are in
+  // use.
   class Reader {
    public:
     explicit Reader(SqlCatalog& catalog) : catalog_(catalog) {}
@@ -142,25 +143,24 @@ class SqlCatalog final : public Catalog {
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
     Status Open();
-    // Runs one statement, again if the connection turns out to have ended.
+    // Runs one statement, once more if the connection turns out to have ended.
     Status Run(const Body& statement);
-    // Runs several in one transaction, which has been begun.
+    // Runs several statements in one transaction, which has been begun.
     Status RunToEnd(const Body& statements);
 
    private:
     SqlCatalog& catalog_;
     bool counted_ = false;
-    bool at_work_ =
-        false;  // what is thrown meanwhile leaves a connection that nobody else may have
+    bool at_work_ = false;  // after an exception the connection must not be reused
     std::unique_ptr<platform::Database> connection_;
   };
-  // Writes `body` whole or not at all. It may be called more than once (see WriteWork).
+  // Writes `body` atomically. `body` may be called more than once (see WriteWork).
   Status Write(const Body& body);
   // Runs `body`, of one statement, on a reading connection.
   Status Read(const Body& body);
-  // Runs `body`, of several statements, which all see one committed state.
+  // Runs `body`, of several statements that all see one committed state.
   Status ReadOneState(const Body& body);
-  // All rows of one statement, or the first of them.
+  // All rows of one statement, or the first one.
   template <typename T>
   Result<std::vector<T>> Collect(std::string_view sql,
                                  const std::vector<platform::DatabaseValue>& parameters,
@@ -169,9 +169,10 @@ class SqlCatalog final : public Catalog {
   Result<std::optional<T>> FindOne(std::string_view sql,
                                    const std::vector<platform::DatabaseValue>& parameters,
                                    Result<T> (*of_row)(const platform::DatabaseRow&));
-  // All rows of `select`, which ends in a condition, that were recorded of `table` under whatever
-  // name it had (see span.h); in `order` within each name, the oldest name first. `seq` is how the
-  // commit is asked for: as "seq + 0" no index of commits is taken.
+  // All rows of `select`, which ends in a condition, that were recorded for `table` under any of
+  // its names (see span.h); in `order` within each name, the oldest name first. `seq` is the
+  // expression compared with the span's commits: "seq + 0" keeps the planner from the index of
+  // commits.
   template <typename T>
   Result<std::vector<T>> CollectRecorded(std::string_view table, std::string_view select,
                                          const std::vector<platform::DatabaseValue>& parameters,
@@ -184,7 +185,7 @@ class SqlCatalog final : public Catalog {
   const std::string shown_;
   const bool read_only_;
   Clock* const clock_;
-  std::int64_t claim_ = 0;  // 0: nothing was claimed. Set while it is opened
+  std::int64_t claim_ = 0;  // 0: not claimed. Set while the catalog is opened
   GroupWriter writer_;
   static constexpr int kReadersMax = 16;
   static constexpr std::size_t kReadersKept = 4;

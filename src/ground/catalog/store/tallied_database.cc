@@ -32,7 +32,7 @@ Result<const TalliedDatabase::Prepared*> TalliedDatabase::Prepare(std::string_vi
   std::string sql(sql_view);
   if (const auto found = prepared_.find(sql); found != prepared_.end()) return &found->second;
   Prepared write;
-  WEIRHOUSE_TRY(write.form, FormOf(sql));
+  WEIRHOUSE_TRY(write.form, ParseWriteForm(sql));
   if (write.form.table == kTallyTable) write.form.kind = WriteForm::Kind::kOther;
   if (write.form.kind != WriteForm::Kind::kOther) {
     WEIRHOUSE_TRY(const TallyColumns* columns, ColumnsOf(write.form.table));
@@ -63,7 +63,7 @@ Result<std::vector<Digest>> TalliedDatabase::RowsBefore(
   }
   for (const WriteForm::Match& match : write.form.matches) {
     if (!match.literal.empty()) continue;
-    if (match.parameter >= parameters.size()) break;  // the statement itself will say so
+    if (match.parameter >= parameters.size()) break;  // the statement itself will fail
     values.push_back(parameters[match.parameter]);
   }
   WEIRHOUSE_TRY(const TallyColumns* columns, ColumnsOf(write.form.table));
@@ -92,7 +92,7 @@ Status TalliedDatabase::Write(const Prepared& write, const std::vector<DatabaseV
     return visit == nullptr ? Status::Ok() : (*visit)(row);
   }));
   changes_ = returned;
-  // An upsert whose condition does not hold leaves the row that is there.
+  // An upsert whose condition is false changes no row.
   if (returned > 0) {
     for (const Digest& row : before) change.Remove(row);
   }
@@ -122,7 +122,7 @@ Status TalliedDatabase::Store(std::int64_t seq) {
   changed_.clear();
   WEIRHOUSE_TRY(const auto stored, StoredTallies(*db_));
   for (const auto& [table, change] : changed) {
-    // A tally that somebody removed or spoilt stays so: verify tells.
+    // A tally that was removed or damaged from outside stays so, and `wh verify` reports it.
     const auto found = stored.find(table);
     if (found == stored.end() || !found->second.readable) continue;
     Tally tally = found->second.tally;

@@ -1,4 +1,4 @@
-// The writing connection, which keeps the tallies of what it writes.
+// A writing connection that keeps the tallies of what it writes.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,12 @@
 
 namespace weirhouse::catalog {
 
-// Every statement that writes rows is seen here, whoever makes it: the rows it replaces or removes
-// are read first, those it leaves are returned by it, and the difference goes into the tally of the
-// table when the transaction ends. Statements of a form that cannot be read fail (WH7085).
+// It intercepts every statement that writes rows: it first reads the rows that are replaced or
+// removed, gets the new rows from the statement itself, and adds the difference to the table's
+// tally when the transaction ends. Statements whose form it cannot read fail (WH7085).
 //
-// Cost: a digest of each row written, and one more look-up by key of each row that an UPDATE or an
-// upsert replaces; at the end one small row for each table written.
-// Threads: one at a time, as any Database. Not for migrations, which are scripts.
+// Cost: a digest of each written row, one more look-up by key of each row that an UPDATE or an
+// upsert replaces, and at the end one small row per written table.
 class TalliedDatabase final : public platform::Database {
  public:
   explicit TalliedDatabase(std::unique_ptr<platform::Database> db) : db_(std::move(db)) {}
@@ -49,15 +48,16 @@ class TalliedDatabase final : public platform::Database {
   Status WaitForWriters() override { return db_->WaitForWriters(); }
   bool lost() const override { return db_->lost(); }
 
-  // Brings the stored tallies up to what was written so far, as stated by commit `seq` along with
-  // those that no commit has stated yet; answers all of these, as text by table.
+  // Updates the stored tallies with what was written so far and marks them as stated by commit
+  // `seq`, together with those that no commit has stated yet; returns all of these as text by
+  // table.
   Result<std::map<std::string, std::string>> StateTallies(std::int64_t seq);
 
  private:
   struct Prepared {
     WriteForm form;
     std::string sql;  // returns `form.answer`, then all columns
-    std::string old;  // reads the rows as they are before; empty where there are none
+    std::string old;  // reads the rows before the write; empty if there are none
   };
   using Changed = std::map<std::string, Tally>;
 
@@ -67,7 +67,7 @@ class TalliedDatabase final : public platform::Database {
                                          const std::vector<platform::DatabaseValue>& parameters);
   Status Write(const Prepared& write, const std::vector<platform::DatabaseValue>& parameters,
                const std::function<Status(const platform::DatabaseRow&)>* visit);
-  // Adds what changed to the stored tallies. `seq`: the commit that states them, if one does.
+  // Adds the changes to the stored tallies. `seq`: the commit that states them, if any.
   Status Store(std::int64_t seq);
 
   std::unique_ptr<platform::Database> db_;

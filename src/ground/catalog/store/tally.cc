@@ -13,9 +13,9 @@ using platform::Dialect;
 
 constexpr std::size_t kWordHexDigits = 16;
 
-// Tables that nothing writes but a commit, so that the last statement of them in the chain holds
-// until the next. Runs are planned, events sent, parse attempts counted, replies kept and released
-// files removed between commits.
+// Tables that only commits write, so that the chain's last statement about them holds until the
+// next one. Between commits, runs are planned, events sent, parse attempts counted, replies stored
+// and released files removed.
 constexpr std::array<std::string_view, 17> kWrittenByCommitsAlone{
     "answer",    "consumer_offset",    "edge",          "file",       "landing",    "metric",
     "namespace", "namespace_property", "node",          "object",     "prediction", "record_state",
@@ -50,7 +50,8 @@ void RemoveWords(std::array<std::uint64_t, 4>& sum, const std::array<std::uint64
   }
 }
 
-// Rows are read from the table itself: an index that holds all columns would do for SQLite.
+// Reads rows from the table itself, because SQLite might otherwise use an index that covers all
+// columns.
 std::string FromTable(const Database& db, const std::string& table) {
   return db.dialect() == Dialect::kSqlite ? table + " NOT INDEXED" : table;
 }
@@ -64,7 +65,7 @@ Status Changed(std::string_view table, std::string_view why) {
 
 std::string Difference(const Tally& found, const Tally& recorded) {
   if (found.rows > recorded.rows) {
-    return fmt::format("it holds {} that nothing of ours wrote",
+    return fmt::format("it has {} that this program did not write",
                        found.rows - recorded.rows == 1
                            ? std::string("a row")
                            : fmt::format("{} rows", found.rows - recorded.rows));
@@ -72,10 +73,10 @@ std::string Difference(const Tally& found, const Tally& recorded) {
   if (found.rows < recorded.rows) {
     return fmt::format("{} of {} rows are missing", recorded.rows - found.rows, recorded.rows);
   }
-  return "a row is not as it was written";
+  return "a row differs from what was written";
 }
 
-// A row under the number of a commit that does not exist.
+// Refuses a row of a commit that does not exist.
 Status CheckCommitNumbers(Database& db, const std::string& table, std::int64_t last) {
   WEIRHOUSE_TRY(const TallyColumns columns, TallyColumns::Of(db, table));
   if ((", " + columns.list() + ",").find(", seq,") == std::string::npos) return Status::Ok();
@@ -89,22 +90,22 @@ Status CheckCommitNumbers(Database& db, const std::string& table, std::int64_t l
   if (found == 0) return Status::Ok();
   return Changed(table, fmt::format("it holds a row of commit {}, which does not exist", found));
 }
-// `chained` is what the chain states of the tally last; null where it states nothing.
+// `chained` is the tally that the chain states last; null if it states none.
 Status CheckTally(const std::string& table, const Tally& found, const StoredTally& stored,
                   const StatedTally* chained, bool anew) {
   const bool settled = std::find(kWrittenByCommitsAlone.begin(), kWrittenByCommitsAlone.end(),
                                  table) != kWrittenByCommitsAlone.end();
   const bool fits_chain = !settled || chained == nullptr || chained->text == found.ToText();
   if (!stored.readable || found != stored.tally) {
-    // Where the chain agrees with the rows, it is the tally that was changed.
+    // If the chain matches the rows, the tally was changed.
     if (settled && chained != nullptr && fits_chain) {
-      return Changed(kTallyTable, fmt::format("that of \"{}\" is not its own", table));
+      return Changed(kTallyTable, fmt::format("the tally of \"{}\" was changed", table));
     }
     return Changed(table, Difference(found, stored.tally));
   }
-  if (!fits_chain) return Changed(table, "they are not what the hash chain states of them");
+  if (!fits_chain) return Changed(table, "they differ from what the hash chain states");
   if (anew || stored.seq == (chained == nullptr ? 0 : chained->seq)) return Status::Ok();
-  return Changed(kTallyTable, fmt::format("that of \"{}\" names another commit", table));
+  return Changed(kTallyTable, fmt::format("the tally of \"{}\" names another commit", table));
 }
 }  // namespace
 
@@ -190,7 +191,7 @@ Result<std::vector<std::string>> TalliedTables(Database& db) {
   return tables;
 }
 
-Result<Tally> TallyOf(Database& db, const std::string& table) {
+Result<Tally> ComputeTally(Database& db, const std::string& table) {
   WEIRHOUSE_TRY(const TallyColumns columns, TallyColumns::Of(db, table));
   Tally tally;
   WEIRHOUSE_TRY_STATUS(
@@ -222,7 +223,7 @@ Result<std::map<std::string, Tally>> TallyDrift(Database& db) {
   WEIRHOUSE_TRY(const auto stored, StoredTallies(db));
   WEIRHOUSE_TRY(const std::vector<std::string> tables, TalliedTables(db));
   for (const std::string& table : tables) {
-    WEIRHOUSE_TRY(const Tally found, TallyOf(db, table));
+    WEIRHOUSE_TRY(const Tally found, ComputeTally(db, table));
     const auto known = stored.find(table);
     Tally difference = known == stored.end() ? Tally() : known->second.tally;
     difference.Remove(found);
@@ -237,7 +238,7 @@ Status RetakeTallies(Database& db, const std::map<std::string, Tally>& drift) {
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM tally"));
   WEIRHOUSE_TRY(const std::vector<std::string> tables, TalliedTables(db));
   for (const std::string& table : tables) {
-    WEIRHOUSE_TRY(Tally tally, TallyOf(db, table));
+    WEIRHOUSE_TRY(Tally tally, ComputeTally(db, table));
     if (const auto other = drift.find(table); other != drift.end()) tally.Add(other->second);
     WEIRHOUSE_TRY_STATUS(
         db.Run("INSERT INTO tally (table_name, row_count, digest, seq) VALUES (?, ?, ?, 0)",
@@ -250,19 +251,21 @@ Status CheckTallies(Database& db, const std::map<std::string, StatedTally>& stat
                     std::int64_t last) {
   WEIRHOUSE_TRY(auto stored, StoredTallies(db));
   WEIRHOUSE_TRY(const std::vector<std::string> tables, TalliedTables(db));
-  // Taken anew, all wait for the next commit to state them, and none but with all others.
+  // After a migration all tallies wait for the next commit to state them; otherwise none does.
   const bool anew = std::all_of(stored.begin(), stored.end(),
                                 [](const auto& entry) { return entry.second.seq == 0; });
   for (const std::string& table : tables) {
     WEIRHOUSE_TRY_STATUS(CheckCommitNumbers(db, table, last));
-    WEIRHOUSE_TRY(const Tally found, TallyOf(db, table));
+    WEIRHOUSE_TRY(const Tally found, ComputeTally(db, table));
     const auto known = stored.extract(table);
-    if (known.empty()) return Changed(kTallyTable, fmt::format("that of \"{}\" is gone", table));
+    if (known.empty())
+      return Changed(kTallyTable, fmt::format("the tally of \"{}\" is missing", table));
     const auto in_chain = stated.find(table);
     const StatedTally* chained = anew || in_chain == stated.end() ? nullptr : &in_chain->second;
     WEIRHOUSE_TRY_STATUS(CheckTally(table, found, known.mapped(), chained, anew));
   }
   if (stored.empty()) return Status::Ok();
-  return Changed(kTallyTable, fmt::format("there is no table \"{}\"", stored.begin()->first));
+  return Changed(kTallyTable, fmt::format("it has a tally of a table that does not exist: \"{}\"",
+                                          stored.begin()->first));
 }
 }  // namespace weirhouse::catalog

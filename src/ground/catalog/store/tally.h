@@ -1,12 +1,10 @@
-// What each table of the database holds, in one number: the count of its rows and the sum of their
-// digests.
+// A checksum of each table: the count of its rows and the sum of their digests.
 //
-// A row's digest is the SHA-256 of the table's name and of every column, names included, so
-// whatever columns a migration adds are covered. The sum is taken modulo 2^256 and does not depend
-// on the order of the rows, so that a row which is changed or removed is taken out of it in O(1),
-// and a table is compared with its tally in one pass. Tallies are kept by the writer
-// (tallied_database.h) in the transaction that writes the rows; a commit states those of the tables
-// it wrote in its record, which the hash chain covers.
+// A row's digest is the SHA-256 of the table's name and of every column with its name, so columns
+// added by a migration are covered. The sum is taken modulo 2^256 and does not depend on the order
+// of rows: a changed or removed row is subtracted in O(1), and a table is compared with its tally
+// in one pass. The writer keeps the tallies (tallied_database.h) in the transaction that writes the
+// rows; a commit states those of the tables it wrote in its record, which the hash chain covers.
 #pragma once
 
 #include <array>
@@ -38,11 +36,11 @@ struct Tally {
 // False if `hex` is no sum.
 bool ParseSum(std::string_view hex, Tally* tally);
 
-// Where the tallies themselves lie: (table_name, row_count, digest, seq). `seq` is the commit whose
-// record states the tally last; 0 if none has since the tallies were taken anew.
+// The table of the tallies: (table_name, row_count, digest, seq). `seq` is the last commit whose
+// record states the tally; 0 if none has since the tallies were recomputed.
 inline constexpr std::string_view kTallyTable = "tally";
 
-// How the rows of one table are read to be counted.
+// The columns that make up a row's digest.
 class TallyColumns {
  public:
   // All columns of `table`, by name.
@@ -58,10 +56,10 @@ class TallyColumns {
   int count_ = 0;
 };
 
-// Names of the tables that are counted: all but that of the tallies.
+// Names of the tables that have tallies: all but the table of tallies itself.
 Result<std::vector<std::string>> TalliedTables(platform::Database& db);
-// Counts the rows of `table` as they lie in it, whatever its indexes say. Inside a transaction.
-Result<Tally> TallyOf(platform::Database& db, const std::string& table);
+// Computes the tally of `table` from its rows, without using indexes. Inside a transaction.
+Result<Tally> ComputeTally(platform::Database& db, const std::string& table);
 
 struct StoredTally {
   Tally tally;
@@ -70,21 +68,21 @@ struct StoredTally {
 };
 Result<std::map<std::string, StoredTally>> StoredTallies(platform::Database& db);
 
-// Before a migration: by how much each stored tally differs from its table. None does, unless rows
-// were changed from outside.
+// Before a migration: the difference between each stored tally and its table. Zero, unless rows
+// were changed outside the catalog.
 Result<std::map<std::string, Tally>> TallyDrift(platform::Database& db);
-// After it: counts every table anew. What was found to differ before goes on differing, so that a
-// migration hides nothing.
+// After a migration: recomputes every tally. A difference found before is kept, so that a migration
+// hides no change.
 Status RetakeTallies(platform::Database& db, const std::map<std::string, Tally>& drift);
 
-// The last statement of each tally in the chain.
+// The tally of a table as the chain last states it.
 struct StatedTally {
   std::int64_t seq = 0;
   std::string text;
 };
-// Compares every table with its tally, and those that change in commits alone with what the last
-// commit that wrote them states. kCorruption (WH7008) names the first table that differs. `last` is
-// the last commit. Inside a transaction.
+// Compares every table with its tally, and, for tables that only commits change, with the tally
+// that the last commit that wrote them states. kCorruption (WH7008) names the first table that
+// differs. `last` is the last commit. Inside a transaction.
 Status CheckTallies(platform::Database& db, const std::map<std::string, StatedTally>& stated,
                     std::int64_t last);
 }  // namespace weirhouse::catalog

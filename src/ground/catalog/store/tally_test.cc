@@ -51,7 +51,7 @@ TEST(Tally, ReadsBackWhatItWrites) {
 }
 
 WriteForm Form(std::string_view sql) {
-  auto form = FormOf(sql);
+  auto form = ParseWriteForm(sql);
   EXPECT_TRUE(form.ok()) << form.status().ToString();
   return form.ok() ? *form : WriteForm();
 }
@@ -97,7 +97,7 @@ TEST(WriteForm, RefusesWhatItCannotFollow) {
         "INSERT INTO t (a, b) SELECT 1, 2 ON CONFLICT (a) DO UPDATE SET b = 3",
         "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT (a) DO UPDATE SET b = 3",
         "INSERT INTO t (a) VALUES (?) ON CONFLICT (b) DO UPDATE SET a = 3"}) {
-    EXPECT_EQ(FormOf(sql).status().error_code(), "WH7085") << sql;
+    EXPECT_EQ(ParseWriteForm(sql).status().error_code(), "WH7085") << sql;
   }
 }
 }  // namespace

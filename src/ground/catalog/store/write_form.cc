@@ -9,7 +9,8 @@
 namespace weirhouse::catalog {
 namespace {
 Status UnknownForm(std::string_view sql, std::string_view why) {
-  return Status(Code::kInternal, fmt::format("statement cannot be counted: {}: \"{}\"", why, sql))
+  return Status(Code::kInternal,
+                fmt::format("cannot keep the tally of a statement: {}: \"{}\"", why, sql))
       .WithError("WH7085");
 }
 
@@ -30,7 +31,7 @@ std::size_t FindOutside(std::string_view sql, const Visit& visit) {
   return std::string_view::npos;
 }
 
-// Where `word`, blanks around it, stands outside of quotes and parentheses.
+// The position of `word` between blanks, outside quotes and parentheses.
 std::size_t FindWord(std::string_view sql, std::string_view word) {
   const std::string spaced = fmt::format(" {} ", word);
   return FindOutside(sql, [&](std::size_t at, int depth) {
@@ -63,7 +64,7 @@ std::vector<std::string> Listed(std::string_view text) {
   return parts;
 }
 
-// What stands between the next pair of parentheses at or after `from`; `end` is one past it.
+// The text between the next pair of parentheses at or after `from`; `end` is one past it.
 std::string_view Bracketed(std::string_view sql, std::size_t from, std::size_t* end) {
   const std::size_t open = sql.find('(', from);
   if (open == std::string_view::npos) return {};
@@ -94,7 +95,7 @@ Status ReadMatches(std::string_view sql, std::size_t conflict, WriteForm& form) 
   }
   for (const std::string& column : Listed(Bracketed(sql, conflict, &end))) {
     const auto found = std::find(columns.begin(), columns.end(), column);
-    if (found == columns.end()) return UnknownForm(sql, "a column of ON CONFLICT is not given");
+    if (found == columns.end()) return UnknownForm(sql, "a column of ON CONFLICT has no value");
     const auto place = static_cast<std::size_t>(found - columns.begin());
     WriteForm::Match match{column, 0, {}};
     for (std::size_t i = 0; i < place; ++i) match.parameter += CountParameters(row[i]);
@@ -123,7 +124,7 @@ void ReadUpdate(std::string_view sql, WriteForm& form) {
 }
 }  // namespace
 
-Result<WriteForm> FormOf(std::string_view sql) {
+Result<WriteForm> ParseWriteForm(std::string_view sql) {
   constexpr std::string_view kInsert = "INSERT INTO ";
   constexpr std::string_view kUpdate = "UPDATE ";
   constexpr std::string_view kDelete = "DELETE FROM ";
@@ -146,7 +147,7 @@ Result<WriteForm> FormOf(std::string_view sql) {
     form.kind = WriteForm::Kind::kDelete;
   } else if (body.starts_with("WITH ") || body.starts_with("REPLACE ") ||
              body.starts_with("INSERT ") || body.starts_with("MERGE ")) {
-    return UnknownForm(sql, "another form of writing");
+    return UnknownForm(sql, "its form is not supported");
   }
   return form;
 }

@@ -1,4 +1,4 @@
-// What a writing statement of the catalog does to which rows, read from its text.
+// Parses a writing statement of the catalog: which rows it changes, and how.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@
 
 namespace weirhouse::catalog {
 
-// The statements are ours, so that only what we write has to be understood: one of INSERT, UPDATE
-// and DELETE, keywords in capitals, `ON CONFLICT (…) DO UPDATE` after one row of VALUES.
+// All statements are ours, so only their forms are supported: one INSERT, UPDATE or DELETE,
+// keywords in capitals, `ON CONFLICT (…) DO UPDATE` only after one row of VALUES.
 struct WriteForm {
   enum class Kind : std::uint8_t { kOther, kInsert, kUpsert, kUpdate, kDelete };
-  // One column that tells which row an upsert replaces.
+  // One column of the key by which an upsert finds the row to replace.
   struct Match {
     std::string column;
     std::size_t parameter = 0;  // of the statement, if `literal` is empty
@@ -26,12 +26,12 @@ struct WriteForm {
   Kind kind = Kind::kOther;  // kOther: it writes no rows
   std::string table;
   std::string statement;            // without RETURNING
-  std::vector<std::string> answer;  // what RETURNING names, to be returned first
+  std::vector<std::string> answer;  // the columns of RETURNING, returned first
   std::string where;                // of an UPDATE, without the word; empty: every row
   std::size_t where_parameter = 0;  // the first of its parameters
   std::vector<Match> matches;       // of an upsert
 };
 
 // kInternal (WH7085) for a writing statement of another form.
-Result<WriteForm> FormOf(std::string_view sql);
+Result<WriteForm> ParseWriteForm(std::string_view sql);
 }  // namespace weirhouse::catalog

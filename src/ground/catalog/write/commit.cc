@@ -12,7 +12,7 @@ namespace {
 using platform::Database;
 using platform::DatabaseRow;
 
-// The run as messages name it: before a commit that plans it, it has no id.
+// The run as messages name it; a run that its commit plans has no id yet.
 std::string RunOf(const CommitRequest& request) {
   if (!request.plan) return ToString(request.run);
   return fmt::format("{} \"{}\"", Name(request.plan->kind), request.plan->name);
@@ -20,36 +20,36 @@ std::string RunOf(const CommitRequest& request) {
 
 Status Inconsistent(const CommitRequest& request, std::string_view why) {
   return Status(Code::kInternal,
-                fmt::format("commit of run {} contradicts itself: {}", RunOf(request), why))
+                fmt::format("the commit of run {} is inconsistent: {}", RunOf(request), why))
       .WithError("WH7085");
 }
 
 Status CheckRequest(const CommitRequest& request) {
   if (request.idempotency_key.empty()) return Inconsistent(request, "it has no idempotency key");
   if (request.plan && request.run != RunId()) {
-    return Inconsistent(request, "it plans its run, and names one that was planned");
+    return Inconsistent(request, "it has both a plan and a planned run");
   }
   if (request.plan && request.plan->idempotency_key != request.idempotency_key) {
-    return Inconsistent(request, "its key is not the key of its run");
+    return Inconsistent(request, "its idempotency key differs from its run's");
   }
   if (request.run_state != RunState::kCommitted && request.run_state != RunState::kHalted) {
-    return Inconsistent(request, "a commit leaves its run committed or halted");
+    return Inconsistent(request, "the run's state must be committed or halted");
   }
   if (request.run_state == RunState::kHalted && !request.offsets.empty()) {
-    return Inconsistent(request, "a halted run moves no offsets");
+    return Inconsistent(request, "a halted run must not move offsets");
   }
   if (request.also_closes.has_value() != request.also_state.has_value()) {
-    return Inconsistent(request, "the closed run and its new state go together");
+    return Inconsistent(request, "a closed run and its new state must be given together");
   }
   if (request.also_state && *request.also_state != RunState::kCommitted &&
       *request.also_state != RunState::kDiscarded) {
-    return Inconsistent(request, "a halted run ends committed or discarded");
+    return Inconsistent(request, "a closed run must become committed or discarded");
   }
   return Status::Ok();
 }
 
-// What makes two requests under one key the same: which run publishes what, and how far. File
-// names, UUIDs, times and fence generations are left out, because a later attempt of the same run
+// What must be equal in two requests with one key: which run publishes what, and how far. File
+// names, UUIDs, times and fence generations are excluded, because a later attempt of the same run
 // stages the same rows under other names and must get the first answer.
 Digest ContentOf(const CommitRequest& request) {
   std::vector<std::string> parts;
@@ -121,23 +121,22 @@ Result<std::optional<StoredAnswer>> FindAnswer(Database& db, std::string_view ke
 
 Status CheckSameContent(const CommitRequest& request, const StoredAnswer& stored) {
   if (stored.content == ContentOf(request).ToHex()) return Status::Ok();
-  return Status(
-             Code::kInvalidInput,
-             fmt::format("idempotency key was used by another commit: run {}, key \"{}\", commit "
-                         "{} holds other content",
-                         RunOf(request), request.idempotency_key, stored.answer.seq.value()))
+  return Status(Code::kInvalidInput,
+                fmt::format("the idempotency key was used by another commit: run {}, key \"{}\", "
+                            "commit {} has other content",
+                            RunOf(request), request.idempotency_key, stored.answer.seq.value()))
       .WithError("WH7004")
-      .WithHint("plan the run again: other inputs make another key");
+      .WithHint("plan the run again: other inputs give another key");
 }
 
 Status NotPlanned(const Run& run) {
-  return Status(Code::kConflict, fmt::format("run {} cannot publish: it is {}", ToString(run.id),
-                                             RunStateName(run.state)))
+  return Status(Code::kConflict, fmt::format("run {} cannot be published: it is {}",
+                                             ToString(run.id), RunStateName(run.state)))
       .WithError("WH7007")
       .WithHint("plan the run again");
 }
 
-// The run as it stands, which must be planned.
+// The run, which must be planned.
 Result<Run> RunToPublish(Database& db, const CommitRequest& request, ProcessTime now) {
   const RunId id = request.run;
   std::optional<Run> run;
@@ -148,13 +147,13 @@ Result<Run> RunToPublish(Database& db, const CommitRequest& request, ProcessTime
   }
   WEIRHOUSE_TRY_STATUS(db.Each(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
                                {id.value()}, [&](const DatabaseRow& row) -> Status {
-                                 WEIRHOUSE_TRY(run, RunOfRow(row));
+                                 WEIRHOUSE_TRY(run, ParseRunRow(row));
                                  return Status::Ok();
                                }));
   if (!run) {
     return Status(Code::kNotFound, fmt::format("run does not exist: {}", ToString(id)))
         .WithError("WH7086")
-        .WithHint("a run is planned before it works");
+        .WithHint("plan the run before it works");
   }
   if (run->state == RunState::kPlanned) return *std::move(run);
   return NotPlanned(*run);
@@ -175,12 +174,12 @@ Status CloseRuns(CommitContext& commit) {
   return Status(Code::kConflict, fmt::format("run {} cannot be closed: it is not halted",
                                              ToString(*request.also_closes)))
       .WithError("WH7007")
-      .WithHint("`wh status` shows the runs that wait");
+      .WithHint("`wh status` lists the halted runs");
 }
 
 Result<CommitSeq> NextSeq(Database& db, const CommitRequest& request, RunId run, ProcessTime now) {
-  // Counted in a row, not by the database: a commit that is undone must leave no gap, for a gap in
-  // the log means that a commit was taken out of it.
+  // Counted in a row, not by the database: a rolled-back commit must leave no gap, because a gap
+  // means that a commit was removed from the log.
   std::int64_t seq = 0;
   WEIRHOUSE_TRY_STATUS(
       db.Each("SELECT next FROM counter WHERE name = 'commit'", {}, [&](const DatabaseRow& row) {
@@ -283,7 +282,7 @@ Result<CommitAnswer> SqlCatalog::Commit(const CommitRequest& request) {
 
 Result<std::optional<CommitAnswer>> SqlCatalog::Outcome(std::string_view idempotency_key) {
   std::optional<CommitAnswer> answer;
-  // "Not there" must not become wrong a moment later.
+  // Otherwise "absent" could become wrong a moment later.
   WEIRHOUSE_TRY_STATUS(Read([](Database& db) { return db.WaitForWriters(); }));
   WEIRHOUSE_TRY_STATUS(ReadOneState([&](Database& db) -> Status {
     WEIRHOUSE_TRY(std::optional<StoredAnswer> stored, FindAnswer(db, idempotency_key));

@@ -17,7 +17,7 @@ Status NotBooked(const Delivery& delivery) {
       .WithError("WH7086");
 }
 
-// An event none of whose deliveries is pending is done with: `dead` if one was given up.
+// Closes an event without pending deliveries: `dead` if a delivery was given up.
 Status CloseEvent(Database& db, std::int64_t event) {
   std::int64_t pending = 0;
   std::int64_t given_up = 0;
@@ -40,7 +40,7 @@ Result<std::vector<OutboxEvent>> SqlCatalog::PendingEvents(std::int64_t limit) {
       fmt::format("SELECT {} FROM outbox WHERE id >= (SELECT next FROM counter WHERE name = "
                   "'outbox') AND state = 'pending' ORDER BY id LIMIT ?",
                   kEventColumns),
-      {limit}, EventOfRow);
+      {limit}, ParseEventRow);
 }
 
 Status SqlCatalog::RouteEvents(std::int64_t last, const std::vector<Delivery>& owed) {
@@ -69,7 +69,7 @@ Status SqlCatalog::RouteEvents(std::int64_t last, const std::vector<Delivery>& o
 
 Result<std::optional<OutboxEvent>> SqlCatalog::FindEvent(std::int64_t id) {
   return FindOne<OutboxEvent>(fmt::format("SELECT {} FROM outbox WHERE id = ?", kEventColumns),
-                              {id}, EventOfRow);
+                              {id}, ParseEventRow);
 }
 
 Result<std::optional<Delivery>> SqlCatalog::DueDelivery(const std::string& target, ProcessTime now,
@@ -78,7 +78,7 @@ Result<std::optional<Delivery>> SqlCatalog::DueDelivery(const std::string& targe
       fmt::format("SELECT {} FROM delivery WHERE target = ? AND state = 'pending' AND (next_try <= "
                   "? OR next_try > ?) ORDER BY event LIMIT 1",
                   kDeliveryColumns),
-      {target, Micros(now), Micros(now + longest_wait)}, DeliveryOfRow);
+      {target, Micros(now), Micros(now + longest_wait)}, ParseDeliveryRow);
 }
 
 Result<std::optional<ProcessTime>> SqlCatalog::NextTry(const std::string& target) {
@@ -129,11 +129,11 @@ Result<std::vector<Catalog::TargetCount>> SqlCatalog::OpenDeliveries() {
 
 Result<std::vector<Delivery>> SqlCatalog::Deliveries(std::string_view state, bool newest_first,
                                                      std::int64_t limit) {
-  // The state stands in the text, so that an index on those rows alone can serve it.
+  // The state is a literal, so that a partial index can serve the query.
   const std::string where = state.empty() ? "" : fmt::format("WHERE state = '{}' ", state);
   return Collect<Delivery>(
       fmt::format("SELECT {} FROM delivery {}ORDER BY event {}, target LIMIT ?", kDeliveryColumns,
                   where, newest_first ? "DESC" : "ASC"),
-      {limit}, DeliveryOfRow);
+      {limit}, ParseDeliveryRow);
 }
 }  // namespace weirhouse::catalog

@@ -27,7 +27,7 @@ TEST_P(CatalogConformance, EventsAreBookedOnceForThoseWhoGetThem) {
   using Counts = std::vector<std::pair<std::string, std::int64_t>>;
   // Nobody gets the first: it is done with.
   EXPECT_EQ(ValueOf(catalog_->EventCounts()), (Counts{{"pending", 2}, {"sent", 1}}));
-  // Booked again, it stays what it is.
+  // Routing it again changes nothing.
   owed.tries = 7;
   ASSERT_OK(catalog_->RouteEvents(0, {owed}));
   EXPECT_EQ(ValueOf(catalog_->Deliveries("pending", false, 10)).at(0).tries, 0);

@@ -14,7 +14,7 @@ class LineageWriter {
  public:
   explicit LineageWriter(CommitContext& commit) : commit_(&commit) {}
 
-  // Replaces what only this commit knows in `ref` (see CommitRequest).
+  // Replaces the placeholders in `ref` that only this commit knows (see NodeRef).
   Result<NodeRef> Resolve(const NodeRef& ref) const {
     if (ref.kind == NodeKind::kCommit && ref.key.empty()) return CommitNode();
     if (ref.kind == NodeKind::kRun && ref.key.empty()) return RunNode(commit_->run.id);
@@ -28,7 +28,7 @@ class LineageWriter {
         }
       }
       return Status(Code::kInvalidInput,
-                    fmt::format("lineage names an object that this commit does not hold: \"{}\"",
+                    fmt::format("lineage names an object that this commit does not contain: \"{}\"",
                                 ref.key))
           .WithError("WH7080");
     }
@@ -68,10 +68,10 @@ class LineageWriter {
                                           }));
     if (id == 0) {
       return Status(Code::kInvalidInput,
-                    fmt::format("lineage edge ends in a node that does not exist: {} \"{}\"",
+                    fmt::format("a lineage edge names a node that does not exist: {} \"{}\"",
                                 Name(ref.kind), ref.key))
           .WithError("WH7080")
-          .WithHint("name the node in the same commit, or commit what it stands for first");
+          .WithHint("describe the node in the same commit, or commit what it represents first");
     }
     ids_.emplace(ref, id);
     return id;
@@ -88,7 +88,7 @@ Status AddRun(LineageWriter& lineage, const Run& run) {
                                            {"attempt", run.attempt}});
 }
 
-// Objects as they arrived; the run that took them in read them.
+// Adds the objects that arrived, each read by the run that took it in.
 Status AddObjects(LineageWriter& lineage, const CommitContext& commit) {
   for (std::size_t i = 0; i < commit.objects.size(); ++i) {
     const ObjectRecord& object = commit.request.objects[i];
@@ -115,7 +115,7 @@ std::map<std::string, const SnapshotRecord*> PublishedSnapshots(const CommitRequ
 Status AddOutputs(LineageWriter& lineage, const CommitContext& commit) {
   std::vector<NodeRef> writers{RunNode(commit.run.id)};
   if (commit.request.also_closes && commit.request.also_state == RunState::kCommitted) {
-    // What is published now was written by the run that was halted.
+    // The published rows were written by the halted run.
     writers.push_back(RunNode(*commit.request.also_closes));
   }
   std::vector<NodeRef> outputs{lineage.CommitNode()};
@@ -143,7 +143,8 @@ Status AddOutputs(LineageWriter& lineage, const CommitContext& commit) {
 
 Status WriteLineage(CommitContext& commit) {
   LineageWriter lineage(commit);
-  // The caller's nodes first: the first record of a node stays, and the caller's says more.
+  // The caller's nodes first, because the first record of a node is kept and the caller's has more
+  // detail.
   for (const NodeRecord& node : commit.request.lineage.nodes()) {
     WEIRHOUSE_TRY(const NodeRef ref, lineage.Resolve({node.kind, node.key}));
     WEIRHOUSE_TRY_STATUS(lineage.AddNode(ref, node.record));

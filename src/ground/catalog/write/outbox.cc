@@ -29,13 +29,13 @@ Result<Catalog::Offset> SqlCatalog::OffsetOf(const std::string& consumer) {
 Result<std::optional<PredictionRecord>> SqlCatalog::FindPrediction(const std::string& id) {
   return FindOne<PredictionRecord>(
       fmt::format("SELECT {} FROM prediction WHERE id = ?", kPredictionColumns), {id},
-      PredictionOfRow);
+      ParsePredictionRow);
 }
 
 Result<std::vector<PredictionRecord>> SqlCatalog::Predictions(std::int64_t limit) {
   return Collect<PredictionRecord>(
       fmt::format("SELECT {} FROM prediction ORDER BY number DESC LIMIT ?", kPredictionColumns),
-      {limit}, PredictionOfRow);
+      {limit}, ParsePredictionRow);
 }
 
 Result<std::optional<nlohmann::json>> SqlCatalog::Setting(const SettingKey& key) {

@@ -1,6 +1,6 @@
-// Which folder is which table's alone: no table or view lies in the folder of another, whoever asks
-// and however many servers write. Checked in the transaction that gives the folder, and writers come
-// one after the other.
+// Assigns folders to tables: no table or view may be inside a folder of another, whoever requests
+// it and however many servers write. Checked in the transaction that assigns the folder; writers
+// run one after the other.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,8 +15,8 @@ namespace {
 using platform::Database;
 using platform::DatabaseRow;
 
-// Visits the rows of folders that are `place`, lie in it, or around it. What begins with "/a/" lies
-// between it and "/a0": the digit follows the slash.
+// Visits the rows of folders that are equal to, inside or around `place`. Text that begins with
+// "/a/" sorts between it and "/a0", because "0" follows the slash.
 Status EachAround(Database& db, const std::string& place, ProcessTime now,
                   const std::function<Status(PlaceRecord)>& visit) {
   const auto visit_row = [&](const DatabaseRow& row) {
@@ -40,8 +40,8 @@ Status EachAround(Database& db, const std::string& place, ProcessTime now,
 
 Status PlaceTaken(const std::string& table, const std::string& place, const PlaceRecord& other) {
   return Status(Code::kConflict,
-                fmt::format("table \"{}\" cannot lie in {}: {} {} {}", table, place, other.place,
-                            other.standing ? "is a place of" : "is being deleted with",
+                fmt::format("table \"{}\" cannot be placed in {}: {} {} {}", table, place,
+                            other.place, other.standing ? "belongs to" : "is being deleted with",
                             fmt::format("\"{}\"", other.table)))
       .WithError("WH7002")
       .WithHint("choose a folder of its own, or leave the location out");
@@ -63,7 +63,7 @@ Status ClaimPlaces(CommitContext& commit, const TableChange& change) {
       "DELETE FROM table_place WHERE kept_until > 0 AND kept_until <= ?", {Micros(commit.now)}));
   for (const std::string& place : wanted) {
     if (place.empty()) {
-      return Status(Code::kInternal, fmt::format("a place of \"{}\" has no name", change.name))
+      return Status(Code::kInternal, fmt::format("a folder of \"{}\" has no path", change.name))
           .WithError("WH7085");
     }
     if (former.contains(place)) continue;

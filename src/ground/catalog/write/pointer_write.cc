@@ -43,7 +43,7 @@ std::string ExpectedAndFound(const std::optional<std::string>& expected,
       found ? fmt::format("\"{}\"", found->metadata_location) : std::string("no table"));
 }
 
-// The pointer of `name`, which must stand at `expected`.
+// Checks that the pointer of `name` is at `expected`.
 Status ExpectPointer(Database& db, const std::string& name, const std::string& expected) {
   WEIRHOUSE_TRY(const std::optional<Standing> found, FindPointer(db, name));
   if (found && found->metadata_location == expected) return Status::Ok();
@@ -63,7 +63,7 @@ Result<std::pair<std::string, std::string>> SplitName(const std::string& name) {
 
 // ---- Namespaces
 struct NamespaceStanding {
-  bool by_name = false;      // created, or of a layer
+  bool by_name = false;      // created explicitly, or of a layer
   bool by_tables = false;    // holds tables or views itself
   bool by_children = false;  // others lie below it
   bool exists() const { return by_name || by_tables; }
@@ -84,7 +84,7 @@ Result<NamespaceStanding> StandingOf(Database& db, const std::string& name) {
   WEIRHOUSE_TRY(standing.by_name, Any(db, "SELECT 1 FROM namespace WHERE name = ?", {name}));
   WEIRHOUSE_TRY(standing.by_tables,
                 Any(db, "SELECT 1 FROM table_pointer WHERE namespace = ? LIMIT 1", {name}));
-  // Whatever begins with "name." lies between it and "name/": the slash follows the dot.
+  // Text that begins with "name." sorts between it and "name/", because the slash follows the dot.
   WEIRHOUSE_TRY(const bool created_below,
                 Any(db, "SELECT 1 FROM namespace WHERE name > ? AND name < ? LIMIT 1",
                     {name + ".", name + "/"}));
@@ -103,7 +103,7 @@ Status NoSuchNamespace(const std::string& name) {
 
 Status CheckNamespaceName(const std::string& name) {
   if (NamespaceView(name).is_whole()) return Status::Ok();
-  return Status(Code::kInternal, fmt::format("namespace has a level without a name: \"{}\"", name))
+  return Status(Code::kInternal, fmt::format("the namespace has an empty level: \"{}\"", name))
       .WithError("WH7085");
 }
 
@@ -120,7 +120,7 @@ Status WriteProperties(Database& db, const NamespaceRecord& wanted) {
 Status CreateNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
   WEIRHOUSE_TRY(const NamespaceStanding standing, StandingOf(commit.db, wanted.name));
   if (standing.exists()) {
-    return Status(Code::kConflict, fmt::format("namespace exists already: \"{}\"", wanted.name))
+    return Status(Code::kConflict, fmt::format("the namespace exists already: \"{}\"", wanted.name))
         .WithError(kNamespaceExists);
   }
   if (NamespaceView(wanted.name).has_parent()) {
@@ -133,7 +133,7 @@ Status CreateNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
   return WriteProperties(commit.db, wanted);
 }
 
-// The properties of a namespace, which must be those that a change was worked out from.
+// Checks that a namespace's properties are those that a change was based on.
 Status ExpectProperties(Database& db, const std::string& name,
                         const std::map<std::string, std::string>& expected) {
   std::map<std::string, std::string> found;
@@ -168,7 +168,7 @@ Status DropNamespace(CommitContext& commit, const NamespaceRecord& wanted) {
   if (!standing.exists()) return NoSuchNamespace(wanted.name);
   if (standing.by_tables || standing.by_children) {
     return Status(Code::kConflict,
-                  fmt::format("namespace is not empty: \"{}\" holds {}", wanted.name,
+                  fmt::format("the namespace is not empty: \"{}\" holds {}", wanted.name,
                               standing.by_tables ? "tables or views" : "other namespaces"))
         .WithError(kNamespaceNotEmpty)
         .WithHint("drop what it holds first");

@@ -18,8 +18,7 @@ Status WriteSnapshot(CommitContext& commit, const SnapshotRecord& snapshot) {
        commit.seq.value(), commit.run.id.value()});
 }
 
-// What expiry or a purge has released leaves the disk any moment now, so nothing may come to need
-// it again.
+// A file released by expiry or a purge may be deleted at any time, so no commit may name it again.
 Status CheckNotReleased(CommitContext& commit, const std::string& path) {
   bool released = false;
   WEIRHOUSE_TRY_STATUS(
@@ -30,15 +29,14 @@ Status CheckNotReleased(CommitContext& commit, const std::string& path) {
   if (!released) return Status::Ok();
   return Status(
              Code::kInvalidInput,
-             fmt::format("file was released, by expiry or by a purge, and cannot be named again: "
-                         "{}",
+             fmt::format("the file was released by expiry or a purge and cannot be named again: {}",
                          path))
       .WithError("WH7089")
       .WithHint("write new files under new names");
 }
 
-// Files are written once: a path that is there already (staged at a halt, named again by the
-// override) must have the same bytes.
+// Files are written once: if the path is recorded already (staged at a halt, named again by the
+// override), the bytes must be the same.
 Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
   const std::string digest = file.sha256.ToHex();
   WEIRHOUSE_TRY_STATUS(commit.db.Run(
@@ -55,12 +53,12 @@ Status WriteFileRow(CommitContext& commit, const FileRecord& file) {
                                         return Status::Ok();
                                       }));
   if (stored == digest) return Status::Ok();
-  return Status(
-             Code::kCorruption,
-             fmt::format("file was committed before with other bytes: {}: SHA-256 {} then, {} now",
-                         file.path, stored, digest))
+  return Status(Code::kCorruption,
+                fmt::format(
+                    "the file was committed before with other bytes: {}: SHA-256 {} then, {} now",
+                    file.path, stored, digest))
       .WithError(kOtherBytes)
-      .WithHint("`wh verify --deep` tells which of both the file holds");
+      .WithHint("`wh verify --deep` shows which of the two the file has");
 }
 
 Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
@@ -76,7 +74,7 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
                        }));
     if (earlier != 0) {
       return Status(Code::kConflict,
-                    fmt::format("object has arrived before: source \"{}\", \"{}\" is {}",
+                    fmt::format("the object has arrived before: source \"{}\", \"{}\" is {}",
                                 object.source, object.name, ToString(ObjectId(earlier))))
           .WithError("WH7006")
           .WithHint("treat it as a duplicate");
@@ -95,7 +93,7 @@ Status WriteObject(CommitContext& commit, const ObjectRecord& object) {
   return Status::Ok();
 }
 
-// A path in a landing folder may be filled again: what was seen last counts.
+// A path in a landing folder may be reused: the latest record counts.
 Status WriteLanding(CommitContext& commit, const LandingRecord& landing) {
   return commit.db.Run(
       "INSERT INTO landing (path, size_bytes, mtime_us, inode, source, digest, state, seq, "
@@ -186,7 +184,7 @@ Status WriteJudgement(CommitContext& commit) {
   for (const auto& [key, value] : commit.request.settings) {
     if (key == setting::ProjectId().key()) {
       return Status(Code::kInternal,
-                    "the project's id never changes: the hash chain begins with it")
+                    "the project's id cannot be changed: the hash chain begins with it")
           .WithError("WH7085");
     }
     if (value.is_null()) {
@@ -220,18 +218,16 @@ Status CheckOffsets(Database& db, const CommitRequest& request) {
   for (const OffsetMove& move : request.offsets) {
     WEIRHOUSE_TRY(const Catalog::Offset stored, StoredOffset(db, move.consumer));
     if (move.generation < stored.generation) {
-      return Status(Code::kConflict,
-                    fmt::format("consumer \"{}\" is fenced off: its generation is {}, {} has taken "
-                                "over",
-                                move.consumer, move.generation, stored.generation))
+      return Status(Code::kConflict, fmt::format("consumer \"{}\" is fenced off: its generation is "
+                                                 "{}, and generation {} has taken over",
+                                                 move.consumer, move.generation, stored.generation))
           .WithError("WH7005")
           .WithHint("stop this consumer: a newer one reads in its place");
     }
     if (move.expected != stored.position) {
-      return Status(Code::kConflict,
-                    fmt::format("offset of consumer \"{}\" was moved by another writer: expected "
-                                "{}, found {}",
-                                move.consumer, move.expected, stored.position))
+      return Status(Code::kConflict, fmt::format("the offset of consumer \"{}\" was moved by "
+                                                 "another writer: expected {}, found {}",
+                                                 move.consumer, move.expected, stored.position))
           .WithError("WH7081")
           .WithHint("read again from the stored offset and redo the run");
     }

@@ -11,7 +11,7 @@
 
 namespace weirhouse::catalog {
 
-// Where one commit stands while it is written.
+// The state of one commit while it is written.
 struct CommitContext {
   platform::Database& db;
   const CommitRequest& request;
@@ -26,12 +26,13 @@ struct CommitContext {
 Result<Run> PlanOne(platform::Database& db, const RunPlan& plan, ProcessTime now);
 
 // ---- pointer_write.cc
-// Namespaces, drops, renames and table changes, in the order that CommitRequest states. kConflict
-// (WH7002) names the first pointer that stands elsewhere.
+// Applies namespaces, drops, renames and table changes, in the order that CommitRequest states.
+// kConflict (WH7002) names the first pointer that has moved.
 Status WritePointers(CommitContext& commit);
 
 // ---- place.cc
-// Gives the table the folders that `change` names. kConflict (WH7002): one is another table's.
+// Gives the table the folders that `change` names. kConflict (WH7002): one belongs to another
+// table.
 Status ClaimPlaces(CommitContext& commit, const TableChange& change);
 // Frees the folders of a dropped table, or keeps them for a while.
 Status LeavePlaces(CommitContext& commit, const TableDrop& drop);
@@ -42,9 +43,9 @@ Status WriteReply(platform::Database& db, const StoredReply& reply, ProcessTime 
 
 // ---- totals.cc
 Status CountNewRun(platform::Database& db);
-// What this commit adds to the totals that are kept.
+// Adds this commit to the stored totals.
 Status WriteTotals(CommitContext& commit);
-// kCorruption (WH7008): a total is not the sum of its rows.
+// kCorruption (WH7008): a stored total is not the sum of its rows.
 Status CheckTotals(platform::Database& db);
 
 // ---- released.cc
@@ -53,12 +54,13 @@ Status WriteReleased(CommitContext& commit);
 // ---- publish.cc
 // Snapshots, files, objects (which get their ids), landings.
 Status WriteTables(CommitContext& commit);
-// Forgets how often parsing an object ended the process.
+// Resets the parse attempts of an object.
 Status DropParseAttempts(platform::Database& db, const Arrival& arrival);
 // Verdicts, metrics, record states, predictions, settings.
 Status WriteJudgement(CommitContext& commit);
 Status WriteEvents(CommitContext& commit);
-// Fails before anything is written if a consumer has moved or this generation is fenced off.
+// Fails before anything is written if a consumer's offset has moved or its generation is fenced
+// off.
 Status CheckOffsets(platform::Database& db, const CommitRequest& request);
 Status WriteOffsets(platform::Database& db, const CommitRequest& request, CommitSeq seq);
 
@@ -66,7 +68,7 @@ Status WriteOffsets(platform::Database& db, const CommitRequest& request, Commit
 Status WriteLineage(CommitContext& commit);
 
 // ---- chain.cc
-// The canonical record of a commit, built from the request and from the rows as they were written.
+// The canonical record of a commit, built from the request and the written rows.
 Result<std::string> BuildRecord(CommitContext& commit);
 // h_0 = SHA-256(project id).
 Result<Digest> ChainStart(platform::Database& db);

@@ -22,8 +22,8 @@ Status WriteReleased(CommitContext& commit) {
 }
 
 Result<std::vector<std::string>> SqlCatalog::ReleasedFiles(ProcessTime before) {
-  // In the order of the index of those that wait: in that of paths, all that ever left would be
-  // looked at.
+  // Ordered like the index of files not yet removed: ordered by path, all files ever released would
+  // be scanned.
   WEIRHOUSE_TRY(
       std::vector<std::string> paths,
       Collect<std::string>("SELECT f.path FROM released_file f JOIN commit_log c ON c.seq "

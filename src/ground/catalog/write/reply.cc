@@ -17,7 +17,7 @@ Result<StoredReply> ReplyOfRow(const DatabaseRow& row) {
 }  // namespace
 
 Status WriteReply(Database& db, const StoredReply& reply, ProcessTime now) {
-  // Here, where a writer is at work anyway: nobody has to come by and clean up.
+  // Removed here, during a write that happens anyway, so that no clean-up job is needed.
   WEIRHOUSE_TRY_STATUS(db.Run("DELETE FROM reply WHERE kept_until <= ?", {Micros(now)}));
   WEIRHOUSE_TRY_STATUS(
       db.Run("INSERT INTO reply (key, request, status, body, kept_until) VALUES (?, ?, ?, ?, ?) ON "
@@ -26,9 +26,9 @@ Status WriteReply(Database& db, const StoredReply& reply, ProcessTime now) {
               Micros(reply.kept_until)}));
   if (db.Changes() == 1) return Status::Ok();
   return Status(Code::kConflict,
-                fmt::format("request was answered meanwhile: key \"{}\"", reply.key))
+                fmt::format("the request was answered meanwhile: key \"{}\"", reply.key))
       .WithError("WH7099")
-      .WithHint("send the reply that is stored");
+      .WithHint("send the stored reply");
 }
 
 Result<std::optional<StoredReply>> SqlCatalog::FindReply(std::string_view key) {

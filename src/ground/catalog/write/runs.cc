@@ -16,7 +16,7 @@ Result<std::optional<Run>> FindStep(Database& db, RunKind kind, const Digest& id
   WEIRHOUSE_TRY_STATUS(
       db.Each(fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
               {WordOf(kind), identity.ToHex()}, [&](const DatabaseRow& row) -> Status {
-                WEIRHOUSE_TRY(found, RunOfRow(row));
+                WEIRHOUSE_TRY(found, ParseRunRow(row));
                 return Status::Ok();
               }));
   return found;
@@ -63,10 +63,11 @@ Result<Run> ResumeRun(Database& db, Run run, const RunPlan& plan, ProcessTime no
   const bool last = run.first_record_id.value() + run.plan.record_ids_wanted == next;
   if (plan.record_ids_wanted != run.plan.record_ids_wanted ||
       (plan.record_ids_wanted > 0 && !last)) {
-    // What it was planned for no longer fits, or others reserved ids since and may have published
-    // their records before it: numbers follow the order in which records were published, since of
-    // equal records the first stands. Nothing of it was published: its ids are given up, and it
-    // counts as planned now, so that what arrives with greater numbers does not arrive earlier.
+    // The reserved ids no longer fit: either the plan needs another number, or other runs have
+    // reserved ids since and may have published their records. Numbers follow the order of
+    // publication, because of equal records the first wins. Nothing of this run was published, so
+    // it gives its ids up and counts as planned now: records with greater numbers then do not
+    // arrive earlier.
     WEIRHOUSE_TRY(run.first_record_id, ReserveRecordIds(db, plan.record_ids_wanted));
     run.plan.record_ids_wanted = plan.record_ids_wanted;
     run.planned_at = now;
@@ -154,7 +155,7 @@ Status SqlCatalog::FailRun(RunId run, const Status& why) {
 Result<Run> SqlCatalog::GetRun(RunId run) {
   WEIRHOUSE_TRY(std::optional<Run> found,
                 FindOne<Run>(fmt::format("SELECT {} FROM run WHERE id = ?", kRunColumns),
-                             {run.value()}, RunOfRow));
+                             {run.value()}, ParseRunRow));
   if (!found) return NoSuchRun(run);
   return *std::move(found);
 }
@@ -162,7 +163,7 @@ Result<Run> SqlCatalog::GetRun(RunId run) {
 Result<std::optional<Run>> SqlCatalog::FindRun(RunKind kind, const Digest& step_identity) {
   return FindOne<Run>(
       fmt::format("SELECT {} FROM run WHERE kind = ? AND step_identity = ?", kRunColumns),
-      {WordOf(kind), step_identity.ToHex()}, RunOfRow);
+      {WordOf(kind), step_identity.ToHex()}, ParseRunRow);
 }
 
 Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
@@ -182,6 +183,6 @@ Result<std::vector<Run>> SqlCatalog::Runs(const RunFilter& filter) {
   }
   sql += " ORDER BY id DESC LIMIT ?";
   parameters.emplace_back(filter.limit);
-  return Collect<Run>(sql, parameters, RunOfRow);
+  return Collect<Run>(sql, parameters, ParseRunRow);
 }
 }  // namespace weirhouse::catalog

@@ -1,4 +1,4 @@
-// A COMMIT whose fsync fails: what is said of it holds after a crash too.
+// A COMMIT whose fsync fails: the reported outcome still holds after a crash.
 #include <filesystem>
 #include <thread>
 

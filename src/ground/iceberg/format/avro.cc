@@ -14,11 +14,13 @@ namespace {
 
 constexpr std::string_view kMagic{"Obj\x01", 4};
 constexpr std::size_t kSyncBytes = 16;
-constexpr std::size_t kInflatedBytesMax = 256u << 20;  // of a file; a manifest is 8 MiB by custom
+// per file; a manifest is usually at most 8 MiB
+constexpr std::size_t kInflatedBytesMax = 256u << 20;
 constexpr int kDepthMax = 64;
 constexpr std::int64_t kValuesPerRecordMax = 500'000;  // 10,000 columns have 120,000
 constexpr std::size_t kBlockBytes = 64u << 10;
-constexpr std::size_t kDeflateBytesMin = 16u << 10;  // below, one disk page is saved at most
+// below it deflating saves at most one disk page
+constexpr std::size_t kDeflateBytesMin = 16u << 10;
 
 Status Malformed(std::string_view why) {
   return Status(Code::kCorruption, fmt::format("avro file is malformed: {}", why))
@@ -36,7 +38,7 @@ Result<std::int64_t> TakeLong(std::string_view& rest) {
       return static_cast<std::int64_t>((bits >> 1) ^ (~(bits & 1) + 1));
     }
   }
-  return Malformed("a number of more than 10 bytes");
+  return Malformed("it has a number of more than 10 bytes");
 }
 
 Result<std::string_view> TakeRaw(std::string_view& rest, std::int64_t size) {
@@ -53,7 +55,7 @@ Result<std::string_view> TakeBytes(std::string_view& rest) {
   return TakeRaw(rest, size);
 }
 
-// Decodes one value after the writer's schema.
+// Decodes values by the writer's schema.
 class Decoder {
  public:
   explicit Decoder(std::string_view& rest) : rest_(rest) {}
@@ -137,7 +139,7 @@ class Decoder {
         WEIRHOUSE_TRY(const std::int64_t size, TakeLong(rest_));
         if (size < 0) return Malformed("a negative block size");
       }
-      // No element that Iceberg writes takes less than a byte, so this bounds the allocation.
+      // Every element that Iceberg writes takes at least a byte, so this bounds the allocation.
       if (static_cast<std::uint64_t>(count) > rest_.size()) {
         return Malformed("more elements than bytes");
       }
@@ -215,7 +217,7 @@ Result<bool> AvroReader::OpenBlock() {
     if (records_left_ < 0) return Malformed("a negative record count");
     if (sync != sync_) return Malformed("a block without its sync marker");
     if (deflate_ && records_left_ > 0) {
-      // One budget for all blocks: any number of them may each be a bomb.
+      // One limit for all blocks together: each of them could be a decompression bomb.
       std::optional<std::string> inflated = platform::Inflate(block_, platform::DeflateForm::kRaw,
                                                               kInflatedBytesMax - inflated_before_);
       if (!inflated) return Malformed("a block does not inflate, or all of them to over 256 MiB");
@@ -270,7 +272,7 @@ std::string AvroWriter::Finish() {
     AppendBytes(out, value);
   }
   AppendLong(out, 0);
-  // The marker comes from the content, so that equal files have equal bytes.
+  // The sync marker is derived from the content, so that equal files have equal bytes.
   const Digest digest = Sha256Of(body_);
   const std::string_view sync = digest.view().substr(0, kSyncBytes);
   out += sync;

@@ -1,5 +1,5 @@
-// Avro object container files (Avro 1.11, "Object Container Files") as far as Iceberg uses them.
-// Manifests and manifest lists sit on top (manifest.h).
+// Avro object container files (Apache Avro 1.11 specification, "Object Container Files"), as far as
+// Iceberg uses them. Manifests and manifest lists are built on them (manifest.h).
 //
 //   file   = "Obj" 01, metadata map (avro.schema, avro.codec, …), 16-byte sync marker, block*
 //   block  = record count (zig-zag varint), byte count, records (deflated or not), sync marker
@@ -18,7 +18,7 @@
 
 namespace weirhouse::iceberg {
 
-// One node of a writer's schema. Owned by its AvroSchema.
+// One node of a writer's schema, owned by its AvroSchema.
 struct AvroType {
   enum class Kind : std::uint8_t {
     kNull,
@@ -60,11 +60,11 @@ class AvroSchema {
   const AvroType* root_ = nullptr;
 };
 
-// One decoded value; the branch of a union is taken already. Views are valid until the reader's
+// One decoded value; unions are already resolved to a branch. Views are valid until the reader's
 // next Next().
 struct AvroValue {
   const AvroType* type = nullptr;
-  int branch = 0;                // which one, of a union's value
+  int branch = 0;                // index of the union's branch
   std::int64_t integer = 0;      // boolean, int, long, enum
   double real = 0;               // float, double
   std::string_view bytes;        // bytes, string, fixed; the bytes of a float or double
@@ -85,8 +85,8 @@ struct AvroValue {
   const AvroValue* Find(int id) const;
 };
 
-// Reads records in order. Checks every length against the bytes that are there before it
-// allocates; a block inflates to at most 256 MiB. Threads: one.
+// Reads records in order. Checks every length against the available bytes before it allocates; all
+// blocks of a file together inflate to at most 256 MiB. Errors: kCorruption (WH7052). Threads: one.
 class AvroReader {
  public:
   // `file` must outlive the reader.
@@ -112,9 +112,8 @@ class AvroReader {
   AvroValue value_;
 };
 
-// Builds a file in memory. Values are put in schema order; EndRecord after each record. Blocks hold
-// about 64 KiB; the body is deflated when it is large enough for that to pay. Equal calls give
-// equal bytes.
+// Builds a file in memory. Put the values in schema order, then call EndRecord. Blocks hold about
+// 64 KiB; the body is deflated if it is large enough to gain from it. Equal calls give equal bytes.
 class AvroWriter {
  public:
   AvroWriter(std::string schema_json, std::vector<std::pair<std::string, std::string>> metadata);

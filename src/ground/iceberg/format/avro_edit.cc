@@ -5,12 +5,12 @@ namespace {
 constexpr std::string_view kSchemaKey = "avro.schema";
 constexpr std::string_view kCodecKey = "avro.codec";
 
-// Encodes decoded values again, after the schema that they were decoded by.
+// Encodes decoded values again, by the schema they were decoded with.
 class AvroCopy {
  public:
   AvroCopy(AvroWriter& out, const AvroEdit& edit) : out_(out), edit_(edit) {}
 
-  // `type` is what stands in the schema there: the union, where `value` has one of its branches.
+  // `type` is the schema's type at this place: the union, if `value` has one of its branches.
   void Put(const AvroType& type, const AvroValue& value, int field_id, std::int64_t key) {
     using Kind = AvroType::Kind;
     switch (type.kind) {
@@ -57,7 +57,7 @@ class AvroCopy {
     out_.PutInt(0);
   }
 
-  // Iceberg writes maps with numbers for keys as arrays of records of a key and a value.
+  // Iceberg writes maps with integer keys as arrays of {key, value} records.
   void PutFields(const AvroType& type, const AvroValue& value) {
     const bool is_entry = type.fields.size() == 2 && type.fields[0].name == "key" &&
                           type.fields[1].name == "value" && value.items[0].is_integer();

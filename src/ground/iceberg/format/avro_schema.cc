@@ -34,7 +34,7 @@ std::string TextOr(const nlohmann::json& json, const char* key, const std::strin
 
 int IdOr(const nlohmann::json& json, const char* key) {
   const auto it = json.find(key);
-  return it != json.end() && it->is_number_integer() ? IdOfJson(*it, key) : -1;
+  return it != json.end() && it->is_number_integer() ? ReadJsonId(*it, key) : -1;
 }
 }  // namespace
 

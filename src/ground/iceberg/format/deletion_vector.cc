@@ -18,7 +18,7 @@ constexpr std::uint32_t kOffsetsFrom = 4;  // containers, where there are runs
 constexpr std::uint32_t kArrayMax = 4096;  // values; beyond it a container is a bitmap
 constexpr std::size_t kBitmapBytes = 8192;
 
-// Takes little-endian integers off the front; remembers if there were too few bytes.
+// Reads little-endian integers from the front; remembers if bytes were missing.
 class Bytes {
  public:
   explicit Bytes(std::string_view rest) : rest_(rest) {}
@@ -88,7 +88,7 @@ class VectorReader {
   Status ReadBitmap(std::int64_t base) {
     const auto cookie = bytes_.Take<std::uint32_t>();
     const bool runs = (cookie & 0xffff) == kCookieWithRuns;
-    if (!runs && cookie != kCookieWithoutRuns) return Malformed("it is no Roaring bitmap");
+    if (!runs && cookie != kCookieWithoutRuns) return Malformed("it is not a Roaring bitmap");
     const std::uint32_t count = runs ? (cookie >> 16) + 1 : bytes_.Take<std::uint32_t>();
     if (count > 65536) return Malformed("it has too many containers");
     const std::string_view is_run = runs ? bytes_.Take((count + 7) / 8) : std::string_view();
@@ -114,7 +114,7 @@ class VectorReader {
       for (std::uint16_t i = 0; i < runs && !bytes_.is_short(); ++i) {
         const auto start = bytes_.Take<std::uint16_t>();
         const auto more = bytes_.Take<std::uint16_t>();
-        if (start + more > 65535) return Malformed("a run leaves its container");
+        if (start + more > 65535) return Malformed("a run extends beyond its container");
         for (int k = 0; k <= more; ++k) WEIRHOUSE_TRY_STATUS(Add(container.base + start + k));
       }
       return Status::Ok();
@@ -136,7 +136,7 @@ class VectorReader {
 
   Status Add(std::int64_t position) {
     if (static_cast<std::int64_t>(positions_.size()) >= positions_max_) {
-      return Malformed("it masks more rows than its manifest says");
+      return Malformed("it deletes more rows than its manifest states");
     }
     if (!positions_.empty() && position <= positions_.back()) {
       return Malformed("its positions are out of order");

@@ -1,4 +1,4 @@
-// Deletion vectors of format version 3 (Puffin spec, "deletion-vector-v1").
+// Deletion vectors of format version 3 (Apache Iceberg Puffin spec, "deletion-vector-v1").
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace weirhouse::iceberg {
 
-// The row positions that a blob masks, sorted: length, magic, a 64-bit Roaring bitmap in its
-// portable form, CRC-32. Errors: kCorruption (WH7061) for anything else, and for more positions
-// than `file` says it has.
+// Parses the deleted row positions of a blob, sorted. A blob has a length, a magic number, a 64-bit
+// Roaring bitmap in its portable form, and a CRC-32. Errors: kCorruption (WH7061) if it is
+// malformed or has more positions than `file` states.
 Result<std::vector<std::int64_t>> ParseDeletionVector(std::string_view blob, const DataFile& file);
 }  // namespace weirhouse::iceberg

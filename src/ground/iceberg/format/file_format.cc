@@ -10,7 +10,7 @@ constexpr FileFormat kFileFormats[] = {FileFormat::kParquet, FileFormat::kAvro, 
                                        FileFormat::kPuffin};
 }  // namespace
 
-FileFormat FileFormatOf(std::string_view name) {
+FileFormat ParseFileFormat(std::string_view name) {
   const std::string lower = LowerCase(name);
   for (const FileFormat format : kFileFormats) {
     if (lower == LowerCase(NameOf(format))) return format;

@@ -1,4 +1,4 @@
-// The formats of data and delete files, by the names that manifests give them.
+// The formats of data and delete files, with their names in manifests.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@ enum class FileFormat : std::uint8_t {
   kAvro,
   kOrc,
   kPuffin,  // holds deletion vectors
-  kOther,   // named by a manifest, but not by the specification
+  kOther,   // a name that the specification does not define
 };
 
-// Engines write the name in either case.
-FileFormat FileFormatOf(std::string_view name);
-// In capitals, as we write it; empty for kOther.
+// Parses the name, in upper or lower case, as engines write both.
+FileFormat ParseFileFormat(std::string_view name);
+// The name in capitals, as we write it; empty for kOther.
 std::string_view NameOf(FileFormat format);
 }  // namespace weirhouse::iceberg

@@ -1,5 +1,6 @@
-// Manifests and manifest lists, the two Avro files between metadata.json and the data files.
-// Fields are resolved by id, never by name.
+// Manifests and manifest lists, the two kinds of Avro files between metadata.json and the data
+// files (Apache Iceberg table spec, "Manifests", "Manifest Lists"). Fields are resolved by id,
+// never by name.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace weirhouse::iceberg {
 
-// One partition field over all files of a manifest.
+// The summary of one partition field over all files of a manifest.
 struct PartitionSummary {
   bool contains_null = false;
   std::optional<bool> contains_nan;
@@ -24,7 +25,7 @@ struct PartitionSummary {
   std::optional<std::string> upper_bound;
 };
 
-// One line of a manifest list.
+// One entry of a manifest list.
 struct ManifestFile {
   enum class Content : std::uint8_t { kData = 0, kDeletes = 1 };
   std::string path;
@@ -45,7 +46,7 @@ struct ManifestFile {
   bool has_live_files() const { return added_files + existing_files > 0; }
 };
 
-// One line of a manifest, sequence numbers and snapshot inherited already.
+// One entry of a manifest, with its inherited sequence numbers and snapshot filled in.
 struct ManifestEntry {
   enum class Status : std::uint8_t { kExisting = 0, kAdded = 1, kDeleted = 2 };
   Status status = Status::kAdded;
@@ -57,9 +58,9 @@ struct Manifest {
   std::vector<ManifestEntry> entries;
   // Live entries by the path of their file; views into `entries`.
   std::unordered_map<std::string_view, std::size_t> live_by_path;
-  std::size_t weight_bytes = 0;  // an estimate of its memory, for the cache
+  std::size_t weight_bytes = 0;  // estimated memory, for the cache
 };
-// Fills in the index and the weight.
+// Builds a manifest with its index and weight.
 std::shared_ptr<const Manifest> MakeManifest(std::vector<ManifestEntry> entries);
 
 // Errors: kCorruption (WH7052 not Avro, WH7053 a required field is missing), with `path`.
@@ -72,7 +73,8 @@ Result<std::shared_ptr<const Manifest>> ParseManifest(std::string_view bytes,
 std::string WriteManifestList(std::span<const ManifestFile> manifests, SnapshotId snapshot,
                               std::optional<SnapshotId> parent, std::int64_t sequence_number);
 
-// Added entries whose data sequence number is `sequence_number` leave it out and inherit it.
+// A manifest to be written. Added entries with the data sequence number `sequence_number` omit it
+// and inherit it when read.
 struct ManifestDraft {
   ManifestFile::Content content = ManifestFile::Content::kData;
   int spec_id = 0;
@@ -88,9 +90,9 @@ Result<WrittenManifest> WriteManifest(const ManifestDraft& draft, const TableMet
 
 // The spec with that id; nullptr if there is none.
 const PartitionSpec* FindSpec(const TableMetadata& metadata, int spec_id);
-// The type of a column in any schema of the table (partition sources may be dropped columns).
-std::optional<Type> TypeOfColumn(const TableMetadata& metadata, int field_id);
-// Per field of the spec, the type of its partition value; absent where it cannot be told.
+// The type of a column in any schema of the table (a partition source may be a dropped column).
+std::optional<Type> FindColumnType(const TableMetadata& metadata, int field_id);
+// The type of the partition value of each field of the spec; absent if it cannot be determined.
 std::vector<std::optional<Type>> PartitionTypes(const TableMetadata& metadata,
                                                 const PartitionSpec& spec);
 }  // namespace weirhouse::iceberg

@@ -54,7 +54,7 @@ Result<ManifestFile> ManifestFileOf(const AvroValue& record, const std::string& 
   file.sequence_number = IntAt(record, 515).value_or(0);
   file.min_sequence_number = IntAt(record, 516).value_or(0);
   file.added_by = SnapshotId(IntAt(record, 503).value_or(0));
-  // v1 writers may leave the counts out: then assume live files, which costs one read.
+  // Version 1 writers may omit the counts: then assume live files, which costs one read.
   file.added_files = IntAt(record, 504).value_or(1);
   file.existing_files = IntAt(record, 505).value_or(1);
   file.deleted_files = IntAt(record, 506).value_or(0);
@@ -103,7 +103,7 @@ void ReadStatistics(const AvroValue& record, DataFile& file) {
   });
 }
 
-// The single-value bytes of a partition value, whatever Avro type the writer chose for it.
+// The single-value bytes of a partition value, whichever Avro type the writer chose.
 std::optional<std::string> PartitionBytes(const AvroValue& value, const std::optional<Type>& type) {
   switch (value.type->kind) {
     case AvroType::Kind::kBoolean:
@@ -112,13 +112,13 @@ std::optional<std::string> PartitionBytes(const AvroValue& value, const std::opt
     case AvroType::Kind::kLong: {
       const bool narrow = type ? type->IsOneOf({TypeKind::kInt, TypeKind::kDate})
                                : value.type->kind == AvroType::Kind::kInt;
-      return narrow ? BytesOfInt(static_cast<std::int32_t>(value.integer))
-                    : BytesOfLong(value.integer);
+      return narrow ? EncodeInt(static_cast<std::int32_t>(value.integer))
+                    : EncodeLong(value.integer);
     }
     case AvroType::Kind::kFixed:
     case AvroType::Kind::kBytes:
       if (type && ShapeOf(*type).precision > 0 && value.bytes.size() <= 16) {
-        return BytesOfUnscaled(UnscaledOfBytes(value.bytes));
+        return EncodeUnscaled(DecodeUnscaled(value.bytes));
       }
       return std::string(value.bytes);
     case AvroType::Kind::kFloat:
@@ -156,7 +156,7 @@ class ManifestReader {
     types_ = PartitionTypes(metadata, *spec_);
   }
 
-  Result<ManifestEntry> EntryOf(const AvroValue& record) const {
+  Result<ManifestEntry> StatDescriptor(const AvroValue& record) const {
     const auto status = IntAt(record, 0);
     const AvroValue* data = record.Find(2);
     if (!status || *status < 0 || *status > 2) return MissingField(manifest_.path, "manifest", 0);
@@ -165,7 +165,7 @@ class ManifestReader {
     entry.status = static_cast<ManifestEntry::Status>(*status);
     WEIRHOUSE_TRY(DataFile file, FileOf(*data));
     file.added_by = SnapshotId(IntAt(record, 1).value_or(manifest_.added_by.value()));
-    // Only added entries inherit; v1 manifests have no numbers at all and count as 0.
+    // Only added entries inherit; version 1 manifests have no sequence numbers, which count as 0.
     const bool added = entry.status == ManifestEntry::Status::kAdded;
     const std::int64_t inherited = added ? manifest_.sequence_number : 0;
     file.data_sequence_number = IntAt(record, 3).value_or(inherited);
@@ -219,7 +219,7 @@ const PartitionSpec* FindSpec(const TableMetadata& metadata, int spec_id) {
   return nullptr;
 }
 
-std::optional<Type> TypeOfColumn(const TableMetadata& metadata, int field_id) {
+std::optional<Type> FindColumnType(const TableMetadata& metadata, int field_id) {
   if (const auto field = FindAtAnyDepth(metadata.schema(), field_id)) return field->type;
   for (auto it = metadata.schemas.rbegin(); it != metadata.schemas.rend(); ++it) {
     if (const auto field = FindAtAnyDepth(*it, field_id)) return field->type;
@@ -231,7 +231,7 @@ std::vector<std::optional<Type>> PartitionTypes(const TableMetadata& metadata,
                                                 const PartitionSpec& spec) {
   std::vector<std::optional<Type>> types;
   for (const PartitionField& field : spec.fields) {
-    const std::optional<Type> source = TypeOfColumn(metadata, field.source_id);
+    const std::optional<Type> source = FindColumnType(metadata, field.source_id);
     std::optional<Type> type;
     if (source) {
       if (Result<Type> result = ResultType(field.transform, *source); result.ok()) {
@@ -282,7 +282,7 @@ Result<std::shared_ptr<const Manifest>> ParseManifest(std::string_view bytes,
     Result<const AvroValue*> record = reader.Next();
     if (!record.ok()) return record.status().WithContext(file.path);
     if (*record == nullptr) return MakeManifest(std::move(out));
-    WEIRHOUSE_TRY(ManifestEntry entry, entries.EntryOf(**record));
+    WEIRHOUSE_TRY(ManifestEntry entry, entries.StatDescriptor(**record));
     out.push_back(std::move(entry));
   }
 }

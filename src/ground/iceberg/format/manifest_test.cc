@@ -14,7 +14,7 @@ class ManifestTest : public TableTest {
   static DataFile SampleFile(const std::string& path, std::int32_t month, const char* origin) {
     DataFile file;
     file.path = path;
-    file.partition = {BytesOfInt(month), std::nullopt};
+    file.partition = {EncodeInt(month), std::nullopt};
     if (origin != nullptr) file.partition[1] = origin;
     file.row_count = 10;
     file.size_bytes = 1234;
@@ -23,8 +23,8 @@ class ManifestTest : public TableTest {
     platform::ColumnStatistics& id = file.columns[1];
     id.size_bytes = 80;
     id.value_count = 10;
-    id.lower_bound = BytesOfLong(1);
-    id.upper_bound = BytesOfLong(9);
+    id.lower_bound = EncodeLong(1);
+    id.upper_bound = EncodeLong(9);
     platform::ColumnStatistics& delay = file.columns[4];
     delay.value_count = 10;
     delay.null_count = 3;
@@ -59,14 +59,14 @@ TEST_F(ManifestTest, EveryFieldOfAFileRoundTrips) {
   const DataFile& file = *manifest->entries[0].file;
   EXPECT_EQ(file.path, "/d/a.parquet");
   EXPECT_EQ(file.format, FileFormat::kParquet);
-  EXPECT_EQ(LongOfBytes(*file.partition[0]), 516);
+  EXPECT_EQ(DecodeLong(*file.partition[0]), 516);
   EXPECT_EQ(file.partition[1], "EWR");
   EXPECT_EQ(file.row_count, 10);
   EXPECT_EQ(file.size_bytes, 1234);
   EXPECT_EQ(file.split_offsets, (std::vector<std::int64_t>{4, 100}));
   EXPECT_EQ(file.sort_order_id, 1);
-  EXPECT_EQ(file.columns.at(1).lower_bound, BytesOfLong(1));
-  EXPECT_EQ(file.columns.at(1).upper_bound, BytesOfLong(9));
+  EXPECT_EQ(file.columns.at(1).lower_bound, EncodeLong(1));
+  EXPECT_EQ(file.columns.at(1).upper_bound, EncodeLong(9));
   EXPECT_EQ(file.columns.at(1).nan_count, std::nullopt);
   EXPECT_EQ(file.columns.at(4).nan_count, 2);
   EXPECT_EQ(file.columns.at(4).null_count, 3);
@@ -141,8 +141,8 @@ TEST_F(ManifestTest, TheListCountsAndSummarizes) {
   EXPECT_EQ(list[0].added_rows, 10);
   EXPECT_EQ(list[0].sequence_number, 7);
   EXPECT_EQ(list[0].min_sequence_number, 3);
-  EXPECT_EQ(LongOfBytes(*list[0].partitions[0].lower_bound), 510);
-  EXPECT_EQ(LongOfBytes(*list[0].partitions[0].upper_bound), 517);
+  EXPECT_EQ(DecodeLong(*list[0].partitions[0].lower_bound), 510);
+  EXPECT_EQ(DecodeLong(*list[0].partitions[0].upper_bound), 517);
   EXPECT_FALSE(list[0].partitions[0].contains_null);
   EXPECT_TRUE(list[0].partitions[1].contains_null);
 }
@@ -189,7 +189,7 @@ TEST_F(ManifestTest, OddPartitionNamesAndTypesBecomeValidAvro) {
   ManifestDraft draft;
   DataFile file;
   file.path = "/d/a.parquet";
-  file.partition = {BytesOfUnscaled(-1420), BytesOfInt(-5), BytesOfInt(-5)};
+  file.partition = {EncodeUnscaled(-1420), EncodeInt(-5), EncodeInt(-5)};
   draft.sequence_number = 1;
   draft.entries = {Entry(ManifestEntry::Status::kAdded, file, 1)};
   ASSERT_OK_AND(const WrittenManifest written, WriteManifest(draft, *table));

@@ -143,7 +143,7 @@ void PutOptionalBytes(AvroWriter& out, const std::optional<std::string>& value) 
   if (value) out.PutBytes(*value);
 }
 
-// A map of those columns for which `has` holds; null if there are none.
+// Writes a map of the columns for which `has` holds; null if there are none.
 template <typename Has, typename Put>
 void PutColumnMap(AvroWriter& out, const DataFile& file, Has&& has, Put&& put) {
   std::int64_t count = 0;
@@ -193,7 +193,7 @@ void PutPartitionValue(AvroWriter& out, const Type& type, const std::optional<st
     out.PutBoolean(!value->empty() && (*value)[0] != 0);
   } else if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
     const std::size_t size = type.kind() == TypeKind::kFloat ? 4 : 8;
-    double real = DoubleOfBytes(*value).value_or(0);
+    double real = DecodeDouble(*value).value_or(0);
     if (value->size() == size) {
       out.PutRaw(*value);
     } else {  // a float from before the column became double
@@ -206,7 +206,7 @@ void PutPartitionValue(AvroWriter& out, const Type& type, const std::optional<st
     fixed.resize(type.kind() == TypeKind::kUuid ? 16 : static_cast<std::size_t>(FixedLength(type)));
     out.PutRaw(fixed);
   } else {
-    out.PutInt(LongOfBytes(*value).value_or(0));
+    out.PutInt(DecodeLong(*value).value_or(0));
   }
 }
 
@@ -255,7 +255,7 @@ void Summarize(const Type& type, const std::optional<std::string>& value,
     return;
   }
   if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
-    if (std::isnan(DoubleOfBytes(*value).value_or(0))) {
+    if (std::isnan(DecodeDouble(*value).value_or(0))) {
       summary.contains_nan = true;
       return;
     }
@@ -269,7 +269,7 @@ void Summarize(const Type& type, const std::optional<std::string>& value,
   }
 }
 
-// Counts an entry and widens the summaries, as the manifest list wants them.
+// Adds an entry to the counts and partition summaries of the manifest list.
 void Count(const ManifestEntry& entry, std::span<const Type> types, ManifestFile& file) {
   const DataFile& data = *entry.file;
   switch (entry.status) {
@@ -299,19 +299,19 @@ void Count(const ManifestEntry& entry, std::span<const Type> types, ManifestFile
 Result<WrittenManifest> WriteManifest(const ManifestDraft& draft, const TableMetadata& metadata) {
   const PartitionSpec* spec = FindSpec(metadata, draft.spec_id);
   if (spec == nullptr) {
-    return Status(Code::kCorruption, fmt::format("partition spec {} is missing: table \"{}\"",
+    return Status(Code::kCorruption, fmt::format("the table has no partition spec {}: table \"{}\"",
                                                  draft.spec_id, metadata.name))
         .WithError("WH7050");
   }
   std::vector<Type> types;
   for (const PartitionField& field : spec->fields) {
-    std::optional<Type> source = TypeOfColumn(metadata, field.source_id);
-    // Its column may be gone from every schema; there is no value to write either.
+    std::optional<Type> source = FindColumnType(metadata, field.source_id);
+    // Its column may be missing from every schema; there is no value to write either.
     if (!source && field.transform == "void") source = Type(TypeKind::kString);
     if (!source) {
-      return Status(Code::kCorruption,
-                    fmt::format("partition field \"{}\" has no source column: table \"{}\"",
-                                field.name, metadata.name))
+      return Status(Code::kCorruption, fmt::format("the source column of a partition field does "
+                                                   "not exist: table \"{}\", field \"{}\"",
+                                                   metadata.name, field.name))
           .WithError("WH7050");
     }
     WEIRHOUSE_TRY(Type type, ResultType(field.transform, *source));

@@ -1,5 +1,6 @@
-// The state of an Iceberg table: an immutable metadata.json, and the data and delete files that its
-// manifests name. Format versions 1 to 3 are read, version 2 is written.
+// The state of an Iceberg table: an immutable metadata.json (Apache Iceberg table spec, "Table
+// Metadata"), and the data and delete files that its manifests name. Format versions 1 to 3 are
+// read, version 2 is written.
 #pragma once
 
 #include <array>
@@ -25,10 +26,10 @@
 namespace weirhouse::iceberg {
 
 inline constexpr int kSnapshotsKept = 100;  // metadata.json is rewritten whole at each commit
-// Of ledgers, which nobody reads as of a commit: their rows say it themselves.
+// For ledgers, which are not read as of a commit because their rows hold the commit themselves.
 inline constexpr int kLedgerSnapshotsKept = 10;
 inline constexpr int kMetadataLogMax = 10;
-inline constexpr int kManifestsMergeAt = 30;  // a plan opens every manifest, a merge rewrites them
+inline constexpr int kManifestsMergeAt = 30;  // a plan opens every manifest; a merge rewrites them
 
 struct Snapshot {
   SnapshotId id;
@@ -38,13 +39,13 @@ struct Snapshot {
   std::string manifest_list;
   int schema_id = 0;
   SharedTextMap summary;  // with "operation"
-  // Members we do not interpret (first-row-id, added-rows, key-id), as JSON text.
+  // Members that we do not interpret (first-row-id, added-rows, key-id), as JSON text.
   std::map<std::string, std::string> other_keys = {};
 };
 struct SnapshotRef {
   SnapshotId snapshot;
   std::string type = "branch";  // branch | tag
-  // What a foreign engine set; carried through, we expire by kSnapshotsKept alone.
+  // Set by other engines and preserved; our expiry uses only kSnapshotsKept.
   std::optional<std::int64_t> min_snapshots_to_keep;
   std::optional<std::int64_t> max_snapshot_age_ms;
   std::optional<std::int64_t> max_ref_age_ms;
@@ -57,7 +58,7 @@ struct TableMetadata {
   std::string location;           // absolute folder of the table
   std::string metadata_location;  // the file this was read from; empty for a new table
   std::string uuid;
-  int format_version = 2;  // what we write; 1 and 3 of others are kept as they are
+  int format_version = 2;  // what we write; versions 1 and 3 of other engines are kept
   std::int64_t last_sequence_number = 0;
   std::int64_t last_updated_ms = 0;
   int last_column_id = 0;
@@ -73,8 +74,8 @@ struct TableMetadata {
   std::vector<std::pair<std::int64_t, SnapshotId>> snapshot_log;
   std::vector<std::pair<std::int64_t, std::string>> metadata_log;
   std::map<std::string, SnapshotRef> refs;
-  // Top-level keys we do not interpret (statistics, partition-statistics, next-row-id, …), as JSON
-  // text: written back as they were read.
+  // Top-level keys that we do not interpret (statistics, partition-statistics, next-row-id, …), as
+  // JSON text, written back unchanged.
   std::map<std::string, std::string> other_keys;
 
   const Schema& schema() const;
@@ -86,11 +87,11 @@ struct TableMetadata {
 };
 using TablePtr = std::shared_ptr<const TableMetadata>;
 
-// The properties that name folders beside a table's location.
+// The properties that name further folders of a table, besides its location.
 inline constexpr std::array<std::string_view, 4> kPathProperties{
     "write.data.path", "write.metadata.path", "write.object-storage.path",
     "write.folder-storage.path"};
-// The folders that a table writes to, its location first, each in the one spelling
+// The folders that a table writes to, its location first, each in canonical spelling
 // (platform::CanonicalPath).
 std::vector<std::string> PlacesOf(const TableMetadata& metadata);
 
@@ -103,14 +104,13 @@ std::string SerializeTableMetadata(const TableMetadata& metadata);
 // The catalog names a metadata file that is not in the store.
 inline constexpr Reason kMetadataMissing{"WH8093"};
 // The text of the metadata file that the catalog names for a table or view. kCorruption
-// (kMetadataMissing) where it is not there.
+// (kMetadataMissing) if the file does not exist.
 Result<std::string> ReadMetadata(platform::ObjectStore& store,
                                  const std::string& metadata_location);
-// The same error without reading it.
+// As ReadMetadata, without reading the file.
 Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metadata_location);
-// Reads metadata by location. Files never change: a store that keeps what was parsed
-// (caching_store.h) keeps the last 64. Threads: any. Errors as ReadMetadata's and
-// ParseTableMetadata's.
+// Reads metadata by location. Metadata files never change: a store with a cache (caching_store.h)
+// keeps the last 64. Threads: any. Errors: those of ReadMetadata and ParseTableMetadata.
 Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name,
                            const std::string& metadata_location);
 
@@ -122,7 +122,7 @@ struct NewTable {
   std::vector<std::string> sort_columns;
   std::map<std::string, std::string> properties;
 };
-// Metadata of a table that does not exist yet; written by the first StagedWrite.
+// The metadata of a table that does not exist yet; the first StagedWrite writes it.
 Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock);
 
 struct DataFile {
@@ -130,8 +130,8 @@ struct DataFile {
   Content content = Content::kData;
   std::string path;
   FileFormat format = FileFormat::kParquet;
-  // As its manifest spells the format, where that is not in capitals or is none we know: what is
-  // written again keeps it.
+  // The manifest's spelling of the format if it is not in capitals or unknown; kept when the entry
+  // is written again.
   std::string format_spelling = {};
   int spec_id = 0;
   std::vector<std::optional<std::string>> partition;  // single-value bytes, in spec order
@@ -142,7 +142,7 @@ struct DataFile {
   std::vector<int> equality_ids;
   std::optional<int> sort_order_id;
   std::optional<std::string> referenced_data_file;
-  // Version 3: where a deletion vector lies in its Puffin file.
+  // Version 3: the position of a deletion vector in its Puffin file.
   std::optional<std::int64_t> content_offset;
   std::optional<std::int64_t> content_size_bytes;
   std::int64_t data_sequence_number = 0;

@@ -1,5 +1,5 @@
-// JSON text as metadata.json wants it, written straight into a string: a DOM of 100 snapshots costs
-// more than the whole commit may.
+// Writes the JSON of metadata.json directly into a string: building a DOM for 100 snapshots would
+// cost more than the whole commit may.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,6 @@ namespace weirhouse::iceberg {
 void AppendJsonText(std::string& out, std::string_view text);  // quoted and escaped
 void AppendJsonInt(std::string& out, std::int64_t value);
 void AppendSchemaJson(std::string& out, const Schema& schema);
-// The array of fields alone: what a manifest's header holds.
+// Only the array of fields, as a manifest's header holds it.
 void AppendSpecFieldsJson(std::string& out, const PartitionSpec& spec);
 }  // namespace weirhouse::iceberg

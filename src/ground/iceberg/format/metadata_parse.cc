@@ -25,21 +25,21 @@ Status MalformedMetadata(std::string_view path, std::string_view why) {
       .WithHint("the file was changed from outside, or is not an Iceberg metadata.json");
 }
 
-std::int64_t IntOf(const Json& json, const char* key) { return LongOfJson(json.at(key), key); }
+std::int64_t IntOf(const Json& json, const char* key) { return ReadJsonLong(json.at(key), key); }
 std::optional<std::int64_t> OptionalIntOf(const Json& json, const char* key) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return std::nullopt;
   return IntOf(json, key);
 }
 
-int IdOf(const Json& json, const char* key) { return IdOfJson(json.at(key), key); }
+int IdOf(const Json& json, const char* key) { return ReadJsonId(json.at(key), key); }
 std::optional<int> OptionalIdOf(const Json& json, const char* key) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return std::nullopt;
-  return IdOfJson(*it, key);
+  return ReadJsonId(*it, key);
 }
 
-// Whether the text under `key` is `yes`; anything but `yes` and `no` is refused.
+// Whether the text of `key` is `yes`; anything but `yes` and `no` is refused.
 bool IsFirstOf(const Json& json, const char* key, std::string_view yes, std::string_view no) {
   const std::string text = json.at(key).get<std::string>();
   if (text != yes && text != no) {
@@ -57,13 +57,13 @@ int SourceOf(const Json& json) {
   if (!list.is_array() || list.size() != 1) {
     throw Json::type_error::create(302, "\"source-ids\" must hold one integer", &json);
   }
-  return IdOfJson(list[0], "source-ids");
+  return ReadJsonId(list[0], "source-ids");
 }
 
 PartitionSpec SpecOf(const Json& fields, int spec_id) {
   PartitionSpec spec;
   spec.spec_id = spec_id;
-  int next_id = 1000;  // v1 writers may leave field ids out
+  int next_id = 1000;  // version 1 writers may omit field ids
   for (const Json& item : fields) {
     PartitionField field;
     field.source_id = SourceOf(item);
@@ -123,7 +123,7 @@ void ReadSortOrders(const Json& json, TableMetadata& metadata) {
   metadata.default_sort_order_id = OptionalIdOf(json, "default-sort-order-id").value_or(0);
   const bool has_unsorted = std::any_of(metadata.sort_orders.begin(), metadata.sort_orders.end(),
                                         [](const SortOrder& order) { return order.order_id == 0; });
-  // Order 0 is always "unsorted"; some writers leave it out.
+  // Order 0 is always "unsorted"; some writers omit it.
   if (!has_unsorted && metadata.default_sort_order_id == 0) {
     metadata.sort_orders.insert(metadata.sort_orders.begin(), SortOrder{});
   }
@@ -173,7 +173,7 @@ void ReadRefs(const Json& json, TableMetadata& metadata) {
       metadata.refs[name] = ref;
     }
   }
-  // Writers before refs existed name the current snapshot only.
+  // Writers from before refs existed name only the current snapshot.
   const std::int64_t current = OptionalIntOf(json, "current-snapshot-id").value_or(-1);
   if (current >= 0) {
     metadata.refs["main"].snapshot = SnapshotId(current);
@@ -224,27 +224,28 @@ void KeepOtherKeys(const Json& json, TableMetadata& metadata) {
   }
 }
 
-// What the rest of the code relies on: ids that are named exist.
+// Checks what the rest of the code relies on: ids that are referenced exist.
 Status CheckReferences(const TableMetadata& metadata) {
   const std::string& path = metadata.metadata_location;
   bool has_schema = false;
   for (const Schema& schema : metadata.schemas) {
     has_schema = has_schema || schema.schema_id == metadata.current_schema_id;
   }
-  if (!has_schema) return MalformedMetadata(path, "current-schema-id names no schema");
+  if (!has_schema) return MalformedMetadata(path, "no schema has the id current-schema-id");
   bool has_spec = false;
   for (const PartitionSpec& spec : metadata.specs) {
     has_spec = has_spec || spec.spec_id == metadata.default_spec_id;
   }
-  if (!has_spec) return MalformedMetadata(path, "default-spec-id names no partition spec");
+  if (!has_spec) return MalformedMetadata(path, "no partition spec has the id default-spec-id");
   bool has_order = false;
   for (const SortOrder& order : metadata.sort_orders) {
     has_order = has_order || order.order_id == metadata.default_sort_order_id;
   }
-  if (!has_order) return MalformedMetadata(path, "default-sort-order-id names no sort order");
+  if (!has_order) return MalformedMetadata(path, "no sort order has the id default-sort-order-id");
   for (const auto& [name, ref] : metadata.refs) {
     if (metadata.FindSnapshot(ref.snapshot) == nullptr) {
-      return MalformedMetadata(path, fmt::format("ref \"{}\" names no snapshot", name));
+      return MalformedMetadata(path,
+                               fmt::format("the snapshot of ref \"{}\" does not exist", name));
     }
   }
   return Status::Ok();
@@ -252,7 +253,7 @@ Status CheckReferences(const TableMetadata& metadata) {
 }  // namespace
 
 void DataFile::SetFormat(std::string_view name) {
-  format = FileFormatOf(name);
+  format = ParseFileFormat(name);
   format_spelling = name == NameOf(format) ? std::string() : std::string(name);
 }
 
@@ -283,7 +284,7 @@ const SortOrder& TableMetadata::sort_order() const {
 const Snapshot* TableMetadata::current_snapshot() const { return FindRef("main"); }
 
 const Snapshot* TableMetadata::FindSnapshot(SnapshotId id) const {
-  // The newest is asked for most often.
+  // Newest first, because it is looked up most often.
   for (auto it = snapshots.rbegin(); it != snapshots.rend(); ++it) {
     if (it->id == id) return &*it;
   }
@@ -301,14 +302,15 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
   if (platform::IsGzip(json_text)) {  // "….gz.metadata.json"
     inflated = platform::Inflate(json_text, platform::DeflateForm::kGzip, kMetadataBytesMax);
     if (!inflated) {
-      return MalformedMetadata(metadata_location, "it does not inflate, or to more than 64 MiB");
+      return MalformedMetadata(metadata_location,
+                               "it cannot be inflated, or inflates to more than 64 MiB");
     }
     json_text = *inflated;
   }
   if (json_text.size() > kMetadataBytesMax) {
     return MalformedMetadata(metadata_location, "it is larger than 64 MiB");
   }
-  if (JsonDepthOf(json_text) > kJsonDepthMax)
+  if (MeasureJsonDepth(json_text) > kJsonDepthMax)
     return MalformedMetadata(metadata_location, "it is nested too deep");
   try {
     const Json json = Json::parse(json_text);
@@ -324,7 +326,7 @@ Result<TableMetadata> ParseTableMetadata(std::string_view json_text, std::string
           .WithHint("write the table with a format-version up to 3");
     }
     metadata.format_version = static_cast<int>(version);
-    // Some engines write file:/a/b for /a/b; here one place has one spelling.
+    // Some engines write file:/a/b for /a/b; this converts it to the canonical spelling.
     metadata.location = LocalPath(json.at("location").get<std::string>());
     metadata.uuid = json.value("table-uuid", "");
     metadata.last_sequence_number = OptionalIntOf(json, "last-sequence-number").value_or(0);

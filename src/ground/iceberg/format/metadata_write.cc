@@ -33,7 +33,7 @@ void AppendTextMap(std::string& out, const std::map<std::string, std::string>& m
   out += '}';
 }
 
-// Members that are carried through: JSON text as it was read.
+// Appends unknown members unchanged: JSON text as it was read.
 void AppendOtherKeys(std::string& out, const std::map<std::string, std::string>& other_keys) {
   for (const auto& [key, json] : other_keys) {
     AppendKey(out, key);
@@ -45,7 +45,7 @@ void AppendSnapshot(std::string& out, const Snapshot& snapshot) {
   out += "{\"snapshot-id\":";
   AppendJsonInt(out, snapshot.id.value());
   if (snapshot.parent) AppendMember(out, "parent-snapshot-id", snapshot.parent->value());
-  // Absent in version 1, and for what version 1 wrote before an upgrade.
+  // Absent in version 1, and in snapshots written before an upgrade from it.
   if (snapshot.sequence_number > 0) {
     AppendMember(out, "sequence-number", snapshot.sequence_number);
   }
@@ -166,7 +166,7 @@ void AppendSchemas(std::string& out, const TableMetadata& metadata) {
 void AppendJsonText(std::string& out, std::string_view text) {
   constexpr char kDigits[] = "0123456789abcdef";
   out += '"';
-  std::size_t plain = 0;  // start of the run not yet copied
+  std::size_t plain = 0;  // start of the text not yet copied
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<std::uint8_t>(text[i]);
     if (c >= 0x20 && c != '"' && c != '\\') continue;

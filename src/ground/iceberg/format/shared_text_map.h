@@ -1,5 +1,5 @@
-// Names and texts that never change once written, shared by all copies: a table's metadata is
-// copied at each commit, and the summaries of its snapshots are most of it.
+// An immutable map of text shared by all its copies: a table's metadata is copied at each commit,
+// and the summaries of its snapshots are most of it.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,8 @@
 
 namespace weirhouse::iceberg {
 
-// Reads like the map it holds. A write to a copy that others share makes the copy its own first.
+// Reads like std::map. A write to a shared copy first makes a copy of its own. Threads: different
+// copies may be used on different threads.
 class SharedTextMap {
  public:
   using Map = std::map<std::string, std::string>;
@@ -37,7 +38,7 @@ class SharedTextMap {
 
   std::string& operator[](const std::string& key) {
     if (map_ == nullptr || map_.use_count() != 1) map_ = std::make_shared<Map>(map());
-    // Whoever shared it last has read all it wanted to.
+    // Synchronises with the last reader of the shared map.
     std::atomic_thread_fence(std::memory_order_acquire);
     return (*map_)[key];
   }

@@ -13,7 +13,7 @@
 namespace weirhouse::iceberg {
 namespace {
 
-// Values by path, the least recently used dropped once the weights exceed a limit.
+// A cache of values by path; the least recently used are dropped once the weights exceed a limit.
 template <typename Value>
 class BoundedCache {
  public:
@@ -29,7 +29,7 @@ class BoundedCache {
 
   void Keep(const std::string& key, std::shared_ptr<const Value> value, std::size_t weight) {
     const std::scoped_lock lock(mutex_);
-    if (const auto it = places_.find(key); it != places_.end()) {  // the latest reading stands
+    if (const auto it = places_.find(key); it != places_.end()) {  // the latest value wins
       weight_ -= it->second->weight;
       order_.erase(it->second);
       places_.erase(it);
@@ -101,8 +101,8 @@ std::string TableKey(const std::string& name, const std::string& location) {
   return name + '\n' + location;
 }
 
-// Entries inherit what their list says of the manifest, and a client that tries again lists the
-// same manifest under a later sequence number: the path alone does not name what was parsed.
+// Entries inherit values from the list that names the manifest, and a client that retries lists the
+// same manifest with a later sequence number: the path alone does not identify a parsed manifest.
 std::string ManifestKey(const ManifestFile& file) {
   return fmt::format("{}\n{} {} {} {}", file.path, file.sequence_number, file.added_by.value(),
                      file.spec_id, static_cast<int>(file.content));
@@ -137,7 +137,8 @@ Result<PositionDeletes> ReadDeletionVector(platform::ObjectStore& store, const D
   const auto total = static_cast<std::int64_t>(bytes.size());
   if (!file.referenced_data_file || offset < 0 || size < 0 || offset > total ||
       size > total - offset) {
-    return MalformedDeletes(file.path, "a deletion vector without its place or its data file");
+    return MalformedDeletes(file.path,
+                            "a deletion vector lacks its offset, its size or its data file");
   }
   WEIRHOUSE_TRY(std::vector<std::int64_t> positions,
                 ParseDeletionVector(std::string_view(bytes).substr(static_cast<std::size_t>(offset),
@@ -219,7 +220,8 @@ Result<TablePtr> LoadTable(platform::ObjectStore& store, const std::string& name
 Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectStore& store,
                                                              const std::string& path) {
   if (path.empty()) {
-    return Status(Code::kInvalidInput, "a snapshot lists its manifests without a manifest list")
+    return Status(Code::kInvalidInput,
+                  "could not read a snapshot that lists its manifests without a manifest list")
         .WithError("WH7051")
         .WithHint(
             "only the oldest writers of version 1 did so: rewrite the table's manifests with "

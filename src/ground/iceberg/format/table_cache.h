@@ -22,16 +22,16 @@
 
 namespace weirhouse::iceberg {
 
-// A location as the disk wants it: platform::CanonicalPath.
+// A location as a local path: platform::CanonicalPath.
 std::string LocalPath(std::string_view location);
 
 // Empty; for CachingStore.
 std::unique_ptr<platform::ReadCache> NewTableCache();
 
 using ManifestList = std::vector<ManifestFile>;
-// Positions that one position-delete file masks, by data file; sorted, each once.
+// The positions that one position-delete file deletes, by data file; sorted and unique.
 using PositionDeletes = std::map<std::string, std::vector<std::int64_t>, std::less<>>;
-// Encoded keys (key_encoding.h) that one equality-delete file removes.
+// The encoded keys (key_encoding.h) that one equality-delete file deletes.
 using EqualityDeletes = std::unordered_set<std::string>;
 
 Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectStore& store,
@@ -39,8 +39,8 @@ Result<std::shared_ptr<const ManifestList>> LoadManifestList(platform::ObjectSto
 Result<std::shared_ptr<const Manifest>> LoadManifest(platform::ObjectStore& store,
                                                      const TableMetadata& metadata,
                                                      const ManifestFile& file);
-// The same, read again even if cached: for files that a client has just named and could have
-// written anew after an earlier attempt was refused.
+// As above, but read again even if cached: for files that a client has just named and may have
+// rewritten after an earlier attempt was refused.
 Result<std::shared_ptr<const ManifestList>> ReloadManifestList(platform::ObjectStore& store,
                                                                const std::string& path);
 Result<std::shared_ptr<const Manifest>> ReloadManifest(platform::ObjectStore& store,
@@ -55,7 +55,7 @@ Result<std::shared_ptr<const PositionDeletes>> ReloadPositionDeletes(platform::O
 Result<std::shared_ptr<const EqualityDeletes>> LoadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys);
-// The same past the cache: scan_read.cc.
+// As LoadEqualityDeletes, without the cache; implemented in scan_read.cc.
 Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::ObjectStore& store,
                                                                    const DataFile& file,
                                                                    const Schema& keys);

@@ -45,11 +45,12 @@ std::uint64_t FromLittleEndian(std::string_view bytes) {
   return value;
 }
 
-// Which columns the entries are made of: under others they say nothing, though rows be the same.
+// Identifies the columns of which entries are made: with other columns the entries are meaningless,
+// even if the rows are the same.
 std::string ColumnsMark(const std::vector<std::string>& key,
                         const std::vector<std::string>& order) {
   std::vector<std::string> pieces = key;
-  pieces.emplace_back();  // no column has no name
+  pieces.emplace_back();  // a separator: no column has an empty name
   pieces.insert(pieces.end(), order.begin(), order.end());
   return std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
@@ -111,7 +112,7 @@ class KeyIndexWriter {
     batch_->Delete(index_.EntryKey(key));
     return FlushIfFull();
   }
-  // Of a file that left the table: no entry names it any more.
+  // Removes a file that left the table and that no entry names any more.
   void Forget(const std::string& path) {
     KeyIndex::Files& files = *index_.files_;
     const std::scoped_lock lock(files.mutex);
@@ -203,8 +204,8 @@ Status KeyIndex::LoadFiles() {
 }
 
 namespace {
-// The positions of a task's file that are masked, sorted; absent where that takes more than
-// position deletes to tell.
+// The deleted positions of a task's file, sorted; absent if position deletes alone do not determine
+// them.
 Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::ObjectStore& store,
                                                         const Scan::Task& task) {
   std::vector<std::int64_t> mask;
@@ -222,15 +223,15 @@ Result<std::optional<std::vector<std::int64_t>>> MaskOf(platform::ObjectStore& s
   return std::optional(std::move(mask));
 }
 
-// What lies between two snapshots, in files.
+// The difference between two snapshots, in files.
 struct FileSteps {
   std::vector<const Scan::Task*> gone;
   std::vector<const Scan::Task*> added;
-  // Files that stayed, and the rows of theirs that were masked since.
-  std::vector<std::pair<const Scan::Task*, std::vector<std::int64_t>>> worn;
+  // Files that stayed, and their rows deleted since.
+  std::vector<std::pair<const Scan::Task*, std::vector<std::int64_t>>> partly_deleted;
 };
 
-// Absent where rows came back, or equality deletes tell which rows are there.
+// Absent if rows reappeared, or equality deletes decide which rows are live.
 Result<std::optional<FileSteps>> StepsBetween(platform::ObjectStore& store, const Scan& before,
                                               const Scan& after) {
   std::map<std::string_view, const Scan::Task*> old;
@@ -254,7 +255,7 @@ Result<std::optional<FileSteps>> StepsBetween(platform::ObjectStore& store, cons
     std::vector<std::int64_t> masked;
     std::set_difference(mask_after->begin(), mask_after->end(), mask_before->begin(),
                         mask_before->end(), std::back_inserter(masked));
-    if (!masked.empty()) steps.worn.emplace_back(was, std::move(masked));
+    if (!masked.empty()) steps.partly_deleted.emplace_back(was, std::move(masked));
   }
   for (const auto& [path, task] : old) steps.gone.push_back(task);
   return std::optional(std::move(steps));
@@ -273,12 +274,12 @@ Status KeyIndex::Refresh(platform::ObjectStore& store, const TablePtr& table) {
   return Rebuild(store, table, wanted);
 }
 
-// False: it cannot be done, and the index is to be rebuilt.
+// False: not possible, so the index must be rebuilt.
 Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& table,
                               SnapshotId from) {
   const Snapshot* was = table->FindSnapshot(from);
   const Snapshot* is = table->current_snapshot();
-  // Entries hold digests of the declared columns: others would give others.
+  // Entries hold digests of the declared columns: other columns would give other digests.
   if (was == nullptr || is == nullptr || was->schema_id != is->schema_id ||
       is->schema_id != table->schema().schema_id) {
     return false;
@@ -295,8 +296,8 @@ Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& tabl
   mark->Delete(Key('s', ""));
   WEIRHOUSE_TRY_STATUS(store_.Write(*mark, /*sync=*/false));
   KeyIndexWriter writer(*this, /*whole_in_one=*/false);
-  // A key has one row in each snapshot: what leaves first and joins then ends where it is now. What
-  // left and cannot be read any more is not needed for a rebuild.
+  // A key has one row in each snapshot, so removing old rows first and adding new ones then leaves
+  // each entry at its current row. If a removed file can no longer be read, rebuild instead.
   for (const Scan::Task* task : steps->gone) {
     const auto rows = before.Read(*task);
     if (!rows.ok()) return false;
@@ -304,7 +305,7 @@ Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& tabl
     for (const std::string& key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
     writer.Forget(task->file.path);
   }
-  for (const auto& [task, masked] : steps->worn) {
+  for (const auto& [task, masked] : steps->partly_deleted) {
     const auto rows = before.Read(*task);
     if (!rows.ok()) return false;
     WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));

@@ -1,6 +1,6 @@
-// Where the current row of each table key is, so that an upsert finds what it replaces without
-// reading the table. A cache in RocksDB: it names the snapshot it stands at, and follows the
-// table's or is rebuilt when that is another.
+// Maps each key of a table to its current row, so that an upsert finds the row it replaces without
+// reading the table. It is a cache in RocksDB: it stores the snapshot it reflects, and is updated
+// or rebuilt when the table is at another one.
 #pragma once
 
 #include <cstdint>
@@ -22,45 +22,47 @@
 
 namespace weirhouse::iceberg {
 
-// What the index stores contradicts itself: it is to be filled anew.
+// The index contradicts itself and must be rebuilt.
 inline constexpr Reason kKeyIndexDamaged{"WH7063"};
 
 class KeyIndexWriter;
 
-// What the index knows of a key's current row.
+// The index's entry of a key.
 struct KeyEntry {
   RowPosition position;
-  std::string order;  // memory-comparable bytes of the declared order columns; empty if none
+  std::string order;  // memory-comparable bytes of the order columns; empty if none
   Digest content;     // of the declared columns
   RecordId record;    // `_record`
 };
 
-// One table's index. Threads: one writer; reads from any.
+// The index of one table. Threads: one writer; any readers. Errors: kCorruption (kKeyIndexDamaged),
+// and those of the store.
 class KeyIndex {
  public:
-  // `table_name` is a key space of its own inside `store`. `key_columns`, `order_columns` are the
+  // Each `table_name` has its own key space in `store`. `key_columns` and `order_columns` are the
   // table's.
   KeyIndex(platform::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
            std::vector<std::string> order_columns);
 
-  // Brings the index to `table`'s main snapshot: nothing to do if it stands there. From a snapshot
-  // that the table still knows, by the files that differ: after a compaction, by the rows it
-  // rewrote. Else a rebuild from a scan (seconds per million rows; one file's rows in memory at a
-  // time).
+  // Brings the index to `table`'s main snapshot; does nothing if it is there. From a snapshot that
+  // the table still has, it applies the difference in files; after a compaction, the rewritten
+  // rows. Otherwise it is rebuilt by a scan (seconds per million rows; one file's rows in memory at
+  // a time).
   Status Refresh(platform::ObjectStore& store, const TablePtr& table);
-  // One answer per key (encoded by EncodeKeys), in order.
+  // One entry per key (encoded by EncodeKeys), in order; absent if the table has no such row.
   Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
-  // After the commit of `staged`, never before (not synced: a cache may lag, not lead): entries
-  // replace what stood under their keys, `removed` keys go, and the index stands at the new
-  // snapshot.
+  // Call after the commit of `staged`, never before (not synced: a cache may be behind the table,
+  // not ahead). Replaces the entries of these keys, deletes `removed` keys, and moves the index to
+  // the new snapshot.
   Status Apply(const TablePtr& staged, std::span<const std::pair<std::string, KeyEntry>> entries,
                std::span<const std::string> removed);
-  // The same of `count` entries that are made as they are written, since each names its file.
+  // As above, for `count` entries that are created while they are written, since each names its
+  // file.
   using EntryAt = std::function<std::pair<std::string_view, KeyEntry>(std::size_t)>;
   Status Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
                std::span<const std::string> removed);
   Result<std::int64_t> Count();
-  // The snapshot the index stands at (0 = an empty table); absent if it must be rebuilt.
+  // The snapshot that the index reflects (0 = an empty table); absent if it must be rebuilt.
   Result<std::optional<SnapshotId>> StandsAt();
 
  private:

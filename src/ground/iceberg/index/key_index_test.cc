@@ -117,7 +117,7 @@ TEST_F(KeyIndexTest, ApplyMovesItToTheCommitAndSurvivesReopening) {
   const std::vector<std::pair<std::string, KeyEntry>> entries = {{Keys(R"([{"id":3}])")[0], entry}};
   ASSERT_OK(index.Apply(second.table, entries, Keys(R"([{"id":1}])")));
   KeyIndex reopened = Index();
-  ASSERT_OK(reopened.Refresh(store(), second.table));  // stands there: no rebuild
+  ASSERT_OK(reopened.Refresh(store(), second.table));  // it is at this snapshot: no rebuild
   ASSERT_OK_AND(const auto found, reopened.Find(Keys(R"([{"id":1},{"id":2},{"id":3}])")));
   EXPECT_FALSE(found[0].has_value());
   EXPECT_TRUE(found[1].has_value());

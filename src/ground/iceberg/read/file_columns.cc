@@ -73,7 +73,7 @@ std::optional<std::string> BytesOfText(const std::string& text, const Type& type
   return bytes;
 }
 
-// Absent if `json` is no value of `type`.
+// Absent if `text` is not a value of `type`.
 std::optional<ScalarPtr> ScalarOfText(const std::string& text, const Type& type,
                                       const std::shared_ptr<arrow::DataType>& arrow_type) {
   const auto of_integer = [&](std::optional<std::int64_t> value) -> std::optional<ScalarPtr> {
@@ -146,7 +146,7 @@ Result<ScalarPtr> ScalarOfStruct(const std::vector<Field>& fields,
       values.push_back(arrow::MakeNullScalar(type->field(static_cast<int>(i))->type()));
       continue;
     }
-    WEIRHOUSE_TRY(ScalarPtr value, ScalarOfDefault(field.initial_default, field));
+    WEIRHOUSE_TRY(ScalarPtr value, ParseDefault(field.initial_default, field));
     values.push_back(std::move(value));
   }
   return ScalarPtr(std::make_shared<arrow::StructScalar>(std::move(values), type));
@@ -156,7 +156,7 @@ Status CollectDefaults(const std::vector<Field>& fields,
                        std::map<int, std::shared_ptr<arrow::Scalar>>& defaults) {
   for (const Field& field : fields) {
     if (!field.initial_default.empty()) {
-      WEIRHOUSE_TRY(defaults[field.id], ScalarOfDefault(field.initial_default, field));
+      WEIRHOUSE_TRY(defaults[field.id], ParseDefault(field.initial_default, field));
     }
     WEIRHOUSE_TRY_STATUS(CollectDefaults(field.type.fields(), defaults));
   }
@@ -167,7 +167,7 @@ void CollectNames(const Json& mapping, int depth, std::map<int, std::vector<std:
   if (depth > kColumnDepthMax) return;
   for (const Json& item : mapping) {
     if (const auto id = item.find("field-id"); id != item.end() && id->is_number_integer()) {
-      names[IdOfJson(*id, "field-id")] = item.at("names").get<std::vector<std::string>>();
+      names[ReadJsonId(*id, "field-id")] = item.at("names").get<std::vector<std::string>>();
     }
     if (const auto inner = item.find("fields"); inner != item.end() && inner->is_array()) {
       CollectNames(*inner, depth + 1, names);
@@ -176,8 +176,7 @@ void CollectNames(const Json& mapping, int depth, std::map<int, std::vector<std:
 }
 }  // namespace
 
-Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& text,
-                                                       const Field& field) {
+Result<std::shared_ptr<arrow::Scalar>> ParseDefault(const std::string& text, const Field& field) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::DataType> type, ArrowTypeOf(field.type));
   if (json.is_null()) return arrow::MakeNullScalar(type);
@@ -192,8 +191,8 @@ Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& text,
   return *scalar;
 }
 
-Result<platform::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
-                                                   const TableMetadata& table) {
+Result<platform::ParquetReadOptions> MakeReadOptions(const Schema& wanted,
+                                                     const TableMetadata& table) {
   platform::ParquetReadOptions options;
   WEIRHOUSE_TRY(options.schema, wanted.ToArrow());
   WEIRHOUSE_TRY_STATUS(CollectDefaults(wanted.fields, options.defaults));

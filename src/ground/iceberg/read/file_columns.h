@@ -1,5 +1,5 @@
-// How a schema's columns are found in data files that others wrote, and what stands in for those
-// that are not there.
+// Maps a schema's columns to those of data files written by other engines, and supplies defaults
+// for columns that a file lacks.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -14,12 +14,14 @@
 
 namespace weirhouse::iceberg {
 
-// A default (spec, "JSON single-value serialization") as a value of the Arrow type of `field`. A
-// struct's default is {} or null, a list's or map's null. Errors: kCorruption (WH7050).
-Result<std::shared_ptr<arrow::Scalar>> ScalarOfDefault(const std::string& json, const Field& field);
+// Converts a default (Apache Iceberg table spec, appendix D, "JSON single-value serialization") to
+// a value of the Arrow type of `field`. A struct's default is {} or null, a list's or map's null.
+// Errors: kCorruption (WH7050).
+Result<std::shared_ptr<arrow::Scalar>> ParseDefault(const std::string& json, const Field& field);
 
-// Reads `wanted`: by field id, by the table property schema.name-mapping.default in files without
-// ids; what a file lacks has its initial default, else null.
-Result<platform::ParquetReadOptions> ReadOptionsOf(const Schema& wanted,
-                                                   const TableMetadata& table);
+// The options to read `wanted`: columns are matched by field id, or, in files without ids, by the
+// table property schema.name-mapping.default. A column that the file lacks gets its initial
+// default, else null.
+Result<platform::ParquetReadOptions> MakeReadOptions(const Schema& wanted,
+                                                     const TableMetadata& table);
 }  // namespace weirhouse::iceberg

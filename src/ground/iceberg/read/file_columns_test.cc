@@ -16,15 +16,15 @@ Field FieldOf(const char* type) {
   Field field;
   field.id = 9;
   field.name = "x";
-  field.type =
-      type[0] == '{' ? TypeOfJson(nlohmann::json::parse(type)).value() : PrimitiveOf(type).value();
+  field.type = type[0] == '{' ? ParseType(nlohmann::json::parse(type)).value()
+                              : ParsePrimitiveType(type).value();
   return field;
 }
 
 // Iceberg specification, appendix D (JSON single-value serialization).
 TEST(Default, IsReadAsTheSpecificationWritesIt) {
   const auto text = [](const char* type, const char* json) {
-    const auto scalar = ScalarOfDefault(json, FieldOf(type));
+    const auto scalar = ParseDefault(json, FieldOf(type));
     return scalar.ok() ? scalar.value()->ToString() : scalar.status().message();
   };
   EXPECT_EQ(text("boolean", "true"), "true");
@@ -44,7 +44,7 @@ TEST(Default, IsReadAsTheSpecificationWritesIt) {
             "2017-11-16 22:31:08.123456789");
   EXPECT_EQ(text("string", "\"iceberg\""), "iceberg");
   const auto bytes_of = [](const char* type, const char* json) {
-    const auto scalar = ScalarOfDefault(json, FieldOf(type)).value();
+    const auto scalar = ParseDefault(json, FieldOf(type)).value();
     return static_cast<const arrow::BaseBinaryScalar&>(*scalar).value->ToHexString();
   };
   EXPECT_EQ(bytes_of("uuid", "\"f79c3e09-677c-4bbd-a479-3f349cb785e7\""),
@@ -71,7 +71,7 @@ TEST(Default, ThatIsNoValueOfItsTypeIsRefusedByName) {
       {"string", "not json"},
       {R"({"element":"int","element-id":2,"element-required":false,"type":"list"})", "[]"}};
   for (const auto& [type, json] : wrong) {
-    const Status status = ScalarOfDefault(json, FieldOf(type)).status();
+    const Status status = ParseDefault(json, FieldOf(type)).status();
     EXPECT_EQ(status.error_code(), "WH7050") << type << " " << json;
     EXPECT_THAT(status.message(), HasSubstr("column \"x\"")) << type;
   }
@@ -79,7 +79,7 @@ TEST(Default, ThatIsNoValueOfItsTypeIsRefusedByName) {
 
 class FileColumnsTest : public TableTest {
  protected:
-  // `table` as its metadata.json would be after `change`, in the cache of nobody.
+  // `table` as its metadata.json would be after `change`, not in any cache.
   TablePtr Changed(const TablePtr& table, const std::function<void(nlohmann::json&)>& change) {
     auto json = nlohmann::json::parse(SerializeTableMetadata(*table));
     change(json);

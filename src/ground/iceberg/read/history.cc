@@ -18,7 +18,7 @@ class HistoryReader {
   HistoryReader(const HistoryOptions& options, const CommitSeqOf& seq_of, int commit_id)
       : options_(options), seq_of_(seq_of), commit_id_(commit_id) {}
 
-  // The rows of one file that are asked for; nullptr if it has none.
+  // The requested rows of one file; nullptr if there are none.
   Result<std::shared_ptr<arrow::Table>> Read(const Scan& scan, const Scan::Task& task) {
     WEIRHOUSE_TRY(const std::int64_t of_file, SeqOf(task.file.data_sequence_number));
     if (!MayHold(task.file, of_file)) return std::shared_ptr<arrow::Table>();
@@ -63,14 +63,14 @@ class HistoryReader {
     const auto it = file.columns.find(commit_id_);
     if (commit_id_ > 0 && it != file.columns.end() &&
         it->second.null_count < it->second.value_count) {
-      const auto lower = LongOfBytes(it->second.lower_bound.value_or(""));
-      const auto upper = LongOfBytes(it->second.upper_bound.value_or(""));
+      const auto lower = DecodeLong(it->second.lower_bound.value_or(""));
+      const auto upper = DecodeLong(it->second.upper_bound.value_or(""));
       if (!lower || !upper) return true;
       const bool some_null = it->second.null_count > 0;
       least = some_null ? std::min(of_file, *lower) : *lower;
       greatest = some_null ? std::max(of_file, *upper) : *upper;
     } else if (commit_id_ > 0 && it == file.columns.end()) {
-      return true;  // no statistics: a foreign writer's file
+      return true;  // no statistics: a file of another engine
     }
     return greatest > options_.after.value() && least <= options_.up_to.value();
   }

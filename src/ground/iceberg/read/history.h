@@ -1,4 +1,4 @@
-// Rows of append-only tables by the commit that brought them.
+// Reads rows of append-only tables by the commit that added them.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ namespace weirhouse::iceberg {
 // The catalog's commit sequence of a table's Iceberg sequence number (catalog::Catalog::SeqOf).
 using CommitSeqOf = std::function<Result<CommitSeq>(std::int64_t sequence_number)>;
 
-// Rows of an append-only (history) table by the commit that brought them: `after` < commit ≤
-// `up_to`. A row's commit is its `_commit_seq`, or where that is null its file's, through `seq_of`.
-// The result has the scan's columns and "_commit_seq", filled in. Outlives the snapshots kept: any
-// commit that is not undone can be asked for. Memory: the whole result.
+// Reads the rows of an append-only (history) table with `after` < commit ≤ `up_to`. A row's commit
+// is its `_commit_seq`, or, if that is null, its file's, found through `seq_of`. The result has the
+// scan's columns and "_commit_seq", filled in. Works for any commit that is not undone, also beyond
+// the kept snapshots. Memory: the whole result.
 struct HistoryOptions {
   CommitSeq after{0};
   CommitSeq up_to{std::numeric_limits<std::int64_t>::max()};

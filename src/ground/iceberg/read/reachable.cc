@@ -63,13 +63,13 @@ Result<std::vector<DataFile>> LiveFiles(platform::ObjectStore& store, const Tabl
   return files;
 }
 
-std::string PartitionOf(const TableMetadata& table, const DataFile& file) {
+std::string FormatPartition(const TableMetadata& table, const DataFile& file) {
   const PartitionSpec* spec = FindSpec(table, file.spec_id);
   std::string text;
   for (std::size_t i = 0; spec != nullptr && i < spec->fields.size(); ++i) {
     if (i >= file.partition.size()) break;
     const PartitionField& field = spec->fields[i];
-    const std::optional<Type> source = TypeOfColumn(table, field.source_id);
+    const std::optional<Type> source = FindColumnType(table, field.source_id);
     if (!text.empty()) text += ", ";
     text +=
         field.name + "=" +

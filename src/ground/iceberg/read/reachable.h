@@ -1,4 +1,4 @@
-// Which files a table's metadata still needs.
+// Finds the files that a table's metadata still needs. Threads: any.
 #pragma once
 
 #include <set>
@@ -9,17 +9,19 @@
 
 namespace weirhouse::iceberg {
 
-// Paths, as the disk wants them, of everything that some snapshot of `table` leads to: manifest
-// lists, manifests, live data and delete files, statistics; the current metadata.json and those of
-// its log. What is not in it may go. Cost: reads every manifest list, and each manifest once.
-//   kCorruption  a list or manifest cannot be read: nothing may be removed then
+// The local paths of everything that some snapshot of `table` refers to: manifest lists, manifests,
+// live data and delete files, statistics; and the current metadata.json and those of its log. A
+// file that is not in the set may be deleted. Cost: reads every manifest list, and each manifest
+// once.
+//   kCorruption  a list or manifest cannot be read: delete nothing
 Result<std::set<std::string>> ReachableFiles(platform::ObjectStore& store,
                                              const TableMetadata& table);
 
-// One snapshot's live files, with the snapshot that added them: what `wh table files` shows.
+// The live files of one snapshot, each with the snapshot that added it: for `wh table files`.
 Result<std::vector<DataFile>> LiveFiles(platform::ObjectStore& store, const TableMetadata& table,
                                         const Snapshot& snapshot);
 
-// "day=2013-01-01, origin=JFK": the partition of a file, as paths spell it; empty without one.
-std::string PartitionOf(const TableMetadata& table, const DataFile& file);
+// The partition of a file, in the spelling of paths: "day=2013-01-01, origin=JFK"; empty for an
+// unpartitioned file.
+std::string FormatPartition(const TableMetadata& table, const DataFile& file);
 }  // namespace weirhouse::iceberg

@@ -32,7 +32,8 @@
 namespace weirhouse::iceberg {
 namespace {
 
-constexpr std::int64_t kBlockRows = 2048;  // their bytes stay in the cache between the columns
+// their bytes stay in the processor's cache between columns
+constexpr std::int64_t kBlockRows = 2048;
 
 // Canonical bytes of a block of rows. Each row owns a piece of one buffer, sized before it is
 // filled, so that no row allocates.

@@ -1,4 +1,5 @@
-// Digests of rows: the same for equal rows, whatever files, engines and orders they came through.
+// Digests of rows. Equal rows have equal digests, whatever the files, engines and order they came
+// in.
 #pragma once
 
 #include <span>
@@ -13,12 +14,14 @@ class Table;
 
 namespace weirhouse::iceberg {
 
-// The order-free digest of a table's declared (not hidden) columns: rows as canonical bytes,
-// sorted. Equal rows give equal digests whatever the files, splits, arrival order or engine.
+// The digest of a table's declared (not hidden) columns: the SHA-256 of its row digests, sorted.
+// Independent of files, splits, arrival order and engine. kInvalidInput (WH7055) for a column type
+// without canonical bytes.
 Result<Digest> ContentDigest(const arrow::Table& rows);
-// The canonical bytes of one row over `columns` (indexes): what content digests and tie-breaks are
-// made of. Built column by column; call once per table.
+// The digest of each row over `columns` (indexes), of which content digests and tie-breaks are
+// made. Computed column by column; call it once per table.
 Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const int> columns);
-// The same over the declared columns in name order: what KeyEntry::content and ContentDigest hold.
+// As RowDigests, over the declared columns in name order: KeyEntry::content and ContentDigest use
+// these.
 Result<std::vector<Digest>> DeclaredDigests(const arrow::Table& rows);
 }  // namespace weirhouse::iceberg

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int64_t kRowsComparedMax = 8'000'000;  // 16 bytes each, twice: 256 MB
 
-// The first half of a row's SHA-256: what is compared. Sorted, not summed: sums of digests can be
-// forged by who chooses the rows.
+// The first half of a row's SHA-256, which is compared. The marks are sorted, not summed: whoever
+// chooses the rows can forge a sum of digests.
 using RowMark = std::array<std::uint64_t, 2>;
 
 // The table as if `snapshot` were its head, so that the current schema reads it.
@@ -28,7 +28,7 @@ TablePtr HeadedBy(const TableMetadata& table, const Snapshot& snapshot) {
   return copy;
 }
 
-// What decides which rows of a file are live: its path and the deletes that apply to it.
+// Identifies the live rows of a file: its path and the deletes that apply to it.
 std::string StateOf(const Scan::Task& task) {
   std::vector<std::string> deletes;
   for (const auto& file : task.deletes) {
@@ -41,17 +41,17 @@ std::string StateOf(const Scan::Task& task) {
 }
 
 Status CannotCompare(const TableMetadata& table, std::string why) {
-  return Status(Code::kInvalidInput,
-                fmt::format("the rows before and after a replace cannot be compared: table \"{}\": "
-                            "{}",
-                            table.name, why))
+  return Status(
+             Code::kInvalidInput,
+             fmt::format("could not compare the rows before and after a replace: table \"{}\": {}",
+                         table.name, why))
       .WithError("WH7079")
       .WithHint(
           "rewrite fewer files in one commit (Spark: partial-progress.enabled), or let "
           "`wh table compact` do it");
 }
 
-// Column types that DeclaredDigests knows. The others are read here alone.
+// Whether DeclaredDigests supports the type. Only this file reads the others.
 bool HasCanonicalBytes(const arrow::DataType& type) {
   if (type.id() == arrow::Type::TIMESTAMP) {
     return static_cast<const arrow::TimestampType&>(type).unit() == arrow::TimeUnit::MICRO;
@@ -144,8 +144,9 @@ class Reader {
       if (elsewhere.contains(StateOf(task))) continue;
       bytes_left_ -= task.file.size_bytes;
       rows_ += task.file.row_count;
-      if (bytes_left_ < 0) return CannotCompare(table_, "the files that it rewrites are too large");
-      if (rows_ > 2 * kRowsComparedMax) return CannotCompare(table_, "it rewrites too many rows");
+      if (bytes_left_ < 0) return CannotCompare(table_, "the rewritten files are too large");
+      if (rows_ > 2 * kRowsComparedMax)
+        return CannotCompare(table_, "the commit rewrites too many rows");
       WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
       const auto digests = WholeRowDigests(*rows);
       if (!digests.ok()) return CannotCompare(table_, digests.status().message());
@@ -170,7 +171,7 @@ Result<bool> HoldSameRows(platform::ObjectStore& store, const TableMetadata& tab
   ScanOptions options;
   for (const Field& field : table.schema().fields) {
     if (!ArrowTypeOf(field.type).ok()) {
-      return CannotCompare(table, fmt::format("column \"{}\" of type {} cannot be read here",
+      return CannotCompare(table, fmt::format("column \"{}\" has type {}, which is not supported",
                                               field.name, NameOf(field.type)));
     }
     if (!IsHidden(field.name)) options.columns.push_back(field.name);

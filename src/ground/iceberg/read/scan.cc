@@ -40,7 +40,7 @@ bool BoundsMayMatch(const DataFile& file, const Range& range) {
          !Below(range.field.type, range.maximum, column.lower_bound);
 }
 
-// The same by one partition field, given the least and greatest partition value.
+// As BoundsMayMatch, for one partition field and its least and greatest value.
 bool PartitionMayMatch(const PartitionField& field, const Range& range,
                        const std::optional<std::string>& least,
                        const std::optional<std::string>& greatest) {
@@ -50,7 +50,7 @@ bool PartitionMayMatch(const PartitionField& field, const Range& range,
   }
   const Result<Type> type = ResultType(field.transform, range.field.type);
   if (!type.ok()) return true;
-  // Buckets keep no order: only a single value has one.
+  // Buckets do not preserve order: only a single value has one.
   const bool single = range.minimum && range.minimum == range.maximum;
   if (BucketCount(field.transform) > 0 && !single) return true;
   const auto minimum = ApplyTransform(field.transform, range.field.type, range.minimum);
@@ -63,7 +63,7 @@ bool IsUnpartitioned(const PartitionSpec& spec) {
                      [](const PartitionField& field) { return field.transform == "void"; });
 }
 
-// Delete files of a snapshot, to be asked which of them apply to a data file.
+// The delete files of a snapshot, indexed to find those that apply to a data file.
 class DeleteIndex {
  public:
   explicit DeleteIndex(const TableMetadata& table) : table_(table) {}
@@ -95,7 +95,7 @@ class DeleteIndex {
  private:
   using Key = std::pair<int, std::vector<std::optional<std::string>>>;
 
-  // Values from before and after a promotion of their column are the same partition.
+  // Values written before and after a promotion of their column belong to the same partition.
   Key KeyOf(const DataFile& file) {
     Key key{file.spec_id, file.partition};
     const auto [it, fresh] = types_.try_emplace(file.spec_id);
@@ -105,7 +105,7 @@ class DeleteIndex {
     }
     for (std::size_t i = 0; i < std::min(key.second.size(), it->second.size()); ++i) {
       if (!key.second[i] || !it->second[i]) continue;
-      key.second[i] = Widened(*it->second[i], *std::move(key.second[i]));
+      key.second[i] = Widen(*it->second[i], *std::move(key.second[i]));
     }
     return key;
   }
@@ -171,7 +171,7 @@ class Planner {
         }
       }
     }
-    // The order of commits, then of names: a plan does not depend on how manifests were merged.
+    // Sorted by commit, then by name, so that a plan does not depend on how manifests were merged.
     std::sort(data.begin(), data.end(), [](const auto& a, const auto& b) {
       return std::tie(a->data_sequence_number, a->path) <
              std::tie(b->data_sequence_number, b->path);
@@ -235,12 +235,12 @@ const Schema& SchemaOf(const TableMetadata& table, const Snapshot* snapshot) {
 
 Result<Scan> Scan::Plan(platform::ObjectStore& store, TablePtr table, const ScanOptions& options) {
   const Snapshot* snapshot = table->current_snapshot();
-  // The head of the table is read with its current schema, the past with the schema it had.
+  // The head of the table is read with the current schema, earlier snapshots with theirs.
   const Schema* whole = &table->schema();
   if (options.snapshot) {
     snapshot = table->FindSnapshot(*options.snapshot);
     if (snapshot == nullptr) {
-      return Status(Code::kNotFound, fmt::format("snapshot {} is not in table \"{}\"",
+      return Status(Code::kNotFound, fmt::format("the table has no snapshot {}: table \"{}\"",
                                                  options.snapshot->value(), table->name))
           .WithError("WH7059")
           .WithHint(fmt::format("tables keep the last {} snapshots; history tables can be read as "

@@ -1,4 +1,5 @@
-// Reading the live rows of one snapshot: which files hold them, which deletes apply to each.
+// Reads the live rows of one snapshot: which files hold them, and which deletes apply to each
+// (Apache Iceberg table spec, "Scan Planning").
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@ class Table;
 
 namespace weirhouse::iceberg {
 
-// A closed range on one column, for pruning files by partition and bounds. Rows outside it may
-// still be returned: the caller filters. Values are single-value bytes of the column's type; absent
-// = unbounded.
+// A closed range of one column, used to skip files by partition and bounds. Rows outside the range
+// may still be returned; the caller filters them. Values are single-value bytes of the column's
+// type; absent = unbounded.
 struct ColumnRange {
   std::string column;
   std::optional<std::string> minimum;
@@ -33,14 +34,15 @@ struct ScanOptions {
   bool with_file_position = false;  // adds "_file" (utf8) and "_pos" (int64)
   bool with_sequence_number =
       false;  // adds "_sequence_number" (int64): the file's data sequence number
-  // Only rows of files added after this snapshot's sequence number (an incremental read of
-  // appends). A file that compaction merged counts as added with the last of its parts, so a reader
-  // that lags behind a compaction may see rows again; ReadHistory tells them apart.
+  // Only rows of files added after this sequence number (an incremental read of appends). A file
+  // merged by compaction counts as added with the newest of its parts, so a reader that is behind a
+  // compaction may see rows again; ReadHistory tells them apart.
   std::optional<std::int64_t> after_sequence_number;
 };
 
-// A planned read: live files of one snapshot with the deletes that apply to each. Threads: Read
-// from any.
+// A planned read: the live files of one snapshot with the deletes that apply to each. Threads: Read
+// from any. Errors: kNotFound (no such snapshot), kInvalidInput (no such column WH7064, unsupported
+// format WH7065), kCorruption.
 class Scan {
  public:
   static Result<Scan> Plan(platform::ObjectStore& store, TablePtr table,
@@ -48,13 +50,14 @@ class Scan {
 
   struct Task {
     DataFile file;
-    // Position and equality deletes that apply to it; shared with other tasks.
+    // Position and equality deletes that apply to the file; shared with other tasks.
     std::vector<std::shared_ptr<const DataFile>> deletes;
   };
   std::span<const Task> tasks() const { return tasks_; }
-  // Rows of one task in file order, deleted ones masked out, columns resolved by field id.
+  // The rows of one task in file order, without deleted ones, columns resolved by field id. Memory:
+  // one file's rows.
   Result<std::shared_ptr<arrow::Table>> Read(const Task& task) const;
-  // All tasks in order. Memory: the whole result.
+  // The rows of all tasks in order. Memory: the whole result.
   Result<std::shared_ptr<arrow::Table>> ReadAll() const;
   const Schema& schema() const { return schema_; }
 
@@ -66,8 +69,7 @@ class Scan {
   std::vector<Task> tasks_;
 };
 
-// Live data files of a snapshot with the share of their rows that position deletes mask: what
-// compaction looks at.
+// A live data file and the number of its rows that position deletes mask, for compaction.
 struct FileDeletes {
   DataFile file;
   std::int64_t deleted_rows = 0;

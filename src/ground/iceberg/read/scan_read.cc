@@ -27,7 +27,7 @@ Result<Field> FieldById(const TableMetadata& table, int id, const std::string& d
     if (const Field* field = it->FindById(id)) return *field;
   }
   return Status(Code::kCorruption,
-                fmt::format("equality-delete file names field {}, which no schema has: {}", id,
+                fmt::format("an equality-delete file names field {}, which is in no schema: {}", id,
                             delete_path))
       .WithError("WH7061");
 }
@@ -42,13 +42,14 @@ Result<std::vector<std::string>> KeysOf(const arrow::Table& rows, int first_colu
   return keys;
 }
 
-// Which rows of a file stay.
+// Marks the live rows of a file.
 class RowMask {
  public:
   explicit RowMask(std::int64_t rows) : keep_(static_cast<std::size_t>(rows), 1) {}
 
   void Drop(std::int64_t row) {
-    if (row < 0 || static_cast<std::size_t>(row) >= keep_.size()) return;  // a foreign mistake
+    // an error of the writer, ignored
+    if (row < 0 || static_cast<std::size_t>(row) >= keep_.size()) return;
     any_ = true;
     keep_[static_cast<std::size_t>(row)] = 0;
   }
@@ -70,7 +71,8 @@ class RowMask {
 Status CheckFormat(const DataFile& file) {
   if (file.format == FileFormat::kParquet) return Status::Ok();
   return Status(Code::kInvalidInput,
-                fmt::format("file format {} cannot be read: {}", file.format_name(), file.path))
+                fmt::format("could not read a file in format {}, which is not supported: {}",
+                            file.format_name(), file.path))
       .WithError("WH7065")
       .WithHint("rewrite the table's files as Parquet with the engine that wrote them");
 }
@@ -97,7 +99,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> Positions(std::int64_t rows) {
   return builder.Finish();
 }
 
-// Reads one task: the columns asked for, then those that only equality deletes need.
+// Reads one task: the requested columns, then those needed only for equality deletes.
 class TaskReader {
  public:
   TaskReader(platform::ObjectStore& store, const TableMetadata& table, const ScanOptions& options,
@@ -108,7 +110,7 @@ class TaskReader {
     WEIRHOUSE_TRY_STATUS(CheckFormat(task_.file));
     Schema wanted = schema_;
     WEIRHOUSE_TRY_STATUS(AddEqualityColumns(wanted));
-    WEIRHOUSE_TRY(const platform::ParquetReadOptions read, ReadOptionsOf(wanted, table_));
+    WEIRHOUSE_TRY(const platform::ParquetReadOptions read, MakeReadOptions(wanted, table_));
     WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> rows, ReadDataFile(store_, task_.file, read));
     RowMask mask(rows->num_rows());
     WEIRHOUSE_TRY_STATUS(MaskPositions(mask));

@@ -31,7 +31,7 @@ class ScanTest : public TableTest {
     options.ranges = std::move(ranges);
     return Scan::Plan(store(), table, options).value().tasks().size();
   }
-  static std::string Time(const char* text) { return BytesOfLong(ParseTimeMicros(text).value()); }
+  static std::string Time(const char* text) { return EncodeLong(ParseTimeMicros(text).value()); }
 
   // Adds delete files that no writer of ours makes: a snapshot on top of `base`.
   TablePtr WithDeletes(const TablePtr& base, std::vector<DataFile> files) {
@@ -101,7 +101,7 @@ TEST_F(ScanTest, PrunesFilesByPartition) {
 
 TEST_F(ScanTest, PrunesFilesByBounds) {
   const TablePtr table = ThreeMonths();
-  EXPECT_EQ(FilesFor(table, {{"id", BytesOfLong(2), BytesOfLong(9)}}), 1u);
+  EXPECT_EQ(FilesFor(table, {{"id", EncodeLong(2), EncodeLong(9)}}), 1u);
   EXPECT_EQ(FilesFor(table, {{"origin", "K", "Z"}}), 1u);
   EXPECT_EQ(FilesFor(table, {{"origin", "A", "Z"}}), 3u);  // the null one holds no such row
 }
@@ -184,7 +184,7 @@ TEST_F(ScanTest, PromotedColumnsReadAcrossOldAndNewFiles) {
       R"([{"id":5000000000,"x":0.1}])")));
   ASSERT_OK_AND(staged, second.Finish());
   EXPECT_EQ(Ids(staged.table), "1 5 5000000000");
-  EXPECT_EQ(FilesFor(staged.table, {{"id", BytesOfLong(2), BytesOfLong(100)}}), 1u);
+  EXPECT_EQ(FilesFor(staged.table, {{"id", EncodeLong(2), EncodeLong(100)}}), 1u);
 }
 
 TEST_F(ScanTest, AnUnknownSnapshotIsNotFound) {

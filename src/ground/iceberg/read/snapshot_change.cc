@@ -21,10 +21,11 @@ using ListPtr = std::shared_ptr<const ManifestList>;
 Status Contradiction(std::string message) {
   return Status(Code::kInvalidInput, std::move(message))
       .WithError("WH7078")
-      .WithHint("nothing was committed; report it to the makers of the engine that wrote it");
+      .WithHint("nothing was committed; report it to the developers of the engine that wrote it");
 }
 
-// One Puffin file holds the deletion vectors of several data files; any other file is itself.
+// One Puffin file holds the deletion vectors of several data files; any other file is identified by
+// its path.
 std::string IdentityOf(const DataFile& file) {
   if (file.format != FileFormat::kPuffin) return file.path;
   return file.path + "\n" + file.referenced_data_file.value_or("");
@@ -38,7 +39,8 @@ bool SameManifest(const ManifestFile& a, const ManifestFile& b) {
          a.existing_rows == b.existing_rows;
 }
 
-// Bounds may be left out or widened with their type (4 to 8 bytes); other bytes are another claim.
+// Bounds may be omitted or widened with their type (4 to 8 bytes); any other difference is a
+// changed claim.
 bool SameBound(const std::optional<std::string>& was, const std::optional<std::string>& is) {
   if (!was || !is || *was == *is) return true;
   return was->size() == 4 && is->size() == 8;
@@ -72,7 +74,8 @@ bool SameDescription(const DataFile& was, const DataFile& is) {
          was.referenced_data_file == is.referenced_data_file && SameBounds(was, is);
 }
 
-// Live rows of one snapshot: what its lists count, less what position deletes mask.
+// Counts the live rows of one snapshot: the counts of its lists, less the rows that position
+// deletes mask.
 class RowCount {
  public:
   // `of_client`: a client has just named the list, and what it names may be missing.
@@ -90,7 +93,7 @@ class RowCount {
         continue;
       }
       std::int64_t counted = file.added_rows + file.existing_rows;
-      if (counted == 0) {  // lists of version 1 may leave the counts out
+      if (counted == 0) {  // lists of version 1 may omit the counts
         WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
                       LoadManifest(store_, table_, file));
         for (const ManifestEntry& entry : manifest->entries) {
@@ -237,8 +240,8 @@ class Comparison {
       }
       if (!SameManifest(*it->second, file)) {
         return Contradiction(
-            fmt::format("a manifest that was there before is listed with other content, counts or "
-                        "sequence number: table \"{}\", list {}, manifest {}",
+            fmt::format("an existing manifest is listed with other content, counts or sequence "
+                        "number: table \"{}\", list {}, manifest {}",
                         table_.name, after_.manifest_list, file.path));
       }
       shared_.push_back(&file);
@@ -279,7 +282,7 @@ class Comparison {
     return Status::Ok();
   }
 
-  // Planners trust a list's counts: a manifest that claims to have no live files is never opened.
+  // Planners trust a list's counts: a manifest that is listed with no live files is never opened.
   Status CheckCounts(const ManifestFile& file, const Manifest& manifest) const {
     if (table_.format_version == 1) return Status::Ok();  // they are optional there
     std::int64_t files[3] = {0, 0, 0};
@@ -292,7 +295,7 @@ class Comparison {
     const auto check = [&](std::string_view what, std::int64_t said, std::int64_t counted) {
       if (said == counted) return Status::Ok();
       return Contradiction(
-          fmt::format("a manifest list counts {} {} where its manifest has {}: "
+          fmt::format("a manifest list counts {} {}, but its manifest has {}: "
                       "table \"{}\", manifest {}",
                       said, what, counted, table_.name, file.path));
     };
@@ -319,7 +322,7 @@ class Comparison {
       return Status::Ok();
     }
     return Contradiction(fmt::format(
-        "a file has sequence number {}, its snapshot {}: table \"{}\", "
+        "a file has sequence number {}, but its snapshot has {}: table \"{}\", "
         "manifest {}, file {}",
         file.data_sequence_number, after_.sequence_number, table_.name, manifest.path, file.path));
   }
@@ -360,7 +363,7 @@ class Comparison {
     std::sort(change_.redescribed.begin(), change_.redescribed.end());
   }
 
-  // A file that is listed again in a new manifest would be read twice.
+  // A file listed a second time in a new manifest would be read twice.
   Status RefuseDoubles() const {
     for (const ManifestFile* file : shared_) {
       if (new_files_.empty() || !file->has_live_files()) continue;

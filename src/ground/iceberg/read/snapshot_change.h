@@ -1,5 +1,6 @@
-// What a snapshot really changed, read from its manifests. The summary is a claim; this is the
-// evidence that policies judge and lineage records.
+// The actual change of a snapshot, read from its manifests. Policies and lineage use this and not
+// the summary, which is only the writer's claim. Threads: any. Cost: mainly the manifests that the
+// snapshots do not share.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +20,12 @@ struct SnapshotChange {
   std::vector<DataFile> removed_data;   // live before, not now
   std::vector<DataFile> added_deletes;  // position and equality deletes
   std::vector<DataFile> removed_deletes;
-  // Files that are live in both under another sequence number: a rewrite in disguise.
+  // Files that are live in both, with another sequence number: a hidden rewrite.
   std::vector<std::string> renumbered;
-  // Files that are live in both, but described otherwise: rows, size, partition, bounds, format.
+  // Files that are live in both, with another description: rows, size, partition, bounds, format.
   std::vector<std::string> redescribed;
-  std::vector<std::string> new_manifests;  // in the list of `after`, not of `before`
-  std::int64_t rows_before = 0;            // live rows, position deletes counted exactly
+  std::vector<std::string> new_manifests;  // in the list of `after` but not of `before`
+  std::int64_t rows_before = 0;            // live rows; position deletes are counted exactly
   std::int64_t rows_after = 0;
 
   bool only_adds_data() const {
@@ -34,14 +35,14 @@ struct SnapshotChange {
   bool changes_nothing() const { return only_adds_data() && added_data.empty(); }
 };
 
-// Asked before a manifest list or manifest that `before` does not name is opened: an error ends
-// the comparison. `size_bytes` is what the file's list says of it, or -1.
+// Called before a manifest list or manifest that `before` does not name is opened: an error ends
+// the comparison. `size_bytes` is the length stated in the file's list, or -1.
 using MayOpen = std::function<Status(const std::string& path, std::int64_t size_bytes)>;
 
-// Compares two snapshots of one table (`before` nullptr: the empty table). Reads manifests that the
-// two do not share; those that they share are only asked, from the cache, whether they hold an
-// added file already, and are read where there are position deletes to count. Equality deletes make
-// `rows_after` an upper bound.
+// Compares two snapshots of one table (`before` nullptr: the empty table). Reads the manifests that
+// the two do not share. Shared manifests are only searched, in the cache, for added files that they
+// already hold, and are read if position deletes must be counted. With equality deletes
+// `rows_after` is an upper bound.
 //   kCorruption, kInvalidInput  a list or manifest cannot be read (WH7052, WH7053), or contradicts
 //                               itself (WH7078: a file twice, deletes in a manifest of data, counts
 //                               that are not its entries', sequence numbers to come)
@@ -50,10 +51,10 @@ Result<SnapshotChange> CompareSnapshots(platform::ObjectStore& store, const Tabl
                                         const MayOpen& may_open = {});
 
 // Whether two snapshots hold the same rows, as a multiset over the declared columns of the table's
-// current schema: what a `replace` promises. Only files that are not in both with the same deletes
-// are read, one at a time.
-//   kInvalidInput  WH7079: more than `bytes_max` of files would have to be read, or a column cannot
-//                  be read here
+// current schema, which a `replace` promises. Reads only the files that are not in both with the
+// same deletes, one at a time.
+//   kInvalidInput  WH7079: more than `bytes_max` of files would have to be read, or the type of a
+//   column is not supported
 Result<bool> HoldSameRows(platform::ObjectStore& store, const TableMetadata& table,
                           const Snapshot& before, const Snapshot& after, std::int64_t bytes_max);
 }  // namespace weirhouse::iceberg

@@ -1,4 +1,4 @@
-// Default values of columns (format version 3), as the specification writes single values in JSON.
+// Default values of columns (format version 3), in the specification's JSON form of single values.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -7,7 +7,7 @@
 
 namespace weirhouse::iceberg {
 
-// Whether `json` is a value of the primitive `type` (spec, appendix D, "JSON single-value
-// serialization"): what readers of the table will parse.
+// Whether `json` is a value of the primitive `type` (Apache Iceberg table spec, appendix D, "JSON
+// single-value serialization"), as readers of the table will parse it.
 bool IsValueOf(const Type& type, const nlohmann::json& json);
 }  // namespace weirhouse::iceberg

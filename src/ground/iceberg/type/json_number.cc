@@ -11,7 +11,7 @@ namespace {
 using Json = nlohmann::json;
 }  // namespace
 
-std::int64_t LongOfJson(const Json& value, const char* key) {
+std::int64_t ReadJsonLong(const Json& value, const char* key) {
   if (!value.is_number_integer()) {
     throw Json::type_error::create(302, fmt::format("\"{}\" must be an integer", key), &value);
   }
@@ -22,8 +22,8 @@ std::int64_t LongOfJson(const Json& value, const char* key) {
   return value.get<std::int64_t>();
 }
 
-int IdOfJson(const Json& value, const char* key) {
-  const std::int64_t id = LongOfJson(value, key);
+int ReadJsonId(const Json& value, const char* key) {
+  const std::int64_t id = ReadJsonLong(value, key);
   if (id < std::numeric_limits<int>::min() || id > std::numeric_limits<int>::max()) {
     throw Json::out_of_range::create(406, fmt::format("\"{}\" does not fit 32 bits", key), &value);
   }

@@ -1,4 +1,5 @@
-// Memory-comparable bytes of the keys of rows, and of single cells.
+// Encodes row keys, and single cells, as memory-comparable bytes. Threads: any. Cost: one pass over
+// each column; memory: the keys.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -11,12 +12,13 @@
 
 namespace weirhouse::iceberg {
 
-// Appends the bytes of column cells to one string per row.
+// Appends the encoding of each cell of `column` to the row's string in `keys`. kInvalidInput for a
+// type that cannot be part of a key.
 Status AppendKeyColumn(const arrow::ChunkedArray& column, const std::string& name,
                        std::vector<std::string>& keys);
-// Memory-comparable bytes of `columns` per row: equal tuples give equal bytes, and bytes order as
-// tuples do (nulls first, integers and times by value, doubles by IEEE total order with -0.0 =
-// +0.0, strings by code point).
+// The memory-comparable bytes of `columns` for each row: equal tuples give equal bytes, and bytes
+// order as tuples do (nulls first, integers and times by value, doubles by IEEE total order with
+// -0.0 = +0.0, strings by code point). kInvalidInput (WH7062) if a column is missing.
 Result<std::vector<std::string>> EncodeKeys(const arrow::Table& rows,
                                             const std::vector<std::string>& columns);
 }  // namespace weirhouse::iceberg

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kSpecFieldFirst = 1000;
 
-// "bucket(16, id)" taken apart: {"bucket[16]", "id"}; a bare column is its identity.
+// A parsed expression: "bucket(16, id)" is {"bucket[16]", "id"}; a bare column is an identity.
 struct Expression {
   std::string transform;
   std::string column;
@@ -31,7 +31,7 @@ std::optional<Expression> Read(std::string_view text) {
                     std::string(Trim(inside.substr(comma + 1)))};
 }
 
-// The names that other engines give such a field.
+// The name that other engines give such a field.
 std::string NameOf(const Expression& expression) {
   if (expression.transform == "identity") return expression.column;
   if (BucketCount(expression.transform) > 0) return expression.column + "_bucket";
@@ -46,13 +46,12 @@ std::string NeededBy(std::string_view transform) {
            "uuid";
   }
   if (TruncateWidth(transform) > 0) return "truncate needs an int, long, decimal, string or binary";
-  if (transform == "identity") return "a column can be partitioned by if it is not nested";
+  if (transform == "identity") return "a nested column cannot be partitioned by";
   return fmt::format("{} needs a date or timestamp", transform);
 }
 
 Status Refused(std::string_view text, std::string_view why, std::string hint) {
-  return Status(Code::kInvalidInput,
-                fmt::format("partitioning \"{}\" is not possible: {}", text, why))
+  return Status(Code::kInvalidInput, fmt::format("could not partition by \"{}\": {}", text, why))
       .WithError("WH7056")
       .WithHint(std::move(hint));
 }
@@ -98,7 +97,7 @@ Result<PartitionSpec> ParsePartitioning(const std::vector<std::string>& expressi
         std::any_of(spec.fields.begin(), spec.fields.end(),
                     [&](const PartitionField& field) { return field.name == made.name; });
     if (twice) {
-      return Refused(text, fmt::format("there are two fields \"{}\"", made.name),
+      return Refused(text, fmt::format("two fields have the name \"{}\"", made.name),
                      "partition by each column and transform once");
     }
     made.field_id = kSpecFieldFirst + static_cast<int>(spec.fields.size());

@@ -51,7 +51,7 @@ std::string WideningsOf(const Type& type) {
   return fmt::format("type {} cannot change; add a new optional field instead", NameOf(type));
 }
 
-// The field of the evolved schema for `now`, or why readers would break.
+// The evolved field for `now`, or why the change would break readers.
 Result<Field> EvolveField(const Field& now, const Field& wanted) {
   if (!CanPromote(now.type, wanted.type)) {
     return RefusedSchema(fmt::format("field \"{}\" changes its type from {} to {}", now.name,
@@ -65,12 +65,11 @@ Result<Field> EvolveField(const Field& now, const Field& wanted) {
   }
   if (!wanted.required && now.required) {
     return RefusedSchema(fmt::format("field \"{}\" changes from required to optional", now.name),
-                         "readers rely on it having a value: keep it required, or publish a major "
-                         "version");
+                         "readers rely on its value: keep it required, or publish a major version");
   }
   Field evolved = wanted;
   evolved.id = now.id;
-  evolved.initial_default = now.initial_default;  // rows that rely on it are there already
+  evolved.initial_default = now.initial_default;  // existing rows rely on it
   if (evolved.write_default.empty()) evolved.write_default = now.write_default;
   return evolved;
 }
@@ -102,15 +101,15 @@ Result<Schema> Schema::FromJson(const nlohmann::json& json) {
   try {
     Schema schema;
     if (const auto id = json.find("schema-id"); id != json.end()) {
-      schema.schema_id = IdOfJson(*id, "schema-id");
+      schema.schema_id = ReadJsonId(*id, "schema-id");
     }
     for (const nlohmann::json& item : json.at("fields")) {
-      WEIRHOUSE_TRY(Field field, FieldOfJson(item));
+      WEIRHOUSE_TRY(Field field, ParseField(item));
       schema.fields.push_back(std::move(field));
     }
     if (json.contains("identifier-field-ids")) {
       for (const nlohmann::json& id : json["identifier-field-ids"]) {
-        schema.identifier_field_ids.push_back(IdOfJson(id, "identifier-field-ids"));
+        schema.identifier_field_ids.push_back(ReadJsonId(id, "identifier-field-ids"));
       }
     }
     return schema;
@@ -283,12 +282,12 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
   for (const Field& now : current.fields) {
     const Field* wanted = proposed.Find(now.name);
     if (wanted == nullptr && now.name == kCommitSeqColumn) {
-      evolved.fields.push_back(now);  // compaction adds it; those who write rows leave it out
+      evolved.fields.push_back(now);  // compaction adds it; writers of rows omit it
       continue;
     }
     if (wanted == nullptr) {
       const std::string hint =
-          "a field cannot be dropped or renamed: keep it, optional fields may stay null";
+          "a field cannot be dropped or renamed: keep it; optional fields may be null";
       const std::string near = DidYouMean(now.name, proposed_names);
       return RefusedSchema(
           fmt::format("field \"{}\" is missing from the proposed schema", now.name),
@@ -302,13 +301,13 @@ Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int l
     if (current.Find(wanted.name) != nullptr) continue;
     if (wanted.required) {
       return RefusedSchema(fmt::format("new field \"{}\" is required", wanted.name),
-                           "rows written before have no value for it: declare it optional");
+                           "existing rows have no value for it: declare it optional");
     }
     if (next_id >= kColumnIdMax) {
       return RefusedSchema(
-          fmt::format("new field \"{}\" has no id left: the table's last one is {}", wanted.name,
-                      last_column_id),
-          "another engine gave a column an id at the end of their range: make the table anew");
+          fmt::format("no id is left for the new field \"{}\": the table's last id is {}",
+                      wanted.name, last_column_id),
+          "another engine used an id at the end of the range: create the table again");
     }
     Field field = wanted;
     field.id = ++next_id;

@@ -1,5 +1,5 @@
-// Iceberg schemas, partition specs and their JSON (Iceberg spec, "Schemas and Data Types",
-// "Partitioning").
+// Iceberg schemas, partition specs and their JSON (Apache Iceberg table spec, "Schemas and Data
+// Types", "Partitioning"). Value types. Threads: any.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,12 @@ struct Field {
   Type type;
   bool required = false;
   std::string doc;
-  // Format version 3: what a column has in rows written before it existed, and in rows that leave
-  // it out. JSON text; empty = none.
+  // Format version 3: the value of a column in rows written before it existed, and in rows that
+  // omit it. JSON text; empty = none.
   std::string initial_default = {};
   std::string write_default = {};
-  // Members that the specification we know does not name, as one JSON object's text; empty = none. They
-  // are written back as they were read, and tell nothing about the field: no part of its equality.
+  // Members that are not in the specification, as the text of one JSON object; empty = none. They
+  // are written back unchanged and are not part of a field's equality.
   std::string other_members = {};
   friend bool operator==(const Field& a, const Field& b) {
     return a.id == b.id && a.name == b.name && a.type == b.type && a.required == b.required &&
@@ -40,10 +40,10 @@ struct Field {
   }
 };
 
-inline constexpr int kColumnIdMax = 2'147'483'447;  // above it lie the ids of metadata columns
+inline constexpr int kColumnIdMax = 2'147'483'447;  // greater ids are metadata columns
 inline constexpr int kPartitionFieldIdMin = 1000;
 
-// Columns kept beside the declared ones; outside every content digest.
+// Hidden columns, stored beside the declared ones and excluded from every content digest.
 inline constexpr std::string_view kRecordColumn = "_record";  // long: the raw record behind the row
 inline constexpr std::string_view kIngestedAtColumn = "_ingested_at";  // timestamptz
 inline constexpr std::string_view kCommitSeqColumn =
@@ -60,10 +60,10 @@ struct Schema {
   const Field* FindById(int id) const;
   nlohmann::json ToJson() const;
   static Result<Schema> FromJson(const nlohmann::json& json);
-  // With "PARQUET:field_id" in each field's metadata, as ground/platform/columnar/parquet.h wants
-  // it.
+  // The Arrow schema, with "PARQUET:field_id" in each field's metadata, as parquet.h requires.
   Result<std::shared_ptr<arrow::Schema>> ToArrow() const;
-  // Ids 1, 2, … in order. timestamp[us, UTC] → timestamptz. Refuses types Iceberg v2 does not know.
+  // Assigns the ids 1, 2, … in order. timestamp[us, UTC] becomes timestamptz. kInvalidInput
+  // (WH7055) for types that Iceberg version 2 lacks.
   static Result<Schema> FromArrow(const arrow::Schema& schema);
 };
 // The field with `id` at any depth.
@@ -71,18 +71,18 @@ std::optional<Field> FindAtAnyDepth(const Schema& schema, int id);
 Result<Type> TypeOfArrow(const arrow::DataType& type);
 Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const Type& type);
 
-// How `proposed` differs from `current`, field ids aligned by name: additive changes pass (new
-// optional field, int→long, float→double, wider decimal of equal scale, doc); anything else is
-// kContractRefused naming the field. On success returns `current` evolved: old ids kept, new ids
-// from `last_column_id` + 1, a new schema_id.
+// Evolves `current` to `proposed`, with field ids matched by name. Allowed changes: a new optional
+// field, int→long, float→double, a wider decimal of equal scale, doc. Anything else is
+// kContractRefused naming the field. Returns `current` evolved: old ids kept, new ids from
+// `last_column_id` + 1, a new schema_id.
 Result<Schema> EvolveSchema(const Schema& current, const Schema& proposed, int last_column_id);
 
 struct PartitionField {
   int source_id = 0;
   int field_id = 0;  // from 1000
   std::string name;  // "arrived_at_month"
-  // identity | bucket[N] | truncate[W] | year | month | day | hour | void; another word is kept as
-  // it is, and its values are read but not written.
+  // identity | bucket[N] | truncate[W] | year | month | day | hour | void; any other transform is
+  // kept as it is, and its values are read but not written.
   std::string transform;
   friend bool operator==(const PartitionField&, const PartitionField&) = default;
 };
@@ -91,7 +91,8 @@ struct PartitionSpec {
   std::vector<PartitionField> fields;
   friend bool operator==(const PartitionSpec&, const PartitionSpec&) = default;
 };
-// "month(arrived_at)", "day(x)", "origin" → fields of a spec over `schema`.
+// Parses partition expressions ("month(arrived_at)", "day(x)", "origin") into a spec over `schema`.
+// kInvalidInput (WH7056) naming the expression.
 Result<PartitionSpec> ParsePartitioning(const std::vector<std::string>& expressions,
                                         const Schema& schema);
 

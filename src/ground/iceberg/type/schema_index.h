@@ -1,4 +1,4 @@
-// The columns of a schema by id and name, those inside structs, lists and maps included.
+// An index of a schema's columns by id and name, including those inside structs, lists and maps.
 #pragma once
 
 #include <functional>
@@ -21,8 +21,8 @@ struct IndexedColumn {
   std::string initial_default = {};
 };
 
-// Built once for a schema, which need not outlive it. A nested type that cannot be taken apart
-// has no columns inside.
+// Copies what it needs, so the schema need not outlive it. A malformed nested type has no columns
+// inside.
 class SchemaIndex {
  public:
   explicit SchemaIndex(const Schema& schema);
@@ -43,10 +43,10 @@ class SchemaIndex {
 
 // The first format version whose tables may have a column of this primitive type.
 int FirstVersionOf(const Type& type);
-// Equal but for the schema's id and the order of its identifier fields.
+// Whether the schemas are equal apart from the schema's id and the order of its identifier fields.
 bool SameSchema(const Schema& a, const Schema& b);
-// A transform in lower case and its number without zeros in front, if it is one of the
-// specification's; otherwise empty.
+// The transform in lower case, its number without leading zeros, if the specification defines it;
+// else empty.
 std::string KnownTransform(std::string_view transform);
 // Whether a known transform takes columns of `type`.
 bool CanTransform(std::string_view transform, const Type& type);

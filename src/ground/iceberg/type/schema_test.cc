@@ -15,7 +15,7 @@ Schema Flights() { return Schema::FromArrow(*FlightSchema()).value(); }
 Field NewField(const char* name, const char* type, bool required = false) {
   Field field;
   field.name = name;
-  field.type = PrimitiveOf(type).value();
+  field.type = ParsePrimitiveType(type).value();
   field.required = required;
   return field;
 }
@@ -27,7 +27,7 @@ TEST(EvolveSchema, NeverGivesAnIdThatMetadataColumnsHave) {
   EXPECT_EQ(last.fields.back().id, kColumnIdMax);
   const Status refused = EvolveSchema(Flights(), wanted, kColumnIdMax).status();
   EXPECT_EQ(refused.error_code(), "WH7054");
-  EXPECT_THAT(refused.message(), HasSubstr("\"gate\" has no id left"));
+  EXPECT_THAT(refused.message(), HasSubstr("no id is left for the new field \"gate\""));
 }
 
 TEST(Schema, JsonRoundTrips) {
@@ -103,7 +103,7 @@ TEST(Schema, ATypeWithNumbersIsReadByItsGrammarAlone) {
                                                  {"fixed[16]", Type::Fixed(16)},
                                                  {"fixed[ 16 ]", Type::Fixed(16)},
                                                  {"fixed[016]", Type::Fixed(16)}}) {
-    EXPECT_EQ(PrimitiveOf(text), type) << text;
+    EXPECT_EQ(ParsePrimitiveType(text), type) << text;
   }
   for (const char* text : {"decimal(1 0,2)",
                            "decimal(10,0 2)",
@@ -157,7 +157,7 @@ TEST(Schema, ATypeWithNumbersIsReadByItsGrammarAlone) {
                            "string(10)",
                            "timestamp(6)",
                            ""}) {
-    EXPECT_EQ(PrimitiveOf(text), std::nullopt) << text;
+    EXPECT_EQ(ParsePrimitiveType(text), std::nullopt) << text;
   }
 }
 
@@ -185,8 +185,8 @@ TEST(Schema, ATypeIsWrittenInOneWay) {
   EXPECT_EQ(NameOf(inside), R"({"fields":[{"doc":"four","id":5,"name":"a","required":true,)"
                             R"("type":"fixed[4]","write-default":"00000000"}],"type":"struct"})");
   for (const Type& type : {list, map, inside, Type(TypeKind::kUuid),
-                           PrimitiveOf("geography(srid:4326, spherical)").value()}) {
-    ASSERT_OK_AND(const Type again, TypeOfJson(JsonOf(type)));
+                           ParsePrimitiveType("geography(srid:4326, spherical)").value()}) {
+    ASSERT_OK_AND(const Type again, ParseType(JsonOf(type)));
     EXPECT_EQ(again, type) << NameOf(type);
   }
   EXPECT_NE(list, Type::List({2, "", Type::Decimal(9, 3), true, ""}));

@@ -18,7 +18,7 @@ std::int64_t FloorDivide(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
 }
 
-// Days that fit a time in microseconds; what lies beyond is no date that anyone meant.
+// Days clamped to the range of a time in microseconds; dates beyond it are not meaningful.
 std::int64_t Clamped(std::int64_t days) {
   return std::clamp<std::int64_t>(days, -100'000'000, 100'000'000);
 }
@@ -34,14 +34,14 @@ std::string UrlEncoded(std::string_view text) {
       out += fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
     }
   }
-  // "." and ".." would walk the tree; a very long value would not fit in a file name.
+  // "." and ".." would traverse folders; a very long value would not fit into a file name.
   if (out.empty() || out.find_first_not_of('.') == std::string::npos) out = "%" + out;
   if (out.size() > 100) out.resize(100);
   return out;
 }
 
 std::string DecimalText(const DecimalShape& shape, std::string_view bytes) {
-  const Int128 unscaled = UnscaledOfBytes(bytes);
+  const Int128 unscaled = DecodeUnscaled(bytes);
   UInt128 rest = unscaled < 0 ? -static_cast<UInt128>(unscaled) : static_cast<UInt128>(unscaled);
   std::string digits;
   for (; rest > 0; rest /= 10) digits += static_cast<char>('0' + static_cast<int>(rest % 10));
@@ -56,16 +56,16 @@ std::string IdentityText(const Type& source, std::string_view bytes) {
     return !bytes.empty() && bytes[0] != 0 ? "true" : "false";
   if (source.kind() == TypeKind::kString) return UrlEncoded(bytes);
   if (source.kind() == TypeKind::kFloat || source.kind() == TypeKind::kDouble) {
-    return UrlEncoded(fmt::format("{}", DoubleOfBytes(bytes).value_or(0)));
+    return UrlEncoded(fmt::format("{}", DecodeDouble(bytes).value_or(0)));
   }
   if (source.kind() == TypeKind::kInt || source.kind() == TypeKind::kLong) {
-    return fmt::format("{}", LongOfBytes(bytes).value_or(0));
+    return fmt::format("{}", DecodeLong(bytes).value_or(0));
   }
   if (source.kind() == TypeKind::kDate) {
-    return FormatDate(Clamped(LongOfBytes(bytes).value_or(0)) * kDayMicros);
+    return FormatDate(Clamped(DecodeLong(bytes).value_or(0)) * kDayMicros);
   }
   if (IsTimestamp(source)) {
-    const std::int64_t value = LongOfBytes(bytes).value_or(0);
+    const std::int64_t value = DecodeLong(bytes).value_or(0);
     return UrlEncoded(FormatTime(IsNanos(source) ? FloorDivide(value, 1000) : value));
   }
   if (const DecimalShape shape = ShapeOf(source); shape.precision > 0 && bytes.size() <= 16) {
@@ -116,7 +116,7 @@ std::int32_t Murmur3(std::string_view bytes) {
   return static_cast<std::int32_t>(hash ^ (hash >> 16));
 }
 
-// v - (((v % W) + W) % W), in a wider type: what lies below the least value wraps as in Java.
+// v - (((v % W) + W) % W), in a wider type: a result below the least value wraps as in Java.
 Int128 Truncated(Int128 value, int width) {
   const Int128 rest = ((value % width) + width) % width;
   return value - rest;
@@ -136,13 +136,13 @@ std::optional<std::string> Truncate(int width, const Type& source, const std::st
   if (source.kind() == TypeKind::kBinary) return value.substr(0, static_cast<std::size_t>(width));
   if (ShapeOf(source).precision > 0) {
     if (value.empty() || value.size() > 16) return std::nullopt;
-    return BytesOfUnscaled(Truncated(UnscaledOfBytes(value), width));
+    return EncodeUnscaled(Truncated(DecodeUnscaled(value), width));
   }
-  const std::optional<std::int64_t> number = LongOfBytes(value);
+  const std::optional<std::int64_t> number = DecodeLong(value);
   if (!number) return std::nullopt;
   const Int128 truncated = Truncated(*number, width);
-  return source.kind() == TypeKind::kInt ? BytesOfInt(static_cast<std::int32_t>(truncated))
-                                         : BytesOfLong(static_cast<std::int64_t>(truncated));
+  return source.kind() == TypeKind::kInt ? EncodeInt(static_cast<std::int32_t>(truncated))
+                                         : EncodeLong(static_cast<std::int64_t>(truncated));
 }
 }  // namespace
 
@@ -208,9 +208,10 @@ std::optional<std::int32_t> BucketHash(const Type& source, std::string_view valu
   const bool whole = IsTimestamp(source) || source.IsOneOf({TypeKind::kInt, TypeKind::kLong,
                                                             TypeKind::kDate, TypeKind::kTime});
   if (!whole) return Murmur3(value);
-  const std::optional<std::int64_t> number = LongOfBytes(value);
+  const std::optional<std::int64_t> number = DecodeLong(value);
   if (!number) return std::nullopt;
-  return Murmur3(BytesOfLong(*number));  // an int hashes as the equal long: it may be promoted
+  // an int hashes like the equal long, because it may be promoted
+  return Murmur3(EncodeLong(*number));
 }
 
 std::optional<std::string> ApplyTransform(std::string_view transform, const Type& source,
@@ -220,21 +221,21 @@ std::optional<std::string> ApplyTransform(std::string_view transform, const Type
   if (const int count = BucketCount(transform); count > 0) {
     const std::optional<std::int32_t> hash = BucketHash(source, *value);
     if (!hash) return std::nullopt;
-    return BytesOfInt((*hash & std::numeric_limits<std::int32_t>::max()) % count);
+    return EncodeInt((*hash & std::numeric_limits<std::int32_t>::max()) % count);
   }
   if (const int width = TruncateWidth(transform); width > 0) {
     return Truncate(width, source, *value);
   }
-  const std::optional<std::int64_t> number = LongOfBytes(*value);
+  const std::optional<std::int64_t> number = DecodeLong(*value);
   if (!number || (!IsTimestamp(source) && *number != Clamped(*number))) return std::nullopt;
-  return BytesOfInt(static_cast<std::int32_t>(TransformOrdinal(transform, source, *number)));
+  return EncodeInt(static_cast<std::int32_t>(TransformOrdinal(transform, source, *number)));
 }
 
 std::string PartitionText(std::string_view transform, const Type& source,
                           const std::optional<std::string>& value) {
   if (!value) return "null";
   if (transform == "identity" || TruncateWidth(transform) > 0) return IdentityText(source, *value);
-  const std::int64_t ordinal = LongOfBytes(*value).value_or(0);
+  const std::int64_t ordinal = DecodeLong(*value).value_or(0);
   if (BucketCount(transform) > 0) return fmt::format("{}", ordinal);
   if (transform == "year") return fmt::format("{:04}", 1970 + ordinal);
   if (transform == "month") {

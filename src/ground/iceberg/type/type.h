@@ -1,5 +1,5 @@
-// The types of columns (Iceberg spec, "Schemas and Data Types"), as values. type_json.h reads and
-// writes them.
+// The types of columns (Apache Iceberg table spec, "Schemas and Data Types") as values. type_json.h
+// reads and writes them.
 #pragma once
 
 #include <algorithm>
@@ -33,15 +33,15 @@ enum class TypeKind : std::uint8_t {
   kTimestampNs,
   kTimestampTzNs,
   kVariant,
-  kGeometry,   // of parameters that we do not interpret, or none
+  kGeometry,   // with parameters that we do not interpret, or none
   kGeography,  // likewise
-  // What has fields inside.
+  // Nested types.
   kStruct,
   kList,  // one field, "element"
   kMap,   // two, "key" and "value"
 };
 
-// Immutable; copies share what is inside a nested type.
+// Immutable; copies share the fields of a nested type. Threads: any.
 class Type {
  public:
   Type() = default;
@@ -51,7 +51,7 @@ class Type {
   // "srid:4326" of "geometry(srid:4326)".
   static Type Spatial(TypeKind kind, std::string parameters);
   static Type Struct(std::vector<Field> fields);
-  // The fields get their names here; a key is always required.
+  // Sets the fields' names; a key is always required.
   static Type List(Field element);
   static Type Map(Field key, Field value);
 
@@ -65,7 +65,7 @@ class Type {
   int length() const { return kind_ == TypeKind::kFixed ? size_ : 0; }
   const std::string& parameters() const;
   const std::vector<Field>& fields() const;
-  // Of a nested type, as Field::other_members.
+  // The other members of a nested type, as Field::other_members.
   const std::string& other_members() const;
   Type WithOtherMembers(std::string other_members) const;
 
@@ -81,6 +81,6 @@ class Type {
   std::shared_ptr<const Inside> inside_;
 };
 
-// "decimal(9,2)"; of a nested type its JSON, keys sorted.
+// "decimal(9,2)"; for a nested type its JSON with sorted keys.
 std::string NameOf(const Type& type);
 }  // namespace weirhouse::iceberg

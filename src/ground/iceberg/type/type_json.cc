@@ -84,7 +84,7 @@ std::optional<Type> DecimalOf(std::string_view inside) {
   return Type::Decimal(precision, scale);
 }
 
-// Checked before anything copies or prints it: both go as deep as the JSON does.
+// Checked before the JSON is copied or printed, because both recurse.
 bool IsDeep(const Json& json, int depth) {
   if (!json.is_structured()) return false;
   if (depth > kTypeJsonDepthMax) return true;
@@ -115,10 +115,10 @@ void AddOtherMembers(const std::string& others, Json& json) {
 
 Result<Type> ReadTypeAt(const Json& json, int depth);
 
-// What follows throws what nlohmann throws where a member is missing or of another type.
+// The functions below throw nlohmann's exceptions if a member is missing or has another type.
 Result<Field> ReadFieldAt(const Json& json, int depth) {
   Field field;
-  field.id = IdOfJson(json.at("id"), "id");
+  field.id = ReadJsonId(json.at("id"), "id");
   field.name = json.at("name").get<std::string>();
   field.required = json.value("required", false);
   if (const auto doc = json.find("doc"); doc != json.end() && !doc->is_null()) {
@@ -140,7 +140,7 @@ Result<Field> ReadFieldAt(const Json& json, int depth) {
 Result<Field> ReadPartAt(const Json& json, const std::string& name, int depth) {
   Field part;
   const std::string id = name + "-id";
-  part.id = IdOfJson(json.at(id), id.c_str());
+  part.id = ReadJsonId(json.at(id), id.c_str());
   part.required = json.value(name + "-required", false);
   WEIRHOUSE_TRY(part.type, ReadTypeAt(json.at(name), depth));
   return part;
@@ -150,8 +150,8 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
   if (depth > kTypeDepthMax) return MalformedType("types are nested deeper than 64 levels");
   if (json.is_string()) {
     const auto name = json.get<std::string>();
-    if (std::optional<Type> type = PrimitiveOf(name)) return *std::move(type);
-    return MalformedType(fmt::format("\"{}\" is no type", name));
+    if (std::optional<Type> type = ParsePrimitiveType(name)) return *std::move(type);
+    return MalformedType(fmt::format("\"{}\" is not a type", name));
   }
   const std::string kind = json.at("type").get<std::string>();
   if (kind == "struct") {
@@ -174,11 +174,11 @@ Result<Type> ReadTypeAt(const Json& json, int depth) {
         .WithOtherMembers(OtherMembers(json, {"type", "key", "key-id", "key-required", "value",
                                               "value-id", "value-required"}));
   }
-  return MalformedType(fmt::format("\"{}\" is no nested type", kind));
+  return MalformedType(fmt::format("\"{}\" is not a nested type", kind));
 }
 }  // namespace
 
-std::optional<Type> PrimitiveOf(std::string_view name) {
+std::optional<Type> ParsePrimitiveType(std::string_view name) {
   for (const NamedKind& plain : kPlainTypes) {
     if (name == plain.name) return Type(plain.kind);
   }
@@ -195,7 +195,7 @@ std::optional<Type> PrimitiveOf(std::string_view name) {
   return std::nullopt;
 }
 
-Result<Type> TypeOfJson(const Json& json) {
+Result<Type> ParseType(const Json& json) {
   if (IsDeep(json, 0)) return MalformedType("types are nested deeper than 64 levels");
   try {
     return ReadTypeAt(json, 0);
@@ -204,7 +204,7 @@ Result<Type> TypeOfJson(const Json& json) {
   }
 }
 
-Result<Field> FieldOfJson(const Json& json) {
+Result<Field> ParseField(const Json& json) {
   if (IsDeep(json, 0)) return MalformedType("types are nested deeper than 64 levels");
   try {
     return ReadFieldAt(json, 0);

@@ -29,21 +29,21 @@ int FixedLength(const Type& type) { return type.length(); }
 int DecimalBytes(int precision) {
   Int128 greatest = 1;
   for (int i = 0; i < precision; ++i) greatest *= 10;
-  return static_cast<int>(BytesOfUnscaled(greatest - 1).size());
+  return static_cast<int>(EncodeUnscaled(greatest - 1).size());
 }
 
-std::string BytesOfInt(std::int32_t value) {
+std::string EncodeInt(std::int32_t value) {
   std::string bytes(sizeof value, '\0');
   std::memcpy(bytes.data(), &value, sizeof value);
   return bytes;
 }
-std::string BytesOfLong(std::int64_t value) {
+std::string EncodeLong(std::int64_t value) {
   std::string bytes(sizeof value, '\0');
   std::memcpy(bytes.data(), &value, sizeof value);
   return bytes;
 }
 
-std::optional<std::int64_t> LongOfBytes(std::string_view bytes) {
+std::optional<std::int64_t> DecodeLong(std::string_view bytes) {
   if (bytes.size() == 8) {
     std::int64_t value = 0;
     std::memcpy(&value, bytes.data(), sizeof value);
@@ -55,7 +55,7 @@ std::optional<std::int64_t> LongOfBytes(std::string_view bytes) {
   return value;
 }
 
-std::optional<double> DoubleOfBytes(std::string_view bytes) {
+std::optional<double> DecodeDouble(std::string_view bytes) {
   if (bytes.size() == 8) {
     double value = 0;
     std::memcpy(&value, bytes.data(), sizeof value);
@@ -67,7 +67,7 @@ std::optional<double> DoubleOfBytes(std::string_view bytes) {
   return static_cast<double>(value);
 }
 
-std::string BytesOfUnscaled(Int128 value) {
+std::string EncodeUnscaled(Int128 value) {
   std::string bytes;
   for (int shift = 120; shift >= 0; shift -= 8) {
     bytes += static_cast<char>(static_cast<UInt128>(value) >> shift);
@@ -82,18 +82,18 @@ std::string BytesOfUnscaled(Int128 value) {
   return bytes.substr(skip);
 }
 
-Int128 UnscaledOfBytes(std::string_view bytes) {
+Int128 DecodeUnscaled(std::string_view bytes) {
   const bool negative = !bytes.empty() && (static_cast<std::uint8_t>(bytes[0]) & 0x80) != 0;
   UInt128 bits = negative ? ~static_cast<UInt128>(0) : 0;
   for (const char c : bytes) bits = (bits << 8) | static_cast<std::uint8_t>(c);
   return static_cast<Int128>(bits);
 }
 
-std::string Widened(const Type& type, std::string bytes) {
+std::string Widen(const Type& type, std::string bytes) {
   if (bytes.size() != 4) return bytes;
-  if (type.kind() == TypeKind::kLong) return BytesOfLong(*LongOfBytes(bytes));
+  if (type.kind() == TypeKind::kLong) return EncodeLong(*DecodeLong(bytes));
   if (type.kind() != TypeKind::kDouble) return bytes;
-  const double value = *DoubleOfBytes(bytes);
+  const double value = *DecodeDouble(bytes);
   std::string wide(sizeof value, '\0');
   std::memcpy(wide.data(), &value, sizeof value);
   return wide;
@@ -109,23 +109,24 @@ std::optional<int> CompareValues(const Type& type, std::string_view a, std::stri
     return Order(a[0] != 0, b[0] != 0);
   }
   if (type.kind() == TypeKind::kFloat || type.kind() == TypeKind::kDouble) {
-    const auto x = DoubleOfBytes(a);
-    const auto y = DoubleOfBytes(b);
+    const auto x = DecodeDouble(a);
+    const auto y = DecodeDouble(b);
     if (!x || !y) return std::nullopt;
     return Order(*x, *y);
   }
   if (ShapeOf(type).precision > 0) {
     if (a.empty() || b.empty() || a.size() > 16 || b.size() > 16) return std::nullopt;
-    return Order(UnscaledOfBytes(a), UnscaledOfBytes(b));
+    return Order(DecodeUnscaled(a), DecodeUnscaled(b));
   }
   const bool whole = type.kind() == TypeKind::kInt || type.kind() == TypeKind::kLong ||
                      type.kind() == TypeKind::kDate || type.kind() == TypeKind::kTime ||
                      IsTimestamp(type);
   if (!whole) return std::nullopt;
-  // A date that was promoted to a timestamp has days in its bound; such bounds prune nothing.
+  // The bound of a date that was promoted to a timestamp is in days; such bounds cannot prune
+  // files.
   const bool mixed = IsTimestamp(type) && a.size() != b.size();
-  const auto x = LongOfBytes(a);
-  const auto y = LongOfBytes(b);
+  const auto x = DecodeLong(a);
+  const auto y = DecodeLong(b);
   if (!x || !y || mixed) return std::nullopt;
   return Order(*x, *y);
 }

@@ -1,7 +1,8 @@
 // Applies the updates of one request to a copy of a table's metadata.
 //
-// What "the last one added" and "what this request brought" mean is kept here; the rules are those
-// of Iceberg's own reference implementation, so that its clients find what they expect.
+// It tracks what the request has added, which "the last one added" refers to. The rules are those
+// of Apache Iceberg's reference implementation (TableMetadata.Builder), because its clients rely on
+// them.
 #pragma once
 
 #include <map>
@@ -20,15 +21,15 @@ namespace weirhouse::iceberg {
 
 class MetadataBuilder {
  public:
-  // `base` nullptr: a table that is being created, of `format_version` at first.
+  // `base` nullptr: a table that is being created, at first with `format_version`.
   MetadataBuilder(const TableMetadata* base, const std::string& name, int format_version,
                   ProcessTime now);
 
-  // Applies one update; what is wrong with it is refused by its place in the request.
+  // Applies one update; an error is refused by its place in the request.
   void Apply(const Update& update, RequestPlace& place) {
     std::visit([&](const auto& one) { Apply(one, place); }, update);
   }
-  // Checks the whole. The builder is spent.
+  // Checks and returns the result. Must be the last call.
   Result<UpdatedMetadata> Finish();
 
  private:
@@ -93,9 +94,9 @@ class MetadataBuilder {
   std::map<std::string, StatisticsBySnapshot> statistics_;
 };
 
-// What a partition spec or sort order needs of the schema it reads; empty, or why not.
+// Why a partition spec or sort order does not fit the schema; empty if it does.
 std::string WhyNotPartition(const PartitionSpec& spec, const SchemaIndex& schema);
 std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema);
-// What of `schema` tables of `format_version` cannot have; empty if nothing.
+// Why tables of `format_version` cannot have `schema`; empty if they can.
 std::string WhyNotInVersion(const Schema& schema, int format_version);
 }  // namespace weirhouse::iceberg

@@ -12,7 +12,8 @@ namespace {
 constexpr int kCreatedVersionMax = 3;
 constexpr std::string_view kColumnMetrics = "write.metadata.metrics.column.";
 
-// What a client may have copied from another table's properties; the metadata says it elsewhere.
+// Properties that a client may have copied from another table; the metadata holds these values
+// elsewhere.
 constexpr std::string_view kReserved[] = {"format-version",
                                           "uuid",
                                           "snapshot-count",
@@ -33,8 +34,8 @@ std::optional<int> WholeNumber(std::string_view text) {
   return number;
 }
 
-// Numbers all columns anew, as the reference implementation does: those of a struct first, then
-// what is inside each of them.
+// Assigns new ids to all columns in the order of the reference implementation: the fields of a
+// struct first, then the columns inside each of them.
 class FreshIds {
  public:
   Schema Renumber(const Schema& schema) {
@@ -110,8 +111,7 @@ void CheckProperties(RequestPlace& place, const std::map<std::string, std::strin
     if (key.substr(0, kColumnMetrics.size()) != kColumnMetrics) continue;
     const std::string column = key.substr(kColumnMetrics.size());
     if (index.ByName(column) == nullptr) {
-      place.Refuse(fmt::format("properties.{}", key),
-                   "names a column that the schema does not have");
+      place.Refuse(fmt::format("properties.{}", key), "names a column that is not in the schema");
     }
   }
 }
@@ -122,7 +122,7 @@ void RemapSources(RequestPlace& place, const FreshIds& ids, PartitionSpec& spec,
     const std::optional<int> source = ids.Of(field.source_id);
     if (!source) {
       place.Refuse("partition-spec",
-                   fmt::format("names column {}, which the schema does not have", field.source_id));
+                   fmt::format("names column {}, which is not in the schema", field.source_id));
     }
     field.source_id = source.value_or(0);
     field.field_id = field_id++;
@@ -131,13 +131,13 @@ void RemapSources(RequestPlace& place, const FreshIds& ids, PartitionSpec& spec,
     const std::optional<int> source = ids.Of(field.source_id);
     if (!source) {
       place.Refuse("write-order",
-                   fmt::format("names column {}, which the schema does not have", field.source_id));
+                   fmt::format("names column {}, which is not in the schema", field.source_id));
     }
     field.source_id = source.value_or(0);
   }
 }
 
-// The schema, spec and order that are wanted, numbered anew.
+// Sets the wanted schema, spec and order with new ids.
 void NumberShape(const WantedTable& wanted, TableMetadata& metadata, RequestPlace& place) {
   PartitionSpec spec = wanted.spec;
   SortOrder order = wanted.order;
@@ -167,8 +167,8 @@ void NumberShape(const WantedTable& wanted, TableMetadata& metadata, RequestPlac
 }
 }  // namespace
 
-Result<TableMetadata> MetadataOf(const WantedTable& wanted, const std::string& name, Random& random,
-                                 ProcessTime now) {
+Result<TableMetadata> MakeTableMetadata(const WantedTable& wanted, const std::string& name,
+                                        Random& random, ProcessTime now) {
   WEIRHOUSE_CHECK(wanted.location.has_value());
   RequestPlace place(kTableWords, fmt::format("new table \"{}\"", name));
   TableMetadata metadata;

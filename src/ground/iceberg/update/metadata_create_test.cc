@@ -109,11 +109,11 @@ TEST_F(MetadataCreateTest, BadRequestsAreRefusedByMember) {
   ExpectRefused(request, "names column 99");
   request = Request();
   request["write-order"]["fields"][0]["source-id"] = 10;
-  ExpectRefused(request, "does not take column \"stops\"");
+  ExpectRefused(request, "cannot be applied to column \"stops\"");
   request = Request();
   request["partition-spec"]["fields"][0]["source-id"] = 3;
   request["partition-spec"]["fields"][0]["transform"] = "identity";
-  ExpectRefused(request, "lies in a list or map");
+  ExpectRefused(request, "is inside a list or map");
   request = Request();
   request["schema"]["fields"][2]["type"] = "variant";
   request.erase("partition-spec");
@@ -126,7 +126,7 @@ TEST_F(MetadataCreateTest, BadRequestsAreRefusedByMember) {
   request["properties"] = {{"commit.retry.num-retries", "-1"}};
   ExpectRefused(request, "not negative");
   request["properties"] = {{"write.metadata.metrics.column.nope", "full"}};
-  ExpectRefused(request, "names a column that the schema does not have");
+  ExpectRefused(request, "names a column that is not in the schema");
   request["properties"] = 7;
   ExpectRefused(request, "\"properties\" must be an object");
   request.erase("properties");
@@ -270,8 +270,9 @@ class MetadataIdsTest : public TableTest {
 
 TEST_F(MetadataIdsTest, NewColumnsAreNumberedFromTheLastOne) {
   ASSERT_EQ(base_.last_column_id, 4);
-  ExpectRefused(WithColumn(2'147'483'447),
-                "has the column id 2147483447; the last one given is 4: number new columns from 5");
+  ExpectRefused(
+      WithColumn(2'147'483'447),
+      "has the column id 2147483447, but the last assigned id is 4: number new columns from 5");
   ExpectRefused(WithColumn(100'000), "number new columns from 5");
   // A few that were left out do no harm.
   ASSERT_OK_AND(const UpdatedMetadata updated, Try(WithColumn(900)));
@@ -284,7 +285,7 @@ TEST_F(MetadataIdsTest, FieldsOfPartitionsAreNumberedFromTheLastOne) {
   Json spec;
   spec["fields"] = Json::array({field});
   ExpectRefused({{"action", "add-spec"}, {"spec", spec}},
-                "has the field id 2147483000; the last one given is");
+                "has the field id 2147483000, but the last assigned id is");
 }
 
 TEST_F(MetadataIdsTest, SequenceNumbersFollowTheLastOne) {
@@ -294,7 +295,7 @@ TEST_F(MetadataIdsTest, SequenceNumbersFollowTheLastOne) {
                          {"manifest-list", base_.location + "/metadata/snap-50.avro"},
                          {"schema-id", 0},
                          {"summary", {{"operation", "append"}}}};
-  ExpectRefused({{"action", "add-snapshot"}, {"snapshot", snapshot}}, "far beyond 0, the last one");
+  ExpectRefused({{"action", "add-snapshot"}, {"snapshot", snapshot}}, "far beyond the last one, 0");
 }
 }  // namespace
 }  // namespace weirhouse::iceberg

@@ -26,7 +26,7 @@ class History {
   History(std::uint64_t seed, std::string folder)
       : random_(seed), folder_(std::move(folder)), now_ms_(1'700'000'000'000) {}
 
-  // Where its last metadata lies.
+  // The location of its latest metadata.
   std::string Live();
 
  private:

@@ -11,7 +11,7 @@
 namespace weirhouse::iceberg {
 namespace {
 
-// How many earlier metadata files the log names.
+// The number of earlier metadata files that the log keeps.
 std::size_t LogMax(const TableMetadata& metadata) {
   constexpr int kMax = kMetadataLogMax;
   const auto it = metadata.properties.find("write.metadata.previous-versions-max");
@@ -24,7 +24,7 @@ std::size_t LogMax(const TableMetadata& metadata) {
 }
 
 bool IsAncestor(const TableMetadata& metadata, SnapshotId ancestor, const Snapshot* of) {
-  // A chain that leads into itself ends after as many steps as there are snapshots.
+  // Bounded by the number of snapshots, in case the parents form a cycle.
   for (std::size_t left = metadata.snapshots.size(); of != nullptr && left > 0; --left) {
     if (of->id == ancestor) return true;
     of = of->parent ? metadata.FindSnapshot(*of->parent) : nullptr;
@@ -33,9 +33,9 @@ bool IsAncestor(const TableMetadata& metadata, SnapshotId ancestor, const Snapsh
 }
 }  // namespace
 
-std::vector<catalog::SnapshotRecord> RecordsOfMove(const TableMetadata* before,
-                                                   const TableMetadata& after,
-                                                   const std::string& ref) {
+std::vector<catalog::SnapshotRecord> MakeMoveRecords(const TableMetadata* before,
+                                                     const TableMetadata& after,
+                                                     const std::string& ref) {
   const Snapshot* head = after.FindRef(ref);
   const Snapshot* old_head = before != nullptr ? before->FindRef(ref) : nullptr;
   std::vector<catalog::SnapshotRecord> records;
@@ -55,11 +55,11 @@ Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& 
   TableMetadata& metadata = next.metadata;
   std::vector<catalog::SnapshotRecord> records;
   for (const std::string& ref : next.moved_refs) {
-    for (auto& record : RecordsOfMove(base.get(), metadata, ref)) {
+    for (auto& record : MakeMoveRecords(base.get(), metadata, ref)) {
       records.push_back(std::move(record));
     }
   }
-  // The file that is written becomes one more entry of the log.
+  // The new file adds one entry to the log.
   const std::size_t kept = LogMax(metadata) - 1;
   if (metadata.metadata_log.size() > kept) {
     metadata.metadata_log.erase(metadata.metadata_log.begin(),
@@ -72,7 +72,7 @@ Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& 
     none->uuid = metadata.uuid;
     follows = std::move(none);
   }
-  // Engines write their first files without making the folders.
+  // Engines write their first files without creating the folders.
   WEIRHOUSE_FAILPOINT("table.stage.folders");
   WEIRHOUSE_TRY_STATUS(store.MakeFolder(LocalPath(metadata.location + "/data")));
   WEIRHOUSE_TRY_STATUS(store.MakeFolder(LocalPath(metadata.location + "/metadata")));

@@ -28,7 +28,7 @@ std::vector<std::string> MovedRefs(const TableMetadata* base, const TableMetadat
   return moved;
 }
 
-// The version with which a new table begins: an older one could not be gone down to.
+// The first format version of a new table: it cannot be lowered afterwards.
 int FirstVersion(std::span<const Update> updates) {
   for (const Update& update : updates) {
     const auto* upgrade = std::get_if<UpgradeFormatVersion>(&update);
@@ -46,7 +46,7 @@ MetadataBuilder::MetadataBuilder(const TableMetadata* base, const std::string& n
     : base_(base), now_ms_(Micros(now) / 1000), changed_(base == nullptr) {
   if (base != nullptr) {
     next_ = *base;
-    now_ms_ = std::max(now_ms_, base->last_updated_ms);  // times never go back
+    now_ms_ = std::max(now_ms_, base->last_updated_ms);  // times never decrease
     for (const Snapshot& snapshot : base->snapshots) snapshot_ids_.insert(snapshot.id);
     return;
   }
@@ -58,8 +58,8 @@ MetadataBuilder::MetadataBuilder(const TableMetadata* base, const std::string& n
 void MetadataBuilder::Apply(const AssignUuid& update, RequestPlace& place) {
   if (LowerCase(next_.uuid) == update.uuid) return;
   if (!next_.uuid.empty()) {
-    place.Refuse("uuid", fmt::format("is {}, but the table has uuid {} and keeps it", update.uuid,
-                                     next_.uuid));
+    place.Refuse("uuid", fmt::format("is {}, but the table's uuid is {} and cannot be changed",
+                                     update.uuid, next_.uuid));
     return;
   }
   next_.uuid = update.uuid;
@@ -77,8 +77,9 @@ void MetadataBuilder::Apply(const UpgradeFormatVersion& update, RequestPlace& pl
     return;
   }
   if (version < next_.format_version) {
-    place.Refuse("format-version", fmt::format("is {}, but a table of version {} cannot go back",
-                                               version, next_.format_version));
+    place.Refuse("format-version",
+                 fmt::format("is {}, but a table of version {} cannot be downgraded", version,
+                             next_.format_version));
     return;
   }
   if (version == next_.format_version) return;
@@ -117,7 +118,7 @@ void MetadataBuilder::Apply(const RemoveEncryptionKey&, RequestPlace& place) {
   place.Fail(NotEncryptedHere(place));
 }
 
-// A client that leaves out the plain ones means "not partitioned, not sorted".
+// A client that omits the spec and the order means "not partitioned, not sorted".
 void MetadataBuilder::CompleteNewTable(RequestPlace& place) {
   if (next_.uuid.empty()) place.Refuse("", "a new table needs an assign-uuid");
   if (next_.location.empty()) place.Refuse("", "a new table needs a set-location");

@@ -1,4 +1,4 @@
-// How a table's metadata changes by updates (update.h), other engines' and our own. Pure, but for
+// Applies updates (update.h), other engines' and our own, to a table's metadata. Pure, except
 // StageMetadata.
 //
 // Source: Iceberg REST catalog specification, CommitTableRequest.
@@ -15,8 +15,9 @@
 
 namespace weirhouse::iceberg {
 
-// Whether every requirement holds of `current` (nullptr: there is no such table).
-//   kConflict      one does not (WH7066), with both values: nothing is written, retry is safe
+// Checks every requirement against `current` (nullptr: the table does not exist).
+//   kConflict      a requirement does not hold (WH7066), with both values: nothing is written,
+//   retry is safe
 Status CheckRequirements(const TableMetadata* current, std::span<const Requirement> requirements);
 
 struct UpdatedMetadata {
@@ -25,24 +26,25 @@ struct UpdatedMetadata {
   std::vector<std::string> moved_refs;      // set or removed
   bool changed = false;                     // false: nothing needs to be written
 };
-// Applies `updates` in order to a copy of `base` (nullptr: a table that is being created, whose
-// updates bring uuid, location, schema, spec and all). Expires snapshots beyond kSnapshotsKept like
-// any commit.
+// Applies `updates` in order to a copy of `base` (nullptr: a table that is being created; its
+// updates set uuid, location, schema, spec and the rest). Expires snapshots beyond kSnapshotsKept,
+// as any commit does.
 //   kInvalidInput  contradictory (WH7067), naming the update and its place
 //   kConflict      a stale sequence number or a snapshot id in use (WH7066): refresh and retry
-//   kInvalidInput  what the design excludes (WH7068): encryption keys, upgrade beyond version 3
+//   kInvalidInput  unsupported (WH7068): encryption keys, upgrade beyond version 3
 Result<UpdatedMetadata> ApplyUpdates(const TableMetadata* base, const std::string& name,
                                      std::span<const Update> updates, ProcessTime now);
 
-// The metadata of a new table. Field ids are assigned anew in order, those of spec and order follow.
-// `wanted` says where it lies. Version 2 unless the property "format-version" says 1 or 3.
-//   kInvalidInput  contradictory (WH7067), or what the design excludes (WH7068)
-Result<TableMetadata> MetadataOf(const WantedTable& wanted, const std::string& name, Random& random,
-                                 ProcessTime now);
+// The metadata of a new table. Field ids are assigned anew in order, and the spec and sort order
+// are renumbered with them. `wanted` states the location. Format version 2 unless the property
+// "format-version" says 1 or 3.
+//   kInvalidInput  contradictory (WH7067), or unsupported (WH7068)
+Result<TableMetadata> MakeTableMetadata(const WantedTable& wanted, const std::string& name,
+                                        Random& random, ProcessTime now);
 
-// Writes `next` as the metadata.json that follows `base` (nullptr: the first) and makes `data/` and
-// `metadata/`. The answer's `snapshots` are those that refs moved to; `files` holds the metadata
-// file alone: what the client wrote is the caller's to record.
+// Writes `next` as the metadata.json that follows `base` (nullptr: the first) and creates the
+// folders `data/` and `metadata/`. The result's `snapshots` are those that refs moved to; `files`
+// holds the metadata file alone: the caller records the client's files.
 Result<StagedTable> StageMetadata(platform::ObjectStore& store, const TablePtr& base,
                                   Random& random, UpdatedMetadata next, ProcessTime now);
 }  // namespace weirhouse::iceberg

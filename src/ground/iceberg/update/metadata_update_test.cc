@@ -159,8 +159,8 @@ TEST_F(MetadataUpdateTest, SchemasAreCheckedMemberByMember) {
   refused(nullptr, "update 1 (add-schema): \"schema\" is missing");
   refused(SchemaOf(Json(7)), "\"schema.fields\" must be an array");
   refused(SchemaOf({ColumnOf(1, "a", "long"), 3}), "\"schema.fields[1]\" must be an object");
-  refused(SchemaOf({ColumnOf(1, "a", "varchar")}), "no type of Iceberg: \"varchar\"");
-  refused(SchemaOf({ColumnOf(1, "a", "decimal(40,2)")}), "no type of Iceberg");
+  refused(SchemaOf({ColumnOf(1, "a", "varchar")}), "not a type of Iceberg: \"varchar\"");
+  refused(SchemaOf({ColumnOf(1, "a", "decimal(40,2)")}), "not a type of Iceberg");
   refused(SchemaOf({ColumnOf(-3, "a", "long")}), "\"schema.fields[0].id\" must be from 0 to");
   refused(SchemaOf({ColumnOf(2147483546, "a", "long")}), "must be from 0 to 2147483447");
   refused(SchemaOf({ColumnOf(1, "a", "long"), ColumnOf(1, "b", "long")}), "another column has");
@@ -174,7 +174,7 @@ TEST_F(MetadataUpdateTest, SchemasAreCheckedMemberByMember) {
   column["initial-default"] = 3;
   refused(SchemaOf({column}), "non-null default (3) is not supported until v3");
   column["initial-default"] = "three";
-  refused(SchemaOf({column}), "is no value of type \"long\"");
+  refused(SchemaOf({column}), "is not a value of type \"long\"");
   column = ColumnOf(1, "a", "long");
   column["required"] = "yes";
   refused(SchemaOf({column}), "must be true or false");
@@ -184,7 +184,7 @@ TEST_F(MetadataUpdateTest, SchemasAreCheckedMemberByMember) {
   identified["identifier-field-ids"] = {2};
   refused(identified, "floating");
   identified["identifier-field-ids"] = {12};
-  refused(identified, "which is no column");
+  refused(identified, "which is not a column");
 }
 
 TEST_F(MetadataUpdateTest, TheCurrentSchemaAndThoseOfSnapshotsStay) {
@@ -205,11 +205,12 @@ TEST_F(MetadataUpdateTest, AColumnThatTheDefaultSpecNeedsCannotGo) {
   fields.erase(2);
   ExpectRefused({{{"action", "add-schema"}, {"schema", SchemaOf(fields)}},
                  {{"action", "set-current-schema"}, {"schema-id", -1}}},
-                "made of column 3, which the schema does not have");
+                "is column 3, which is not in the schema");
 }
 
 TEST_F(MetadataUpdateTest, UnknownIdsAreRefused) {
-  ExpectRefused({{{"action", "set-current-schema"}, {"schema-id", 4}}}, "is 4, which is no schema");
+  ExpectRefused({{{"action", "set-current-schema"}, {"schema-id", 4}}},
+                "is 4, but the table has no such schema");
   ExpectRefused({{{"action", "set-current-schema"}, {"schema-id", -1}}}, "no schema was added");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", 4}}}, "no partition spec");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", -1}}}, "no partition spec was added");
@@ -243,14 +244,14 @@ TEST_F(MetadataUpdateTest, SpecsMustFitTheSchema) {
   const auto field = [](int source, const char* name, const char* transform) {
     return Json{{"source-id", source}, {"name", name}, {"transform", transform}};
   };
-  refused(field(9, "x", "identity"), "made of column 9");
-  refused(field(4, "x", "bucket[4]"), "does not take column \"delay\"");
-  refused(field(2, "x", "month"), "does not take column \"origin\"");
+  refused(field(9, "x", "identity"), "is column 9");
+  refused(field(4, "x", "bucket[4]"), "cannot be applied to column \"delay\"");
+  refused(field(2, "x", "month"), "cannot be applied to column \"origin\"");
   refused(field(1, "x", "hour"), "does not take");
   refused(field(1, "origin", "identity"), "the name of a column");
-  refused(field(1, "x", "bucket[0]"), "no transform of Iceberg");
-  refused(field(1, "x", "bucket[99999999999999999999]"), "no transform of Iceberg");
-  refused(field(1, "x", "zorder"), "no transform of Iceberg");
+  refused(field(1, "x", "bucket[0]"), "not a transform of Iceberg");
+  refused(field(1, "x", "bucket[99999999999999999999]"), "not a transform of Iceberg");
+  refused(field(1, "x", "zorder"), "not a transform of Iceberg");
   refused({{"source-id", 1}, {"name", "x"}}, "\"spec.fields[0].transform\" is missing");
   refused({{"source-id", 1.5}, {"name", "x"}, {"transform", "identity"}}, "must be an integer");
 }
@@ -348,9 +349,10 @@ TEST_F(MetadataUpdateTest, StaleSnapshotsAreConflicts) {
   Commit(1);
   Json stale = SnapshotJson(2, 1);
   stale["sequence-number"] = 1;
-  ExpectRefused({AddSnapshot(stale)}, "sequence number 1 is not above the last one, 1",
+  ExpectRefused({AddSnapshot(stale)}, "sequence number 1 is not greater than the last one, 1",
                 Code::kConflict, "WH7066");
-  ExpectRefused({AddSnapshot(SnapshotJson(1))}, "in the table already", Code::kConflict, "WH7066");
+  ExpectRefused({AddSnapshot(SnapshotJson(1))}, "the table already has snapshot", Code::kConflict,
+                "WH7066");
 }
 
 TEST_F(MetadataUpdateTest, SnapshotsAreCheckedMemberByMember) {
@@ -375,7 +377,7 @@ TEST_F(MetadataUpdateTest, SnapshotsAreCheckedMemberByMember) {
   refused("timestamp-ms", kNowMs + 61'000, "the client's clock is wrong");
   refused("manifest-list", nullptr, "\"snapshot.manifest-list\" is missing");
   refused("manifest-list", 5, "must be a string");
-  refused("schema-id", 3, "no schema of the table");
+  refused("schema-id", 3, "the table has no such schema");
   refused("schema-id", 3'000'000'000, "must be from 0");
   refused("summary", nullptr, "\"snapshot.summary\" is missing");
   refused("summary", Json{{"operation", "append"}, {"added-records", 3}},
@@ -386,12 +388,12 @@ TEST_F(MetadataUpdateTest, SnapshotsAreCheckedMemberByMember) {
 
 TEST_F(MetadataUpdateTest, RefsAreChecked) {
   Commit(1);
-  ExpectRefused({SetRef("x", 9)}, "is 9, which is no snapshot");
+  ExpectRefused({SetRef("x", 9)}, "is 9, but the table has no such snapshot");
   ExpectRefused({SetRef("main", 1, "tag")}, "main must be a branch");
   ExpectRefused({SetRef("x", 1, "twig")}, "one of \"branch\", \"tag\"");
   Json tag = SetRef("x", 1, "tag");
   tag["min-snapshots-to-keep"] = 2;
-  ExpectRefused({tag}, "are for branches");
+  ExpectRefused({tag}, "apply to branches only");
   Json branch = SetRef("x", 1);
   branch["max-ref-age-ms"] = 0;
   ExpectRefused({branch}, "must be from 1");
@@ -436,13 +438,14 @@ TEST_F(MetadataUpdateTest, StatisticsAreOnePerSnapshot) {
   ExpectRefused(set(statistics), "\"statistics.blob-metadata[0].snapshot-id\" is missing");
   statistics["snapshot-id"] = 12;
   statistics["blob-metadata"] = Json::array();
-  ExpectRefused(set(statistics), "no snapshot of the table");
+  ExpectRefused(set(statistics), "the table has no such snapshot");
 }
 
 // ---- The rest
 
 TEST_F(MetadataUpdateTest, VersionsGoUpOnly) {
-  ExpectRefused({{{"action", "upgrade-format-version"}, {"format-version", 1}}}, "cannot go back");
+  ExpectRefused({{{"action", "upgrade-format-version"}, {"format-version", 1}}},
+                "cannot be downgraded");
   ExpectRefused({{{"action", "upgrade-format-version"}, {"format-version", 4}}}, "not supported",
                 Code::kInvalidInput, "WH7068");
   Apply({{{"action", "upgrade-format-version"}, {"format-version", 3}}});
@@ -461,16 +464,16 @@ TEST_F(MetadataUpdateTest, VersionThreeNumbersRows) {
   snapshot = SnapshotJson(2, 1);
   snapshot["first-row-id"] = 9;
   snapshot["added-rows"] = 1;
-  ExpectRefused({AddSnapshot(snapshot)}, "behind the table's next row id", Code::kConflict,
+  ExpectRefused({AddSnapshot(snapshot)}, "less than the table's next row id", Code::kConflict,
                 "WH7066");
 }
 
 TEST_F(MetadataUpdateTest, WhatIsExcludedIsSaid) {
   ExpectRefused({{{"action", "add-encryption-key"}, {"encryption-key", Json::object()}}},
-                "not encrypted", Code::kInvalidInput, "WH7068");
-  ExpectRefused({{{"action", "remove-encryption-key"}, {"key-id", "a"}}}, "not encrypted",
-                Code::kInvalidInput, "WH7068");
-  ExpectRefused({{{"action", "add-view-version"}}}, "no update of a table");
+                "encryption of tables is not supported", Code::kInvalidInput, "WH7068");
+  ExpectRefused({{{"action", "remove-encryption-key"}, {"key-id", "a"}}},
+                "encryption of tables is not supported", Code::kInvalidInput, "WH7068");
+  ExpectRefused({{{"action", "add-view-version"}}}, "not an update of a table");
   ExpectRefused({{{"action", "assign-uuid"}, {"uuid", "00000000-0000-0000-0000-000000000000"}}},
                 "keeps it");
 }
@@ -484,7 +487,7 @@ TEST_F(MetadataUpdateTest, TheUpdateAtFaultIsNamedByItsPlace) {
   ExpectRefused({5}, "update 1: must be an object");
   ExpectRefused({Json::object()}, "\"action\" is missing");
   ExpectRefused({{{"action", 5}}}, "\"action\" must be a string");
-  ExpectRefused({{{"action", "drop"}}}, "no update of a table: \"drop\"");
+  ExpectRefused({{{"action", "drop"}}}, "not an update of a table: \"drop\"");
   ExpectRefused({{{"action", "remove-snapshots"}, {"snapshot-ids", {1, "2"}}}},
                 "\"snapshot-ids[1]\" must be an integer");
 }

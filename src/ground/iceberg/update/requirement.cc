@@ -1,4 +1,4 @@
-// What a client wants to be true of a table before its updates apply: metadata_update.h.
+// Checks a client's requirements on a table: metadata_update.h.
 #include <fmt/format.h>
 
 #include "ground/base/ascii.h"
@@ -8,8 +8,8 @@
 namespace weirhouse::iceberg {
 namespace {
 
-// Why a requirement does not hold of a table, in the words that Java's clients and their tests look for;
-// empty if it does.
+// Why a requirement does not hold, with the wording that Java's clients and their tests expect;
+// empty if it holds.
 class WhyUnmet {
  public:
   explicit WhyUnmet(const TableMetadata& table) : table_(table) {}

@@ -44,7 +44,7 @@ Requirement ReadRequirement(JsonFields& json, const std::string& type, std::size
   if (type == "assert-default-sort-order-id") {
     return AssertDefaultSortOrderId{AnyId(json, "default-sort-order-id")};
   }
-  json.place().Refuse("type", fmt::format("is no requirement of a table: \"{}\"", type));
+  json.place().Refuse("type", fmt::format("is not a requirement of a table: \"{}\"", type));
   return AssertCreate{};  // refused
 }
 }  // namespace
@@ -53,7 +53,7 @@ Result<std::vector<Requirement>> ParseRequirements(const nlohmann::json& require
   RequestPlace list(kTableWords, "requirements");
   if (!requirements.is_array()) list.Refuse("", "must be an array");
   if (requirements.size() > static_cast<std::size_t>(kRequestItemsMax)) {
-    list.Refuse("", fmt::format("there are more than {}", kRequestItemsMax));
+    list.Refuse("", fmt::format("must have at most {} elements", kRequestItemsMax));
   }
   WEIRHOUSE_TRY_STATUS(list.status);
   std::vector<Requirement> read;

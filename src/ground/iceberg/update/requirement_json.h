@@ -1,4 +1,4 @@
-// What REST clients require of a table, as values: update.h.
+// Parses the requirements of REST clients into values (update.h). Pure; threads: any.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -46,16 +46,16 @@ int SchemaReader::ReadId(JsonFields& fields, const char* key) {
   const int maximum = ids_ == ColumnIds::kKept ? kColumnIdMax : std::numeric_limits<int>::max();
   const int id = fields.Int(key, minimum, maximum);
   if (!seen_.insert(id).second) {
-    place_.Refuse(fields.Path(key), fmt::format("is {}, which another column has already", id));
+    place_.Refuse(fields.Path(key), fmt::format("is {}, which another column has too", id));
   }
   return id;
 }
 
 Type SchemaReader::ReadPrimitive(const std::string& name, const std::string& path) {
   const std::string lower = LowerCase(name);
-  // Coordinate systems are written in capitals.
-  if (const auto type = PrimitiveOf(lower.starts_with("geo") ? name : lower)) return *type;
-  place_.Refuse(path, fmt::format("is no type of Iceberg: \"{}\"", name));
+  // Names of coordinate systems are in capitals.
+  if (const auto type = ParsePrimitiveType(lower.starts_with("geo") ? name : lower)) return *type;
+  place_.Refuse(path, fmt::format("is not a type of Iceberg: \"{}\"", name));
   return {};
 }
 
@@ -86,7 +86,7 @@ std::vector<Field> SchemaReader::ReadFields(JsonFields& type) {
   for (const auto& [json, path] : type.Array("fields")) {
     fields.push_back(ReadField(JsonFields(place_, *json, path)));
     if (!names.insert(fields.back().name).second) {
-      place_.Refuse(path, fmt::format("has a name that another field of the struct has: \"{}\"",
+      place_.Refuse(path, fmt::format("has the same name as another field of the struct: \"{}\"",
                                       fields.back().name));
     }
   }
@@ -112,7 +112,7 @@ std::string SchemaReader::ReadDefault(JsonFields& field, const char* key, const 
   if (!field.Has(key)) return "";
   const Json& value = field.Any(key);
   if (!type.is_nested() && IsValueOf(type, value)) return value.dump();
-  place_.Refuse(field.Path(key), fmt::format("is no value of type {}", JsonOf(type).dump()));
+  place_.Refuse(field.Path(key), fmt::format("is not a value of type {}", JsonOf(type).dump()));
   return "";
 }
 
@@ -122,7 +122,7 @@ int DepthOf(const Type& type) {
   return depth;
 }
 
-// An identifier must be there in every row and equal to itself.
+// An identifier must have a value in every row, and that value must equal itself.
 void CheckIdentifiers(JsonFields& json, const Schema& schema) {
   if (schema.identifier_field_ids.empty()) return;
   const SchemaIndex index(schema);
@@ -131,12 +131,12 @@ void CheckIdentifiers(JsonFields& json, const Schema& schema) {
       json.place().Refuse(json.Path("identifier-field-ids"), fmt::format("names {}, {}", id, why));
     };
     const IndexedColumn* column = index.ById(id);
-    if (column == nullptr) return refuse("which is no column");
+    if (column == nullptr) return refuse("which is not a column");
     if (column->type.is_nested()) return refuse("whose type is nested");
     if (!column->required || !column->ancestors_required) return refuse("which may be null");
-    if (!column->only_in_structs) return refuse("which lies in a list or map");
+    if (!column->only_in_structs) return refuse("which is inside a list or map");
     if (column->type.kind() == TypeKind::kFloat || column->type.kind() == TypeKind::kDouble) {
-      return refuse("whose type is a floating one");
+      return refuse("whose type is float or double");
     }
   }
 }
@@ -184,7 +184,7 @@ PartitionSpec ReadSpec(RequestPlace& place, const Json& json, const std::string&
     field.transform = KnownTransform(transform);
     if (field.transform.empty()) {
       place.Refuse(item.Path("transform"),
-                   fmt::format("is no transform of Iceberg: \"{}\"", transform));
+                   fmt::format("is not a transform of Iceberg: \"{}\"", transform));
     }
     if (!names.insert(field.name).second) {
       place.Refuse(item.Path("name"), "is used more than once in the partition spec");
@@ -212,7 +212,7 @@ SortOrder ReadSortOrder(RequestPlace& place, const Json& json, const std::string
     field.transform = KnownTransform(transform);
     if (field.transform.empty()) {
       place.Refuse(item.Path("transform"),
-                   fmt::format("is no transform of Iceberg: \"{}\"", transform));
+                   fmt::format("is not a transform of Iceberg: \"{}\"", transform));
     }
     field.ascending = item.Word("direction", {"asc", "desc"}) == "asc";
     field.nulls_first = item.Word("null-order", {"nulls-first", "nulls-last"}) == "nulls-first";

@@ -1,4 +1,4 @@
-// Schemas, specs and orders as requests state them, every member checked.
+// Reads schemas, specs and sort orders from requests and checks every member.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace weirhouse::iceberg {
 
-// Nested types are brought to the form in which Schema keeps them. A schema's id is what the client thinks
-// it is. A partition field without an id has 0.
+// Nested types are converted to the form of Schema. The client's schema id is kept as sent. A
+// partition field without an id gets 0.
 enum class ColumnIds : std::uint8_t {
   kKept,   // the table's own: not negative, not above kColumnIdMax
-  kAnyOf,  // to be assigned anew: only different from each other
+  kAnyOf,  // replaced later: must only differ from each other
 };
 Schema ReadSchema(RequestPlace& place, const nlohmann::json& json, const std::string& path,
                   ColumnIds ids);

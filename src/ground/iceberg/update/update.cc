@@ -34,7 +34,7 @@ static_assert(std::size(kActions) == std::variant_size_v<Update>);
 
 Status NotEncryptedHere(const RequestPlace& place) {
   return Status(Code::kInvalidInput,
-                fmt::format("{}: tables are not encrypted here", place.context))
+                fmt::format("{}: encryption of tables is not supported", place.context))
       .WithError("WH7068")
       .WithHint("encrypt the disk that holds the warehouse");
 }

@@ -1,7 +1,8 @@
-// Changes of a table's metadata, and what must be true of it before they apply, as values.
+// Updates of a table's metadata and the requirements for them, as values. Value types; threads:
+// any.
 //
-// Source: Iceberg REST catalog specification, TableUpdate and TableRequirement: all 23 and all 8. Each is
-// called as it is there; update_json.h and requirement_json.h read them from a request.
+// Source: Apache Iceberg REST catalog spec, TableUpdate and TableRequirement: all 23 and all 8,
+// with the same names; update_json.h and requirement_json.h parse them.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,15 @@
 
 namespace weirhouse::iceberg {
 
-// How it is told what is wrong with a request that concerns a table.
+// The wording of refusals of table requests.
 inline constexpr RequestWords kTableWords{"WH7067"};
 
-// As the id of a schema, spec or order: the one that was added last by the updates before it.
+// As an id of a schema, spec or order: the last one added by earlier updates of the request.
 inline constexpr int kLastAdded = -1;
 
 inline constexpr std::int64_t kRowIdMax = std::int64_t{1} << 62;
 
-// Of a request that wants encryption (WH7068).
+// The refusal of a request for encryption (WH7068).
 Status NotEncryptedHere(const RequestPlace& place);
 
 // ---- Updates
@@ -48,7 +49,7 @@ struct RemoveProperties {
   std::vector<std::string> removals;
 };
 
-// Ids of schemas, specs and orders are given out here: what these say of their own id is not looked at.
+// This catalog assigns the ids of schemas, specs and orders; the ids in these updates are ignored.
 struct AddSchema {
   Schema schema;
 };
@@ -97,7 +98,7 @@ struct RemoveSnapshots {
   std::vector<SnapshotId> snapshot_ids;
 };
 
-// What the metadata says of a statistics file, as JSON text: kept as the client described it.
+// The metadata of a statistics file as JSON text, kept as the client sent it.
 struct StatisticsFile {
   SnapshotId snapshot;
   std::string json;
@@ -115,7 +116,7 @@ struct RemovePartitionStatistics {
   SnapshotId snapshot;
 };
 
-// Known, and refused: tables are not encrypted here.
+// Recognised and refused: encryption is not supported.
 struct AddEncryptionKey {};
 struct RemoveEncryptionKey {};
 
@@ -126,7 +127,7 @@ using Update = std::variant<AssignUuid, UpgradeFormatVersion, SetLocation, SetPr
                             SetStatistics, RemoveStatistics, SetPartitionStatistics,
                             RemovePartitionStatistics, AddEncryptionKey, RemoveEncryptionKey>;
 
-// As the specification calls it: "add-schema". Valid for ever.
+// The update's name in the specification: "add-schema". Static storage.
 std::string_view ActionOf(const Update& update);
 
 // ---- Requirements
@@ -136,7 +137,7 @@ struct AssertTableUuid {
 };
 struct AssertRefSnapshotId {
   std::string ref;
-  std::optional<SnapshotId> snapshot;  // absent: there must be no such ref
+  std::optional<SnapshotId> snapshot;  // absent: the ref must not exist
 };
 struct AssertLastAssignedFieldId {
   int id = 0;
@@ -159,9 +160,9 @@ using Requirement =
                  AssertDefaultSortOrderId>;
 
 // ---- Creation
-// A table as somebody wants it: ids of columns say only what belongs together, and are given anew.
+// A table to be created. Column ids only say which fields belong together; new ones are assigned.
 struct WantedTable {
-  std::optional<std::string> location;  // absent: whoever makes it finds a place
+  std::optional<std::string> location;  // absent: the caller chooses one
   Schema schema;
   PartitionSpec spec;
   SortOrder order;

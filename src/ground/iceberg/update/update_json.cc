@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Beyond it nobody could count on; honest clients are one ahead of the table.
+// Beyond it no further numbers would be left; correct clients are one ahead of the table.
 constexpr std::int64_t kSequenceNumberMax = std::int64_t{1} << 62;
 
 Update ReadAssignUuid(JsonFields& json) {
@@ -147,7 +147,8 @@ Update ReadSetStatistics(JsonFields& update) {
   }
   const std::int64_t id = read.file.snapshot.value();
   if (update.OptionalLong("snapshot-id").value_or(id) != id) {
-    update.place().Refuse(update.Path("snapshot-id"), "is not the one of the statistics");
+    update.place().Refuse(update.Path("snapshot-id"),
+                          "differs from the snapshot of the statistics");
   }
   return read;
 }
@@ -199,7 +200,7 @@ const std::map<std::string_view, UpdateReader>& Readers() {
 Status NotAList(const Json& updates) {
   RequestPlace place(kTableWords, "updates");
   if (updates.size() > static_cast<std::size_t>(kRequestItemsMax)) {
-    place.Refuse("", fmt::format("there are more than {}", kRequestItemsMax));
+    place.Refuse("", fmt::format("must have at most {} elements", kRequestItemsMax));
   } else {
     place.Refuse("", "must be an array");
   }
@@ -223,7 +224,7 @@ Result<std::vector<Update>> ParseUpdates(const Json& updates) {
     const std::string action = LowerCase(fields.Text("action"));
     const auto reader = Readers().find(action);
     if (place.ok() && reader == Readers().end()) {
-      place.Refuse("action", fmt::format("is no update of a table: \"{}\"", action));
+      place.Refuse("action", fmt::format("is not an update of a table: \"{}\"", action));
     }
     WEIRHOUSE_TRY_STATUS(place.status);
     place.context = fmt::format("update {} ({})", read.size() + 1, action);

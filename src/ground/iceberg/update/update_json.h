@@ -1,4 +1,5 @@
-// What REST clients send to make and change tables, as values: update.h.
+// Parses the requests of REST clients that create and change tables into values (update.h). Pure;
+// threads: any. The parsed values hold copies, so the JSON need not outlive them.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -10,8 +11,8 @@
 
 namespace weirhouse::iceberg {
 
-// The array "updates" of a CommitTableRequest. Actions are known in any case, names of members that older
-// clients use too.
+// The array "updates" of a CommitTableRequest. Actions are matched in any case; the member names of
+// older clients are accepted too.
 //   kInvalidInput  unknown or malformed (WH7067), naming the update and its place: `update 3 (add-schema):
 //                  "schema.fields[0].id" is missing`
 Result<std::vector<Update>> ParseUpdates(const nlohmann::json& updates);

@@ -112,7 +112,7 @@ TEST(UpdateJson, WhatIsMalformedIsNamedWithItsPlace) {
   refused("[7]", "update 1: must be an object");
   refused(R"([{"action": 7}])", R"(update 1: "action" must be a string)");
   refused(R"([{"action": "remove-encryption-key"}, {"action": "fly"}])",
-          R"(update 2: "action" is no update of a table: "fly")");
+          R"(update 2: "action" is not an update of a table: "fly")");
   refused(R"([{"action": "add-schema", "schema": {"fields": [{"name": "a"}]}}])",
           R"(update 1 (add-schema): "schema.fields[0].id" is missing)");
   refused(R"([{"action": "set-snapshot-ref", "ref-name": "", "snapshot-id": 1, "type": "tag"}])",
@@ -121,7 +121,7 @@ TEST(UpdateJson, WhatIsMalformedIsNamedWithItsPlace) {
           R"(update 1 (set-default-spec): "spec-id" must be from -1)");
   refused(R"([{"action": "add-snapshot", "snapshot": {"snapshot-id": 1, "timestamp-ms": 1,
               "manifest-list": "/m", "summary": {"operation": "append"}, "key-id": "k"}}])",
-          "tables are not encrypted here", "WH7068");
+          "encryption of tables is not supported", "WH7068");
   std::string deep = "1";
   for (int i = 0; i < 250; ++i) deep = "[" + deep + "]";
   refused(("[{\"action\": \"set-location\", \"x\": " + deep + "}]").c_str(),

@@ -8,8 +8,8 @@
 namespace weirhouse::iceberg {
 namespace {
 
-// Clients number what is new from the last id on. More than this beyond it, and beyond what they
-// add, would leave the table's owner without ids.
+// Clients number new columns from the last id on. Skipping more ids than this would leave none for
+// the table's owner.
 constexpr int kIdsSkippedMax = 1000;
 
 // Whether a request that adds `count` columns or partition fields may name `id`.
@@ -17,7 +17,7 @@ bool IsNear(int id, int last_id, std::size_t count) {
   return id <= std::int64_t{last_id} + kIdsSkippedMax + static_cast<std::int64_t>(count);
 }
 
-// The index of the element whose id (as `id_of` tells) is `id`, or -1.
+// The index of the element whose id (given by `id_of`) is `id`, or -1.
 template <typename T, typename IdOf>
 const T* FindById(const std::vector<T>& list, int id, IdOf id_of) {
   for (const T& item : list) {
@@ -37,7 +37,7 @@ int NextId(const std::vector<T>& list, int first, IdOf id_of) {
   return next;
 }
 
-// Equal but for the ids of spec and fields.
+// Whether the specs are equal apart from the ids of spec and fields.
 bool HasSameFields(const PartitionSpec& a, const PartitionSpec& b) {
   return std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(),
                     [](const PartitionField& x, const PartitionField& y) {
@@ -46,7 +46,7 @@ bool HasSameFields(const PartitionSpec& a, const PartitionSpec& b) {
                     });
 }
 
-// `id`, which stands under `key`, or what -1 means.
+// `id`, the value of `key`, or, for -1, the last one added.
 std::optional<int> WantedId(int id, std::string_view key, const std::optional<int>& last_added,
                             std::string_view what, RequestPlace& place) {
   if (id != kLastAdded) return id;
@@ -60,12 +60,12 @@ bool EraseIds(std::vector<T>& list, const std::set<int>& ids, IdOf id_of) {
   return std::erase_if(list, [&](const T& item) { return ids.contains(id_of(item)); }) > 0;
 }
 
-// A partition's name may be a column's only if it is made of that column.
+// A partition may have a column's name only if that column is its source.
 std::string WhyNotName(const PartitionField& field, const SchemaIndex& schema) {
   const IndexedColumn* column = schema.ByName(field.name);
   if (column == nullptr || column->id == field.source_id) return "";
   if (schema.ById(field.source_id) == nullptr) return "";  // of a column that is gone
-  return fmt::format("partition \"{}\" has the name of a column that it is not made of",
+  return fmt::format("partition \"{}\" has the name of a column that is not its source",
                      field.name);
 }
 }  // namespace
@@ -76,18 +76,19 @@ std::string WhyNotPartition(const PartitionSpec& spec, const SchemaIndex& schema
     if (LowerCase(field.transform) == "void") continue;
     const IndexedColumn* source = schema.ById(field.source_id);
     if (source == nullptr) {
-      return fmt::format("partition \"{}\" is made of column {}, which the schema does not have",
+      return fmt::format("the source of partition \"{}\" is column {}, which is not in the schema",
                          field.name, field.source_id);
     }
     const std::string transform = KnownTransform(field.transform);
     // Another engine's transform is kept as it is.
     if (!transform.empty() && !CanTransform(transform, source->type)) {
-      return fmt::format("partition \"{}\": {} does not take column \"{}\" of type {}", field.name,
-                         field.transform, source->name, NameOf(source->type));
+      return fmt::format("partition \"{}\": {} cannot be applied to column \"{}\" of type {}",
+                         field.name, field.transform, source->name, NameOf(source->type));
     }
     if (!source->only_in_structs) {
-      return fmt::format("partition \"{}\" is made of column \"{}\", which lies in a list or map",
-                         field.name, source->name);
+      return fmt::format(
+          "the source of partition \"{}\" is column \"{}\", which is inside a list or map",
+          field.name, source->name);
     }
   }
   return "";
@@ -97,13 +98,13 @@ std::string WhyNotSort(const SortOrder& order, const SchemaIndex& schema) {
   for (const SortField& field : order.fields) {
     const IndexedColumn* source = schema.ById(field.source_id);
     if (source == nullptr) {
-      return fmt::format("the sort order names column {}, which the schema does not have",
+      return fmt::format("the sort order names column {}, which is not in the schema",
                          field.source_id);
     }
     const std::string transform = KnownTransform(field.transform);
     if (source->type.is_nested() ||
         (!transform.empty() && !CanTransform(transform, source->type))) {
-      return fmt::format("the sort order's {} does not take column \"{}\" of type {}",
+      return fmt::format("the sort order's {} cannot be applied to column \"{}\" of type {}",
                          field.transform, source->name, NameOf(source->type));
     }
   }
@@ -142,8 +143,9 @@ void MetadataBuilder::Apply(const AddSchema& update, RequestPlace& place) {
   if (!IsNear(index.greatest_id(), next_.last_column_id, index.columns().size())) {
     place.Refuse(
         "schema",
-        fmt::format("has the column id {}; the last one given is {}: number new columns from {}",
-                    index.greatest_id(), next_.last_column_id, next_.last_column_id + 1));
+        fmt::format(
+            "has the column id {}, but the last assigned id is {}: number new columns from {}",
+            index.greatest_id(), next_.last_column_id, next_.last_column_id + 1));
     return;
   }
   const int greatest_id = std::max(next_.last_column_id, index.greatest_id());
@@ -168,11 +170,11 @@ void MetadataBuilder::Apply(const SetCurrentSchema& update, RequestPlace& place)
   if (!id) return;
   const Schema* schema = FindById(next_.schemas, *id, IdOfSchema);
   if (schema == nullptr) {
-    place.Refuse("schema-id", fmt::format("is {}, which is no schema", *id));
+    place.Refuse("schema-id", fmt::format("is {}, but the table has no such schema", *id));
     return;
   }
   if (next_.current_schema_id == *id) return;
-  // Old specs need not fit the new schema, but a new column must not take a partition's name.
+  // Old specs need not match the new schema, but a new column must not take a partition's name.
   const SchemaIndex index(*schema);
   for (const PartitionSpec& spec : next_.specs) {
     for (const PartitionField& field : spec.fields) {
@@ -193,7 +195,7 @@ void MetadataBuilder::Apply(const RemoveSchemas& update, RequestPlace& place) {
   }
   for (const Snapshot& snapshot : next_.snapshots) {
     if (!ids.contains(snapshot.schema_id)) continue;
-    place.Refuse("schema-ids", fmt::format("names schema {}, with which snapshot {} was written",
+    place.Refuse("schema-ids", fmt::format("names schema {}, which snapshot {} uses",
                                            snapshot.schema_id, snapshot.id.value()));
     break;
   }
@@ -217,7 +219,7 @@ void MetadataBuilder::Apply(const AddSpec& update, RequestPlace& place) {
     last_spec_id_ = known.spec_id;
     return;
   }
-  // Fields without ids: one that some spec has already keeps its id, the others get new ones.
+  // Fields without ids: a field that some spec already has keeps its id, the others get new ones.
   std::map<std::pair<int, std::string>, int> known_ids;
   for (const PartitionSpec& known : next_.specs) {
     for (const PartitionField& field : known.fields) {
@@ -232,16 +234,14 @@ void MetadataBuilder::Apply(const AddSpec& update, RequestPlace& place) {
       if (it != known_ids.end()) known_ids.erase(it);
     }
     if (!IsNear(field.field_id, next_.last_partition_id, spec.fields.size())) {
-      place.Refuse(
-          "spec",
-          fmt::format(
-              "has the field id {}; the last one given is {}: leave ids out, or go on there",
-              field.field_id, next_.last_partition_id));
+      place.Refuse("spec", fmt::format("has the field id {}, but the last assigned id is {}: omit "
+                                       "the ids, or continue from there",
+                                       field.field_id, next_.last_partition_id));
       return;
     }
     next_.last_partition_id = std::max(next_.last_partition_id, field.field_id);
     if (next_.format_version == 1 && field.field_id != kPartitionFieldIdMin + static_cast<int>(i)) {
-      place.Refuse("spec", "must number its fields from 1000, as a table of version 1 requires");
+      place.Refuse("spec", "must number its fields from 1000 on, as tables of version 1 require");
     }
     if (next_.last_partition_id >= kColumnIdMax) {
       place.Refuse("spec", "has field ids at the end of their range");
@@ -258,7 +258,7 @@ void MetadataBuilder::Apply(const SetDefaultSpec& update, RequestPlace& place) {
       WantedId(update.spec_id, "spec-id", last_spec_id_, "partition spec", place);
   if (!id) return;
   if (FindById(next_.specs, *id, IdOfSpec) == nullptr) {
-    place.Refuse("spec-id", fmt::format("is {}, which is no partition spec", *id));
+    place.Refuse("spec-id", fmt::format("is {}, but the table has no such partition spec", *id));
     return;
   }
   if (next_.default_spec_id == *id) return;
@@ -302,7 +302,7 @@ void MetadataBuilder::Apply(const SetDefaultSortOrder& update, RequestPlace& pla
       WantedId(update.order_id, "sort-order-id", last_order_id_, "sort order", place);
   if (!id) return;
   if (FindById(next_.sort_orders, *id, IdOfOrder) == nullptr) {
-    place.Refuse("sort-order-id", fmt::format("is {}, which is no sort order", *id));
+    place.Refuse("sort-order-id", fmt::format("is {}, but the table has no such sort order", *id));
     return;
   }
   if (next_.default_sort_order_id == *id) return;
@@ -310,7 +310,7 @@ void MetadataBuilder::Apply(const SetDefaultSortOrder& update, RequestPlace& pla
   changed_ = true;
 }
 
-// The default spec and order must fit the current schema, or nobody could write.
+// The default spec and order must match the current schema, or no one could write.
 void MetadataBuilder::CheckDefaults(RequestPlace& place) const {
   const Schema* schema = current_schema();
   const PartitionSpec* spec = FindById(next_.specs, next_.default_spec_id, IdOfSpec);

@@ -9,7 +9,7 @@ namespace weirhouse::iceberg {
 namespace {
 
 constexpr std::int64_t kMinuteMs = 60'000;  // how far clocks of different machines may differ
-// Each snapshot takes the next one; who skipped many would leave others none.
+// Each snapshot takes the next number; skipping many would leave none for others.
 constexpr std::int64_t kSequenceNumbersSkippedMax = 1'000'000;
 
 Status Conflict(const RequestPlace& place, std::string_view why) {
@@ -18,7 +18,7 @@ Status Conflict(const RequestPlace& place, std::string_view why) {
       .WithHint("load the table again and repeat the change on its new state");
 }
 
-// The whole number that metadata we do not interpret holds under `key`; 0 if there is none.
+// The integer of `key` in metadata that we do not interpret; 0 if it is absent.
 std::int64_t NumberUnder(const std::map<std::string, std::string>& keys, const std::string& key) {
   const auto it = keys.find(key);
   if (it == keys.end()) return 0;
@@ -53,17 +53,18 @@ void MetadataBuilder::Apply(const AddSnapshot& update, RequestPlace& place) {
     place.Refuse("", "a snapshot needs a schema to be added before it");
   } else if (update.schema_id && !HasSchema(next_, *update.schema_id)) {
     place.Refuse("snapshot.schema-id",
-                 fmt::format("is {}, which is no schema of the table", *update.schema_id));
+                 fmt::format("is {}, but the table has no such schema", *update.schema_id));
   }
   if (snapshot_ids_.contains(update.id)) {
     place.Fail(
-        Conflict(place, fmt::format("snapshot {} is in the table already", update.id.value())));
+        Conflict(place, fmt::format("the table already has snapshot {}", update.id.value())));
   }
   if (update.timestamp_ms > now_ms_ + kMinuteMs) {
     place.Refuse(
         "snapshot.timestamp-ms",
-        fmt::format("is {}, more than a minute after now ({}): the client's clock is wrong",
-                    update.timestamp_ms, now_ms_));
+        fmt::format(
+            "is {}, more than a minute in the future (it is {}): the client's clock is wrong",
+            update.timestamp_ms, now_ms_));
   }
   CheckSequence(update, place);
   if (next_.format_version >= 3) AddRowLineage(update, place);
@@ -85,15 +86,16 @@ void MetadataBuilder::CheckSequence(const AddSnapshot& snapshot, RequestPlace& p
   } else if (!snapshot.sequence_number) {
     place.Refuse(kPath, "is missing");
   } else if (number <= next_.last_sequence_number && snapshot.parent) {
-    place.Fail(Conflict(place, fmt::format("sequence number {} is not above the last one, {}",
-                                           number, next_.last_sequence_number)));
+    place.Fail(
+        Conflict(place, fmt::format("sequence number {} is not greater than the last one, {}",
+                                    number, next_.last_sequence_number)));
   } else if (number - next_.last_sequence_number > kSequenceNumbersSkippedMax) {
-    place.Refuse(kPath, fmt::format("is {}, far beyond {}, the last one", number,
+    place.Refuse(kPath, fmt::format("is {}, too far beyond the last one, {}", number,
                                     next_.last_sequence_number));
   }
 }
 
-// Version 3 numbers rows through the whole table: each snapshot takes the next ones.
+// Version 3 numbers the rows of the whole table: each snapshot takes the next row ids.
 void MetadataBuilder::AddRowLineage(const AddSnapshot& snapshot, RequestPlace& place) {
   if (!snapshot.first_row_id) return place.Refuse("snapshot.first-row-id", "is missing");
   if (!snapshot.added_rows) return place.Refuse("snapshot.added-rows", "is missing");
@@ -103,11 +105,12 @@ void MetadataBuilder::AddRowLineage(const AddSnapshot& snapshot, RequestPlace& p
   const std::int64_t next = NumberUnder(next_.other_keys, "next-row-id");
   if (first < next) {
     place.Fail(Conflict(
-        place, fmt::format("first-row-id {} is behind the table's next row id, {}", first, next)));
+        place,
+        fmt::format("first-row-id {} is less than the table's next row id, {}", first, next)));
     return;
   }
   if (added > kRowIdMax - first) {
-    place.Refuse("snapshot.added-rows", "goes beyond the range of row ids");
+    place.Refuse("snapshot.added-rows", "exceeds the range of row ids");
     return;
   }
   next_.other_keys["next-row-id"] = std::to_string(first + added);
@@ -117,8 +120,8 @@ void MetadataBuilder::Apply(const SetSnapshotRef& update, RequestPlace& place) {
   const auto& [name, ref] = update;
   if (ref.type == "tag" && (ref.min_snapshots_to_keep || ref.max_snapshot_age_ms)) {
     place.Refuse("type",
-                 "is tag, which keeps one snapshot: min-snapshots-to-keep and "
-                 "max-snapshot-age-ms are for branches");
+                 "is tag, which has one snapshot: min-snapshots-to-keep and max-snapshot-age-ms "
+                 "apply to branches only");
   }
   if (name == "main" && ref.type == "tag") {
     place.Refuse("type", "is tag, but main must be a branch");
@@ -126,7 +129,7 @@ void MetadataBuilder::Apply(const SetSnapshotRef& update, RequestPlace& place) {
   const Snapshot* snapshot = next_.FindSnapshot(ref.snapshot);
   if (snapshot == nullptr) {
     place.Refuse("snapshot-id",
-                 fmt::format("is {}, which is no snapshot of the table", ref.snapshot.value()));
+                 fmt::format("is {}, but the table has no such snapshot", ref.snapshot.value()));
   }
   if (!place.ok()) return;
   const auto known = next_.refs.find(name);
@@ -136,8 +139,9 @@ void MetadataBuilder::Apply(const SetSnapshotRef& update, RequestPlace& place) {
   changed_ = true;
 }
 
-// The log says since when a snapshot is current: one that came with this request since it was made,
-// one that was there (a rollback) since now. It never goes back, whatever a client's clock says.
+// The log records since when a snapshot is current: for one added by this request, since its
+// timestamp; for an existing one (a rollback), since now. Its times never decrease, whatever a
+// client's clock says.
 void MetadataBuilder::MoveMain(const Snapshot& snapshot) {
   const bool is_new = added_ids_.contains(snapshot.id);
   if (is_new) passed_as_main_.insert(snapshot.id);
@@ -167,8 +171,8 @@ void MetadataBuilder::Apply(const RemoveSnapshots& update, RequestPlace&) {
   changed_ = true;
 }
 
-// Leaves out what was current only between two updates of this request, and all that lies before a
-// snapshot that is gone: a log with a hole would name the wrong snapshot for a time.
+// Omits snapshots that were current only between two updates of this request, and all entries
+// before a removed snapshot: with a gap the log would name the wrong snapshot for a time.
 void MetadataBuilder::CorrectSnapshotLog() {
   const auto main = next_.refs.find("main");
   if (main != next_.refs.end()) passed_as_main_.erase(main->second.snapshot);

@@ -33,7 +33,7 @@ void MetadataBuilder::PutStatistics(const std::string& key, const StatisticsFile
   const std::int64_t id = file.snapshot.value();
   if (!snapshot_ids_.contains(file.snapshot)) {
     place.Refuse(fmt::format("{}.snapshot-id", key),
-                 fmt::format("is {}, which is no snapshot of the table", id));
+                 fmt::format("is {}, but the table has no such snapshot", id));
     return;
   }
   StatisticsBySnapshot& files = StatisticsUnder(key);
@@ -69,7 +69,7 @@ void MetadataBuilder::WriteStatistics() {
     StatisticsBySnapshot& files = StatisticsUnder(key);
     std::string list;
     for (const auto& [id, text] : files) {
-      // Expired by this commit, not by the client.
+      // The snapshot was expired by this commit, not by the client.
       if (next_.FindSnapshot(SnapshotId(id)) == nullptr && snapshot_ids_.contains(SnapshotId(id))) {
         continue;
       }

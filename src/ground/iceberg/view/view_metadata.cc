@@ -31,7 +31,7 @@ bool HasFieldsOf(const Schema& a, const Schema& b) {
   return a.fields == b.fields && a.identifier_field_ids == b.identifier_field_ids;
 }
 
-// Equal but for id, time and the schema's place in the list of the other.
+// Whether the versions are equal apart from id, time and the schema's index in its list.
 bool SameVersion(const Json& a, const Json& b) {
   const auto part = [](const Json& version, const char* key) {
     const auto value = version.find(key);
@@ -61,7 +61,7 @@ class ViewBuilder {
     return std::visit([this](const auto& one) { return Apply(one); }, update);
   }
 
-  // Adds a schema unless an equal one is there; its id.
+  // Adds a schema unless an equal one exists; returns its id.
   Result<int> AddSchema(const ViewSchema& wanted);
   Status Apply(const AddViewVersion& update);
   Status Apply(const SetCurrentViewVersion& update);
@@ -94,7 +94,7 @@ class ViewBuilder {
   std::optional<int> last_schema_;
   std::optional<int> last_version_;
   std::set<int> added_versions_;
-  Json log_entry_;  // one for the whole request: where it ends
+  Json log_entry_;  // one entry for the whole request: its final version
 };
 
 Status ViewBuilder::Apply(const AssignUuid& update) {
@@ -110,8 +110,8 @@ Status ViewBuilder::Apply(const UpgradeFormatVersion& update) {
   const std::int64_t now = view_.value("format-version", kViewFormatVersion);
   if (version < now) return Invalid(fmt::format("Cannot downgrade v{} view to v{}", now, version));
   if (version > kViewFormatVersion) {
-    return Invalid(fmt::format("views have no format version {}: the last one is {}", version,
-                               kViewFormatVersion));
+    return Invalid(fmt::format("format version {} of views is not supported: the latest one is {}",
+                               version, kViewFormatVersion));
   }
   return Status();
 }
@@ -134,7 +134,7 @@ Status ViewBuilder::Apply(const RemoveProperties& update) {
 Result<int> ViewBuilder::AddSchema(const ViewSchema& wanted) {
   int id = 0;
   for (const Json& known : view_["schemas"]) {
-    WEIRHOUSE_TRY(const Schema schema, ViewSchemaOfJson(known));
+    WEIRHOUSE_TRY(const Schema schema, ParseViewSchema(known));
     if (HasFieldsOf(schema, wanted.schema)) {
       last_schema_ = schema.schema_id;
       return schema.schema_id;
@@ -191,7 +191,7 @@ Status ViewBuilder::Apply(const SetCurrentViewVersion& update) {
   }
   if (view_.value("current-version-id", kLastAdded) == id) return Status();
   view_["current-version-id"] = id;
-  // One that was set before is set again now.
+  // A version that was current before becomes current again now.
   const std::int64_t at =
       added_versions_.contains(id) ? version->at("timestamp-ms").get<std::int64_t>() : now_ms_;
   log_entry_ = {{"timestamp-ms", at}, {"version-id", id}};
@@ -214,8 +214,8 @@ Status ViewBuilder::CheckDialects() const {
                   Join(before, ", "), Join(after, ", ")));
 }
 
-// Keeps the latest versions by id, those of this request and the current one; the log is cut
-// before its last entry that names a version no longer there.
+// Keeps the latest versions by id, those of this request and the current one; the log is cut before
+// its last entry that names a removed version.
 Status ViewBuilder::Expire() {
   int kept_max = kViewVersionsKept;
   const auto set = view_["properties"].find("version.history.num-entries");

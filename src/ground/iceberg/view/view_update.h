@@ -1,4 +1,4 @@
-// Changes of a view's metadata, and what must be true of it before they apply, as values.
+// Updates of a view's metadata and the requirements for them, as values.
 //
 // Source: Iceberg REST catalog specification, ViewUpdate and ViewRequirement; view specification version
 // 1. Those that tables have too are the same values. view_update_json.h reads them from a request.
@@ -16,7 +16,7 @@
 
 namespace weirhouse::iceberg {
 
-// One query, in one dialect; the specification knows no other kind of representation.
+// One query in one dialect, the only kind of representation in the specification.
 struct ViewRepresentation {
   std::string sql;
   std::string dialect;  // not empty
@@ -31,16 +31,16 @@ struct ViewVersion {
   std::vector<ViewRepresentation> representations;  // at most one of a dialect
 };
 
-// A schema, and the JSON text in which the view keeps it: as the client wrote it.
+// A schema, and its JSON text as the client sent it, which the view keeps.
 struct ViewSchema {
   Schema schema;
   std::string json;
 };
 struct AddViewSchema {
-  ViewSchema schema;  // its id is given out here
+  ViewSchema schema;  // its id is assigned when it is applied
 };
 struct AddViewVersion {
-  ViewVersion version;  // its id is given out here
+  ViewVersion version;  // its id is assigned when it is applied
 };
 struct SetCurrentViewVersion {
   int version_id = kLastAdded;
@@ -49,14 +49,14 @@ using ViewUpdate =
     std::variant<AssignUuid, UpgradeFormatVersion, SetLocation, SetProperties, RemoveProperties,
                  AddViewSchema, AddViewVersion, SetCurrentViewVersion>;
 
-// The one requirement that views know.
+// The only requirement of views.
 struct AssertViewUuid {
   std::string uuid;
 };
 
-// A view as somebody wants it.
+// A view to be created.
 struct WantedView {
-  std::optional<std::string> location;  // absent: whoever makes it finds a place
+  std::optional<std::string> location;  // absent: the caller chooses one
   ViewSchema schema;
   ViewVersion version;
   std::map<std::string, std::string> properties;

@@ -32,7 +32,7 @@ Status InvalidView(std::string message) {
   return Status(Code::kInvalidInput, std::move(message)).WithError("WH7108");
 }
 
-// The members of one part of a view. What is no object has none.
+// The members of one part of a view. A value that is not an object has no members.
 class ViewFields : public JsonFields {
  public:
   ViewFields(RequestPlace& place, const Json& object)
@@ -74,7 +74,7 @@ ViewRepresentation ReadRepresentation(RequestPlace& place, const Json& given) {
   return read;
 }
 
-// Of a version the members that the specification names, and no others.
+// Reads only the members of a version that the specification names.
 ViewVersion ReadVersion(RequestPlace& place, const Json& given) {
   ViewFields fields(place, given);
   ViewVersion version;
@@ -105,7 +105,7 @@ ViewVersion ReadVersion(RequestPlace& place, const Json& given) {
 
 ViewSchema ReadViewSchema(RequestPlace& place, const Json& given) {
   ViewSchema read;
-  auto schema = ViewSchemaOfJson(given);
+  auto schema = ParseViewSchema(given);
   if (!schema.ok()) {
     place.Fail(schema.status());
     return read;
@@ -115,7 +115,7 @@ ViewSchema ReadViewSchema(RequestPlace& place, const Json& given) {
   return read;
 }
 
-// A view that has no such update is refused; the answer is any then.
+// An unknown update is refused; the returned value is then arbitrary.
 ViewUpdate ReadViewUpdate(RequestPlace& place, const Json& update) {
   ViewFields fields(place, update);
   const std::string action = fields.ShortText("action");
@@ -140,12 +140,12 @@ ViewUpdate ReadViewUpdate(RequestPlace& place, const Json& update) {
   if (action == "set-current-view-version") {
     return SetCurrentViewVersion{fields.Id("view-version-id")};
   }
-  fields.Fail(fmt::format("a view has no update \"{}\"", EscapeControl(action)));
+  fields.Fail(fmt::format("\"{}\" is not an update of a view", EscapeControl(action)));
   return SetProperties{};
 }
 }  // namespace
 
-Result<Schema> ViewSchemaOfJson(const Json& given) {
+Result<Schema> ParseViewSchema(const Json& given) {
   if (!given.is_object()) return InvalidView("a view's schema must be an object");
   auto schema = Schema::FromJson(given);
   if (!schema.ok()) {
@@ -188,7 +188,7 @@ Result<std::vector<AssertViewUuid>> ParseViewRequirements(const Json& requiremen
     ViewFields fields(place, requirement);
     const std::string type = fields.ShortText("type");
     if (type != "assert-view-uuid") {
-      fields.Fail(fmt::format("a view has no requirement \"{}\"", EscapeControl(type)));
+      fields.Fail(fmt::format("\"{}\" is not a requirement of a view", EscapeControl(type)));
     }
     read.push_back({fields.ShortText("uuid")});
     WEIRHOUSE_TRY_STATUS(place.status);
@@ -197,7 +197,7 @@ Result<std::vector<AssertViewUuid>> ParseViewRequirements(const Json& requiremen
 }
 
 Result<WantedView> ParseWantedView(const Json& request) {
-  if (!request.is_object()) return InvalidView("a view is asked for by an object");
+  if (!request.is_object()) return InvalidView("the request for a view must be an object");
   RequestPlace place = PlaceOfView();
   ViewFields fields(place, request);
   if (!fields.Has("schema")) return InvalidView("Cannot create view without specifying schema");
@@ -220,7 +220,7 @@ Status CheckViewMetadata(const Json& metadata) {
   fields.OptionalTextMap("properties");
   const std::int64_t format = fields.Number("format-version");
   if (format != kViewFormatVersion) {
-    fields.Fail(fmt::format("views have no format version {}", format));
+    fields.Fail(fmt::format("format version {} of views is not supported", format));
   }
   for (const char* list : {"schemas", "versions", "version-log"}) {
     if (!fields.Any(list).is_array()) place.Refuse(list, "must be a list");
@@ -228,7 +228,7 @@ Status CheckViewMetadata(const Json& metadata) {
   WEIRHOUSE_TRY_STATUS(place.status);
   std::set<int> schemas;
   for (const Json& given : fields.Any("schemas")) {
-    WEIRHOUSE_TRY(const Schema schema, ViewSchemaOfJson(given));
+    WEIRHOUSE_TRY(const Schema schema, ParseViewSchema(given));
     schemas.insert(schema.schema_id);
   }
   std::set<int> versions;
@@ -236,10 +236,10 @@ Status CheckViewMetadata(const Json& metadata) {
     const ViewVersion version = ReadVersion(place, given);
     WEIRHOUSE_TRY_STATUS(place.status);
     if (!versions.insert(version.version_id).second) {
-      return InvalidView("a view has two versions of one id");
+      return InvalidView("two versions of the view have the same id");
     }
     if (!schemas.contains(version.schema_id)) {
-      return InvalidView("a version of a view names a schema that is not there");
+      return InvalidView("a version of the view names a schema that does not exist");
     }
   }
   for (const Json& given : fields.Any("version-log")) {
@@ -248,7 +248,7 @@ Status CheckViewMetadata(const Json& metadata) {
     entry.Number("timestamp-ms");
   }
   const int current = fields.Id("current-version-id");
-  if (!versions.contains(current)) fields.Fail("a view's current version is not there");
+  if (!versions.contains(current)) fields.Fail("the view's current version does not exist");
   return place.status;
 }
 }  // namespace weirhouse::iceberg

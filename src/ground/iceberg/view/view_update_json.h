@@ -1,4 +1,5 @@
-// What REST clients send to make and change views, as values: view_update.h.
+// Parses the requests of REST clients that create and change views into values (view_update.h).
+// Pure; threads: any.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -16,10 +17,10 @@ Result<std::vector<AssertViewUuid>> ParseViewRequirements(const nlohmann::json& 
 // A CreateViewRequest: {schema, view-version, location?, properties?}.
 Result<WantedView> ParseWantedView(const nlohmann::json& request);
 
-// Whether `metadata` has all that the specification requires, and agrees with itself.
+// Checks that `metadata` has every member the specification requires and is consistent.
 Status CheckViewMetadata(const nlohmann::json& metadata);
 
-// A version as a view's metadata keeps it.
+// The JSON of a version in a view's metadata.
 nlohmann::json JsonOf(const ViewVersion& version);
-Result<Schema> ViewSchemaOfJson(const nlohmann::json& json);
+Result<Schema> ParseViewSchema(const nlohmann::json& json);
 }  // namespace weirhouse::iceberg

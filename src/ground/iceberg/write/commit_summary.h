@@ -1,5 +1,5 @@
-// What a snapshot's summary says: counts of what was added and removed, and totals carried on from
-// the parent.
+// Builds a snapshot's summary: counts of what was added and removed, and totals continued from the
+// parent.
 #pragma once
 
 #include <map>
@@ -14,8 +14,8 @@
 
 namespace weirhouse::iceberg {
 
-// Rows that are there once deletes are applied. Iceberg's total-records counts masked rows too, and
-// its delete totals keep counting masks of files that are gone.
+// Rows left once deletes are applied. Iceberg's total-records also counts deleted rows, and its
+// delete totals keep counting deletes of files that are gone.
 inline constexpr char kLiveRowsKey[] = "weirhouse.live-rows";
 inline constexpr char kDeletedRowsKey[] = "weirhouse.deleted-rows";
 
@@ -24,14 +24,14 @@ class CommitSummary {
   void Add(const DataFile& file);
   void Remove(const DataFile& file);
   void AddMaskedRows(std::int64_t rows) { masked_rows_ += rows; }
-  // Rows of removed data files that were live until now.
+  // Adds rows of removed data files that were live until now.
   void AddRemovedLiveRows(std::int64_t rows) { removed_live_rows_ += rows; }
   void CountManifests(std::int64_t created, std::int64_t kept, std::int64_t replaced);
 
   bool only_adds() const { return removed_.data_files == 0 && added_.delete_files == 0; }
   bool adds_data() const { return added_.data_files > 0; }
 
-  // `parent_manifests` fill in for totals that a foreign parent did not keep.
+  // `parent_manifests` replace totals that a parent of another engine lacks.
   std::map<std::string, std::string> Build(const Snapshot* parent,
                                            const std::vector<ManifestFile>& parent_manifests,
                                            bool starts_empty) const;

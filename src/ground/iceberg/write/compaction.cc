@@ -75,7 +75,7 @@ Result<std::shared_ptr<arrow::Table>> Sorted(std::shared_ptr<arrow::Table> rows,
   return taken->table();
 }
 
-// Tasks of one partition that are rewritten together.
+// Tasks of one partition, rewritten together.
 using Group = std::vector<const Scan::Task*>;
 
 class Compaction {
@@ -92,7 +92,7 @@ class Compaction {
       const auto key = std::pair(task.file.spec_id, task.file.partition);
       bool worn = options_.all;
       if (!worn) {
-        WEIRHOUSE_TRY(worn, IsWorn(task));
+        WEIRHOUSE_TRY(worn, HasManyDeletedRows(task));
       }
       if (worn) {
         groups[key].push_back(&task);
@@ -104,10 +104,12 @@ class Compaction {
       Group& group = groups[key];
       const auto count = static_cast<int>(group.size() + tasks.size());
       if (count < options_.small_files_min) continue;
-      // By sizes, so that a row is written again a few times in its life and not at each turn.
+      // Chosen by size, so that a row is rewritten a few times in its life and not at every
+      // compaction.
       std::vector<std::int64_t> sizes;
       for (const Scan::Task* task : tasks) sizes.push_back(task->file.size_bytes);
-      constexpr int kMergeAtLeast = 4;  // half of it is taken in any case: two make one
+      // half of it is taken in any case: two files are merged into one
+      constexpr int kMergeAtLeast = 4;
       const std::int64_t up_to =
           MergeUpTo(std::move(sizes), std::max(options_.small_files_min, kMergeAtLeast),
                     /*fair_part=*/1);
@@ -123,9 +125,9 @@ class Compaction {
     return out;
   }
 
-  // Whether the commits of rows must be written out though the table has no column for them yet:
-  // a merged file has one sequence number, and its rows would all seem to be of the newest commit.
-  // Only in tables of ours, whose rows have records: what other engines made keeps its columns.
+  // Whether `_commit_seq` must be written although the table has no such column yet: a merged file
+  // has one sequence number, so all its rows would seem to be of the newest commit. Only in our own
+  // tables, whose rows have record ids; tables of other engines keep their columns.
   bool NeedsCommitColumn(const std::vector<Group>& groups) const {
     if (base_->schema().Find(kCommitSeqColumn) != nullptr) return false;
     if (base_->schema().Find(kRecordColumn) == nullptr) return false;
@@ -136,7 +138,7 @@ class Compaction {
     });
   }
 
-  // The group's live rows with their commits written out, where `commits` or the table says so.
+  // The group's live rows, with `_commit_seq` filled in if `commits` or the table requires it.
   Result<std::shared_ptr<arrow::Table>> RowsOf(const Scan& scan, const Group& group, bool commits) {
     std::vector<std::shared_ptr<arrow::Table>> parts;
     for (const Scan::Task* task : group) {
@@ -157,9 +159,10 @@ class Compaction {
   }
 
  private:
-  // Whether enough of its rows are masked. This is asked after each batch: how many positions its
-  // delete files name is enough where those are few, and which they are costs as much as the rows.
-  Result<bool> IsWorn(const Scan::Task& task) const {
+  // Whether enough of the file's rows are deleted. It runs after each batch, so the number of
+  // positions in its delete files is enough if it is small; determining which ones apply costs as
+  // much as reading the rows.
+  Result<bool> HasManyDeletedRows(const Scan::Task& task) const {
     const auto enough = options_.deleted_share_min * static_cast<double>(task.file.row_count);
     std::vector<std::shared_ptr<const PositionDeletes>> naming;
     std::size_t named = 0;
@@ -254,8 +257,8 @@ Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base,
                   compaction.RowsOf(scan, group, commits));
     WEIRHOUSE_TRY_STATUS(write.RemoveFiles(paths));
     WEIRHOUSE_TRY(const AppendedRows added, write.Append(*rows, parquet));
-    // The new file is as old as its newest part: equality deletes that came later still apply, and
-    // readers that have seen its parts do not see it as new.
+    // The new file gets the sequence number of its newest part: equality deletes that came later
+    // still apply, and readers that have seen its parts do not see it as new.
     write.state_->added_sequence_numbers.resize(write.state_->added.size(), newest);
   }
   WEIRHOUSE_TRY(write.state_->merged_deletes, DeletesToMerge(store, *base));

@@ -1,4 +1,4 @@
-// Files rewritten with the rows they have now.
+// Compaction: rewrites data files with their live rows.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ struct CompactionOptions {
   int small_files_min = 2;            // … where a partition has at least so many of them
   std::int64_t rows_per_file_max = 1'000'000;
 };
-// Whether a compaction would rewrite anything. Reads manifests alone.
+// Whether a compaction would rewrite any file. Reads only manifests.
 Result<bool> WantsCompaction(platform::ObjectStore& store, const TablePtr& base,
                              const CompactionOptions& options);
-// Rewrites files with the rows they have now (operation "replace"): deletes are folded in, files of
-// one partition merged, sorted tables sorted. Rows keep their commit: where `_commit_seq` is null
-// it is filled in from `seq_of`, if the table has that column. Nothing to do: a no-op, see
+// Rewrites data files with their live rows (operation "replace"): applies deletes, merges files of
+// one partition, sorts sorted tables. Rows keep their commit: a null `_commit_seq` is filled in
+// from `seq_of` if the table has that column. If there is nothing to do the result is a no-op, see
 // StagedWrite::Finish. Memory: one partition's rows.
 Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base, Random& random,
                                     const StageOptions& stage, const CompactionOptions& options,

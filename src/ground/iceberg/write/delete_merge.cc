@@ -25,7 +25,7 @@ std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int
 }
 
 namespace {
-// False for a spec with a transform that we do not know: its manifests stay as they are.
+// False for a spec with an unknown transform: its manifests are left as they are.
 bool CanWrite(const TableMetadata& table, int spec_id) {
   const PartitionSpec* spec = FindSpec(table, spec_id);
   if (spec == nullptr) return false;

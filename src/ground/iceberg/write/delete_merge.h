@@ -1,6 +1,6 @@
-// Position deletes that have become many small files. Each upsert brings one, and it stays for as
-// long as any data file that it names: after a year most of what they say is of files that are
-// gone, and every reader opens them all.
+// Merges position deletes that have become many small files. Each upsert adds one, and it stays as
+// long as any data file that it names: after a year most of its entries are of files that are gone,
+// and every reader opens them all.
 #pragma once
 
 #include <set>
@@ -13,17 +13,17 @@
 
 namespace weirhouse::iceberg {
 
-// So many in one partition are made one: what of them still stands.
+// This many in one partition are merged into one file with the entries that still apply.
 inline constexpr int kDeleteFilesMergeAt = 64;
 
-// The length up to which pieces of a kind are merged, once there are enough of them. The newest are
-// many and short; what earlier merges made waits until the rest has grown to a fair part of it, so
-// that an entry is rewritten a few times in its life and not at every merge: to a quarter of it, or
-// to all of it where entries are dear to rewrite.
+// The length up to which files of a kind are merged, once there are `merge_at` of them. New files
+// are many and short; the result of an earlier merge waits until the others have grown to a fair
+// part of it, so an entry is rewritten a few times in its life and not at every merge. The fair
+// part is a quarter, or all of it where rewriting an entry is expensive.
 std::int64_t MergeUpTo(std::vector<std::int64_t> lengths, int merge_at, std::int64_t fair_part = 4);
 
-// Paths of the position-delete files of `table`'s main that are to be made one for each partition;
-// empty if there are few. Cost: reads the manifests of deletes.
+// Paths of the position-delete files of `table`'s main to be merged into one per partition; empty
+// if there are few. Cost: reads the delete manifests.
 Result<std::set<std::string, std::less<>>> DeletesToMerge(platform::ObjectStore& store,
                                                           const TableMetadata& table);
 }  // namespace weirhouse::iceberg

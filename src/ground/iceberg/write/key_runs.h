@@ -1,4 +1,4 @@
-// Which rows have equal keys, of rows that are too many for memory.
+// Finds rows with equal keys among rows that do not fit into memory.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,18 @@
 
 namespace weirhouse::iceberg {
 
-// Sorts keys a piece at a time into a file, then merges. Threads: one.
+// External merge sort: sorts keys piece by piece into a file, then merges. Threads: one. Errors:
+// kUnavailable if memory or the disk runs out.
 class KeyRuns {
  public:
   static Result<std::unique_ptr<KeyRuns>> Make(const std::string& folder);
   ~KeyRuns();
-  // Keys (EncodeKeys) of rows from `first_row` on, without those of `left_out` (empty: of none).
+  // Adds the keys (EncodeKeys) of rows from `first_row` on, except rows in `left_out` (empty:
+  // none).
   Status Add(const std::vector<std::string>& keys, const std::vector<bool>& left_out,
              std::int64_t first_row);
-  // Calls `each` for every key, ascending, with its rows, ascending. Last call. Memory: the rows of
-  // one key, and a page of each piece.
+  // Calls `each` for every key, ascending, with its rows, ascending. Must be the last call. Memory:
+  // the rows of one key, and one page of each piece.
   using Each = std::function<void(std::string_view key, std::span<const std::int64_t> rows)>;
   Status ForEachKey(const Each& each);
 

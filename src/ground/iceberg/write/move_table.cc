@@ -37,7 +37,7 @@ constexpr std::int64_t kPositionDeleteContent = 1;
 constexpr std::string_view kPuffinMagic = "PFA1";
 constexpr std::size_t kPuffinTailBytes = 12;  // size of the footer's text, flags, magic
 
-// A file that was written anew.
+// A rewritten file.
 struct Rewritten {
   std::string path;
   std::int64_t size_bytes = 0;
@@ -59,11 +59,11 @@ class TableMover {
       : store_(store), table_(table), random_(random), move_(move) {}
 
   std::string Moved(std::string_view location) {
-    std::string moved = platform::MovedLocation(location, move_.former, move_.present);
+    std::string moved = platform::MapLocation(location, move_.former, move_.present);
     changed_ = changed_ || moved != location;
     return moved;
   }
-  // Whether anything moved since it was last asked.
+  // Whether any location changed since the last call.
   bool TakeChanged() { return std::exchange(changed_, false); }
 
   Result<std::string> MoveList(const Snapshot& snapshot) {
@@ -75,7 +75,8 @@ class TableMover {
       const AvroValue* path = record.Find(kManifestPathId);
       if (path == nullptr) {
         return Status(Code::kCorruption,
-                      fmt::format("a manifest list names no manifest: {}", snapshot.manifest_list))
+                      fmt::format("an entry of a manifest list has no manifest path: {}",
+                                  snapshot.manifest_list))
             .WithError("WH7053");
       }
       WEIRHOUSE_TRY(manifest, MoveManifest(std::string(path->bytes)));
@@ -98,7 +99,7 @@ class TableMover {
   std::vector<catalog::FileRecord> TakeRecords() { return std::move(records_); }
 
  private:
-  // The folder of today, with a slash.
+  // The present folder, with a slash.
   std::string FolderOf(const std::string& path) {
     const std::string moved = Moved(path);
     return moved.substr(0, moved.rfind('/') + 1);
@@ -123,7 +124,7 @@ class TableMover {
     return Status();
   }
 
-  // The answers stand in maps, whose nodes stay where they are.
+  // The results are in maps, whose nodes do not move.
   Result<const Rewritten*> MoveManifest(const std::string& path) {
     const auto [place, is_new] = manifests_.try_emplace(path);
     Rewritten& moved = place->second;
@@ -152,7 +153,7 @@ class TableMover {
     return &moved;
   }
 
-  // What became of the position deletes that an entry names; null where it names none that are read.
+  // The rewritten position-delete file of an entry; null if it names none that are rewritten.
   Result<const Rewritten*> MoveDeletesOf(const AvroValue& entry) {
     const AvroValue* status = entry.Find(kStatusId);
     const AvroValue* file = entry.Find(kDataFileId);
@@ -166,7 +167,7 @@ class TableMover {
     const auto [place, is_new] = deletes_.try_emplace(std::string(path->bytes));
     Rewritten& moved = place->second;
     if (!is_new) return &moved;
-    if (FileFormatOf(format->bytes) == FileFormat::kPuffin) {
+    if (ParseFileFormat(format->bytes) == FileFormat::kPuffin) {
       WEIRHOUSE_TRY_STATUS(MovePuffin(place->first, moved));
     } else {
       WEIRHOUSE_TRY_STATUS(MovePositions(place->first, moved));
@@ -231,7 +232,7 @@ class TableMover {
 
   Status MovePuffin(const std::string& path, Rewritten& moved) {
     WEIRHOUSE_TRY(const std::string bytes, store_.Read(LocalPath(path)));
-    const std::string edited = MovedPuffin(bytes, move_);
+    const std::string edited = MovePuffinFile(bytes, move_);
     moved.path = NewDeletesPath(path);
     moved.size_bytes = static_cast<std::int64_t>(edited.size());
     return Write(catalog::FileKind::kDeletes, moved.path, edited);
@@ -248,28 +249,28 @@ class TableMover {
   std::vector<catalog::FileRecord> records_;
 };
 
-// Locations in what we carry and do not interpret.
+// Moves locations in members that we do not interpret.
 void MoveOtherKeys(std::map<std::string, std::string>& keys, const TableMove& move) {
   for (auto& [key, text] : keys) {
     nlohmann::json value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (value.is_discarded()) continue;
-    nlohmann::json moved = MovedJson(value, move);
+    nlohmann::json moved = MoveJsonLocations(value, move);
     if (moved != value) text = moved.dump();
   }
 }
 }  // namespace
 
-nlohmann::json MovedJson(nlohmann::json value, const TableMove& move) {
+nlohmann::json MoveJsonLocations(nlohmann::json value, const TableMove& move) {
   if (value.is_string()) {
-    return platform::MovedLocation(value.get_ref<const std::string&>(), move.former, move.present);
+    return platform::MapLocation(value.get_ref<const std::string&>(), move.former, move.present);
   }
   if (value.is_structured()) {
-    for (auto& item : value) item = MovedJson(std::move(item), move);
+    for (auto& item : value) item = MoveJsonLocations(std::move(item), move);
   }
   return value;
 }
 
-std::string MovedPuffin(std::string_view bytes, const TableMove& move) {
+std::string MovePuffinFile(std::string_view bytes, const TableMove& move) {
   const std::size_t size = bytes.size();
   if (size < 2 * kPuffinMagic.size() + kPuffinTailBytes || !bytes.ends_with(kPuffinMagic))
     return std::string(bytes);
@@ -279,7 +280,7 @@ std::string MovedPuffin(std::string_view bytes, const TableMove& move) {
   const auto footer = nlohmann::json::parse(bytes.substr(begin, text_size), nullptr,
                                             /*allow_exceptions=*/false);
   if (!footer.is_object()) return std::string(bytes);
-  const std::string text = MovedJson(footer, move).dump();
+  const std::string text = MoveJsonLocations(footer, move).dump();
   std::string moved(bytes.substr(0, begin));
   moved += text;
   for (int shift = 0; shift < 32; shift += 8)
@@ -302,7 +303,7 @@ Result<StagedTable> StageMove(platform::ObjectStore& store, const TablePtr& base
     MoveOtherKeys(snapshot.other_keys, move);
     if (!snapshot.manifest_list.empty()) mover.Moved(snapshot.manifest_list);
   }
-  if (!mover.TakeChanged()) return StagedTable();  // it lies elsewhere
+  if (!mover.TakeChanged()) return StagedTable();  // the table is outside the moved folder
   for (Snapshot& snapshot : next.snapshots) {
     if (snapshot.manifest_list.empty()) continue;
     WEIRHOUSE_TRY(snapshot.manifest_list, mover.MoveList(snapshot));

@@ -1,12 +1,12 @@
-// A table whose folder was moved: its metadata written anew, with the locations of today.
+// Rewrites the metadata of a table whose folder was moved, with its present locations.
 //
-// Iceberg's files name each other by absolute locations: metadata.json the manifest lists, those the
-// manifests, those the data and delete files, and position deletes (rows of Parquet, the footers of
-// Puffin files) the data files that they delete from. Other engines read nothing else, so all of
-// them are written anew, under new names, for every snapshot that the table has; data files hold no
-// location and stay. It is what Iceberg's RewriteTablePath action does, without copying data.
-// Snapshots keep their ids, sequence numbers and times. Avro files keep their writer's schema and
-// whatever else is in them (avro_edit.h).
+// Iceberg's files name each other by absolute locations: metadata.json names the manifest lists,
+// those the manifests, those the data and delete files, and position deletes (rows of Parquet,
+// footers of Puffin files) the data files that they apply to. Other engines read nothing else, so
+// all of these files are written again, under new names, for every snapshot of the table; data
+// files contain no locations and stay. This is Apache Iceberg's RewriteTablePath action, without
+// copying data. Snapshots keep their ids, sequence numbers and times. Avro files keep their
+// writer's schema and all other content (avro_edit.h).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -23,22 +23,23 @@
 
 namespace weirhouse::iceberg {
 
-// Canonical folders: where the files were when they were written, and where they are.
+// Canonical folders: the former ones, in which the files were written, and the present one.
 struct TableMove {
   std::vector<std::string> former;
   std::string present;
 };
 
-// `store` finds what is named by former locations (platform::MovedStore). Nothing is staged where no
-// location changes. Cost: reads and writes all metadata, and the position deletes, of all
-// snapshots. Errors: those of reading.
+// `store` must resolve former locations (platform::MovedStore). Nothing is staged if no location
+// changes. Cost: reads and writes all metadata and position deletes of all snapshots. Errors: those
+// of reading.
 Result<StagedTable> StageMove(platform::ObjectStore& store, const TablePtr& base, Random& random,
                               const TableMove& move, ProcessTime now);
 
-// `value` with every text in it that is a location in a former folder moved.
-nlohmann::json MovedJson(nlohmann::json value, const TableMove& move);
-// A Puffin file whose footer names the data files of its deletion vectors by their present places.
-// What stands before the footer stays where it is, so that what points at it fits. A footer that
-// cannot be read (it may be compressed) stays as it is: manifests name the data files too.
-std::string MovedPuffin(std::string_view bytes, const TableMove& move);
+// `value` with every string in it that is a location in a former folder replaced by the present
+// location.
+nlohmann::json MoveJsonLocations(nlohmann::json value, const TableMove& move);
+// A Puffin file with the data files in its footer replaced by their present locations. Everything
+// before the footer keeps its position, so references to it stay valid. A footer that cannot be
+// read (it may be compressed) is left as it is: manifests name the data files too.
+std::string MovePuffinFile(std::string_view bytes, const TableMove& move);
 }  // namespace weirhouse::iceberg

@@ -115,20 +115,20 @@ TEST_F(MoveTableTest, ATableOfAnotherPlaceIsLeftAlone) {
   EXPECT_EQ(moved.table, nullptr);
 }
 
-TEST(MovedJson, MovesTextsThatAreLocations) {
+TEST(MoveJsonLocations, MovesTextsThatAreLocations) {
   const TableMove move{{"/old"}, "/new"};
   const nlohmann::json value = {
       {"location", "/old/t"},
       {"sql", "select '/old/t'"},
       {"list", {"/old", "/older", 7, nullptr, {{"deep", "file:///old/x"}}}}};
   EXPECT_EQ(
-      MovedJson(value, move),
+      MoveJsonLocations(value, move),
       (nlohmann::json{{"location", "/new/t"},
                       {"sql", "select '/old/t'"},
                       {"list", {"/new", "/older", 7, nullptr, {{"deep", "file:///new/x"}}}}}));
 }
 
-TEST(MovedPuffin, KeepsVectorsInTheirPlace) {
+TEST(MovePuffinFile, KeepsVectorsInTheirPlace) {
   const TableMove move{{"/old/place"}, "/new"};
   const auto puffin = [](const std::string& path) {
     const std::string footer =
@@ -140,13 +140,13 @@ TEST(MovedPuffin, KeepsVectorsInTheirPlace) {
       bytes += static_cast<char>((footer.size() >> shift) & 0xff);
     return bytes + std::string(4, '\0') + "PFA1";
   };
-  EXPECT_EQ(MovedPuffin(puffin("/old/place/a.parquet"), move), puffin("/new/a.parquet"));
-  // What is no Puffin file, or lies about its footer, stays as it is.
+  EXPECT_EQ(MovePuffinFile(puffin("/old/place/a.parquet"), move), puffin("/new/a.parquet"));
+  // A file that is not Puffin, or has a wrong footer, is left as it is.
   std::string lies = puffin("/old/place/a.parquet");
   lies[lies.size() - 12] = '\xff';
   lies[lies.size() - 10] = '\x7f';
   for (const std::string& other : {std::string(), std::string("PFA1"), std::string(40, 'x'), lies})
-    EXPECT_EQ(MovedPuffin(other, move), other);
+    EXPECT_EQ(MovePuffinFile(other, move), other);
 }
 }  // namespace
 }  // namespace weirhouse::iceberg

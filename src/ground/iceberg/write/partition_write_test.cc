@@ -188,7 +188,7 @@ TEST_F(PartitionWriteTest, AScanPrunesByTruncatedValuesAndLosesNoRow) {
   const auto all = Read(table);
   for (int low = -40; low < 140; low += 7) {
     ScanOptions options;
-    options.ranges = {{"small", BytesOfInt(low), BytesOfInt(low + 12)}};
+    options.ranges = {{"small", EncodeInt(low), EncodeInt(low + 12)}};
     options.columns = {"id", "small"};
     const auto part = Read(table, options);
     EXPECT_LT(part->num_rows(), all->num_rows());

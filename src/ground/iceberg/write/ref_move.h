@@ -1,4 +1,4 @@
-// What the catalog records when a ref moves.
+// The catalog records of a moved ref.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 namespace weirhouse::iceberg {
 
 // The snapshots that became visible under `ref`, oldest first: the new head and those of its
-// ancestors that the old head did not have. A ref that went back has its new head alone. Empty if
-// the ref stayed or is gone.
-std::vector<catalog::SnapshotRecord> RecordsOfMove(const TableMetadata* before,
-                                                   const TableMetadata& after,
-                                                   const std::string& ref);
+// ancestors that the old head did not have. For a ref that was rolled back, the new head alone.
+// Empty if the ref did not change or was removed.
+std::vector<catalog::SnapshotRecord> MakeMoveRecords(const TableMetadata* before,
+                                                     const TableMetadata& after,
+                                                     const std::string& ref);
 }  // namespace weirhouse::iceberg

@@ -48,7 +48,8 @@ bool SameSpec(const PartitionSpec& a, const PartitionSpec& b) {
   return std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(), SameField);
 }
 
-// Under the number of one like it, and each field under that of one like it, if there was one.
+// Adds the spec under the id of an equal one if there is one, and each field under the id of an
+// equal field.
 void TakeSpec(TableMetadata& next, PartitionSpec spec) {
   int greatest_id = 0;
   for (const PartitionSpec& known : next.specs) {
@@ -72,16 +73,16 @@ void TakeSpec(TableMetadata& next, PartitionSpec spec) {
 }
 }  // namespace
 
-Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
-                          const std::vector<std::string>& partition) {
+Result<TablePtr> Reshape(const TablePtr& base, const Schema& proposed,
+                         const std::vector<std::string>& partition) {
   const int count = static_cast<int>(proposed.fields.size() + partition.size());
   if (std::max(base->last_column_id, base->last_partition_id) > kColumnIdMax - count) {
     return Status(Code::kContractRefused,
-                  fmt::format("table \"{}\" has no ids left for other columns or partitions: its "
-                              "last ones are {} and {}",
+                  fmt::format("table \"{}\" has no ids left for new columns or partitions: its "
+                              "last ids are {} and {}",
                               base->name, base->last_column_id, base->last_partition_id))
         .WithError("WH7054")
-        .WithHint("another engine took ids at the end of their range: make the table anew");
+        .WithHint("another engine used ids at the end of the range: create the table again");
   }
   Schema schema = InPlaceOf(base->schema(), proposed, base->last_column_id);
   WEIRHOUSE_TRY(PartitionSpec spec, ParsePartitioning(partition, schema));

@@ -1,4 +1,4 @@
-// A table that gets other columns or partitions because all of its rows are written anew.
+// Gives a table other columns or partitions when all of its rows are rewritten. Pure; threads: any.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@
 
 namespace weirhouse::iceberg {
 
-// `base` with the columns of `proposed`, in their order, and these partition expressions: what a
-// StagedWrite with RemoveAllFiles begins from. A column that keeps its name and may hold what it
-// held (EvolveSchema) keeps its id; any other is a new one, so that nobody reads old files under a
-// new type. Snapshots of before keep their schema. `base` itself where nothing differs.
-Result<TablePtr> Reshaped(const TablePtr& base, const Schema& proposed,
-                          const std::vector<std::string>& partition);
+// `base` with the columns of `proposed`, in that order, and these partition expressions, as the
+// base of a StagedWrite with RemoveAllFiles. A column that keeps its name and a compatible type
+// (EvolveSchema) keeps its id; any other gets a new id, so that old files are never read with a new
+// type. Earlier snapshots keep their schema. Returns `base` itself if nothing differs. Errors:
+// those of ParsePartitioning; kContractRefused if no column or partition ids are left.
+Result<TablePtr> Reshape(const TablePtr& base, const Schema& proposed,
+                         const std::vector<std::string>& partition);
 
-// Property of a reshaped table: the schema that it got. A table without rows has no snapshot to
-// name it.
+// The property of a reshaped table that names its schema, because a table without rows has no
+// snapshot to name it.
 inline constexpr char kReshapedProperty[] = "weirhouse.reshaped";
 }  // namespace weirhouse::iceberg

@@ -7,10 +7,10 @@ namespace {
 
 class ReshapeTest : public TableTest {
  protected:
-  // `base` written anew with other columns and partitions.
+  // `base` rewritten with other columns and partitions.
   StagedTable Rewrite(const TablePtr& base, const std::shared_ptr<arrow::Schema>& columns,
                       const std::vector<std::string>& partition, const std::string& json) {
-    const TablePtr shaped = Reshaped(base, Schema::FromArrow(*columns).value(), partition).value();
+    const TablePtr shaped = Reshape(base, Schema::FromArrow(*columns).value(), partition).value();
     StagedWrite write(store(), shaped, random_, Options("r2"));
     if (shaped != base) write.SetProperty(kReshapedProperty, "r2");
     EXPECT_OK(write.RemoveAllFiles());
@@ -47,7 +47,7 @@ TEST_F(ReshapeTest, KeepsTheIdsOfColumnsThatMayHoldWhatTheyHeld) {
 TEST_F(ReshapeTest, IsTheTableItselfWhereNothingDiffers) {
   const TablePtr flights = Append(NewFlights(), R"([{"id":1,"at":"2013-01-01T00:00:00Z"}])").table;
   const auto same =
-      Reshaped(flights, Schema::FromArrow(*FlightSchema()).value(), {"month(at)"}).value();
+      Reshape(flights, Schema::FromArrow(*FlightSchema()).value(), {"month(at)"}).value();
   EXPECT_EQ(same, flights);
 }
 

@@ -15,8 +15,8 @@ namespace {
 
 constexpr int kFirstSpecField = 1000;
 
-// Longer metadata is gzipped, to about a seventh: it is written whole at each commit. What fits
-// into a few pages stays as it is, for whoever looks with an editor.
+// Longer metadata is gzipped, to about a seventh of its size, because it is written whole at each
+// commit. Shorter metadata stays readable as text.
 constexpr std::size_t kPlainMetadataBytesMax = 16u << 10;
 constexpr char kCodecProperty[] = "write.metadata.compression-codec";  // Iceberg's: none | gzip
 
@@ -62,7 +62,7 @@ StagedWrite::State::State(platform::ObjectStore& the_store, TablePtr the_base, R
   parent = base->FindRef(options.ref);
   const bool from_main = parent == nullptr;
   if (from_main) parent = base->current_snapshot();
-  // A staging ref may stand on a schema that main has not got yet.
+  // A staging ref may have a schema that main does not have yet.
   const Schema* of_ref =
       !from_main && options.ref != "main" ? SchemaById(*base, parent->schema_id) : nullptr;
   schema = of_ref != nullptr ? *of_ref : base->schema();
@@ -83,7 +83,7 @@ StagedWrite::StagedWrite(StagedWrite&&) noexcept = default;
 
 Status StagedWrite::SetSchema(const Schema& proposed) {
   State& state = *state_;
-  WEIRHOUSE_CHECK(state.added.empty());  // files must carry one schema
+  WEIRHOUSE_CHECK(state.added.empty());  // all files must have one schema
   TableMetadata& next = state.next;
   WEIRHOUSE_TRY(Schema evolved, EvolveSchema(state.schema, proposed, next.last_column_id));
   if (SameFields(evolved, state.schema)) return Status::Ok();
@@ -98,7 +98,7 @@ Status StagedWrite::SetSchema(const Schema& proposed) {
   for (const Field& field : evolved.fields) {
     next.last_column_id = std::max(next.last_column_id, field.id);
   }
-  // What is only staged must not show in main; publishing the ref makes it current.
+  // A staged schema must not show in main; publishing the ref makes it current.
   if (state.options.ref == "main" || next.current_snapshot() == nullptr) {
     next.current_schema_id = evolved.schema_id;
   }
@@ -158,7 +158,7 @@ Result<StagedTable> StagedWrite::Finish() {
 }
 
 namespace {
-// Statistics of snapshots that are gone: nobody can ask for them.
+// Removes the statistics of expired snapshots, which can no longer be read.
 void DropStatistics(TableMetadata& metadata, const std::set<SnapshotId>& kept) {
   for (const char* key : {"statistics", "partition-statistics"}) {
     const auto held = metadata.other_keys.find(key);
@@ -193,8 +193,8 @@ void ExpireSnapshots(TableMetadata& metadata, int keep) {
   }
   metadata.snapshots = std::move(kept);
   if (metadata.snapshots.size() < count) DropStatistics(metadata, kept_ids);
-  // A log with a hole would name the wrong snapshot for a time: nothing before the last expired
-  // entry may stay.
+  // With a gap the log would name the wrong snapshot for a time, so no entry before the last
+  // expired one is kept.
   std::vector<std::pair<std::int64_t, SnapshotId>> log;
   for (const auto& entry : metadata.snapshot_log) {
     if (kept_ids.contains(entry.second)) {
@@ -224,7 +224,7 @@ Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TableP
   std::string bytes = SerializeTableMetadata(next);
   const bool gzip = WantsGzip(next, bytes);
   if (gzip) bytes = platform::Deflate(bytes, platform::DeflateForm::kGzip);
-  // Readers tell the form by the name.
+  // Readers recognise compression by the file name.
   next.metadata_location =
       fmt::format("{}/metadata/{:05}-{}{}.metadata.json", next.location,
                   VersionOfFile(base->metadata_location) + 1, random.Uuid4(), gzip ? ".gz" : "");
@@ -270,9 +270,9 @@ Result<TablePtr> MakeTable(const NewTable& table, Random& random, Clock& clock) 
   for (const std::string& column : table.sort_columns) {
     const Field* field = table.schema.Find(column);
     if (field == nullptr) {
-      return Status(Code::kInvalidInput, fmt::format("sort column is not in the table: table "
-                                                     "\"{}\", column \"{}\"",
-                                                     table.name, column))
+      return Status(Code::kInvalidInput,
+                    fmt::format("the sort column is not in the table: table \"{}\", column \"{}\"",
+                                table.name, column))
           .WithError("WH7056")
           .WithHint(DidYouMean(column, names));
     }
@@ -300,7 +300,7 @@ Result<StagedTable> StageRefs(platform::ObjectStore& store, TablePtr base, Rando
     }
     const Snapshot* snapshot = next.FindSnapshot(*change.snapshot);
     if (snapshot == nullptr) {
-      return Status(Code::kNotFound, fmt::format("snapshot {} is not in table \"{}\"",
+      return Status(Code::kNotFound, fmt::format("the table has no snapshot {}: table \"{}\"",
                                                  change.snapshot->value(), base->name))
           .WithError("WH7059")
           .WithHint(fmt::format("tables keep the last {} snapshots", kSnapshotsKept));

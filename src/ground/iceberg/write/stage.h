@@ -1,5 +1,5 @@
-// Writing: files that nobody can see yet, and the metadata.json that will name them. The caller
-// hands the change of the pointer to catalog::Commit. Nothing here touches the catalog.
+// Stages a write: files that no reader can see yet, and the metadata.json that will name them. The
+// caller passes the pointer change to catalog::Commit. Nothing here accesses the catalog.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ struct RowPosition {
   std::int64_t position = 0;
 };
 
-// Where appended rows went: input row i is at files[file_of_row[i]], position position_of_row[i].
+// The positions of appended rows: input row i is at files[file_of_row[i]], position
+// position_of_row[i].
 struct AppendedRows {
   std::vector<DataFile> files;
   std::vector<std::int32_t> file_of_row;
@@ -39,23 +40,23 @@ struct AppendedRows {
 };
 
 struct StageOptions {
-  std::string run_name;  // "r12": part of file names, so that orphans can be traced
+  std::string run_name;  // "r12": part of file names, so that orphaned files can be traced
   std::string idempotency_key;
   std::string ref = "main";  // or a staging ref: main stays where it is
   std::string operation;     // empty = chosen from what was done (append | overwrite | delete)
   ProcessTime now;
   std::map<std::string, std::string> summary;  // extra keys
-  int snapshots_kept = kSnapshotsKept;         // and those that refs name
+  int snapshots_kept = kSnapshotsKept;         // in addition to those that refs name
 };
 
-// What one staged write hands to catalog::CommitRequest.
+// The result of a staged write, for catalog::CommitRequest.
 struct StagedTable {
   TablePtr table;  // the new metadata
   catalog::TableChange change;
   std::vector<catalog::SnapshotRecord> snapshots;
   std::vector<catalog::FileRecord> files;  // all files written, metadata included
   std::vector<std::string>
-      paths_to_sync;  // pass those of all tables to ObjectStore::Flush at once, then commit
+      paths_to_sync;  // pass the paths of all tables to ObjectStore::Flush at once, then commit
 };
 
 // Stages one change of one table: any of append, position deletes, whole-file removal, schema
@@ -78,24 +79,24 @@ class StagedWrite {
   // sorts.
   Result<AppendedRows> Append(const arrow::Table& rows,
                               const platform::ParquetOptions& options = {});
-  // Marks rows deleted: one position-delete file per partition touched. The rows must be live in
-  // `base` or appended in this write (a row masked twice would be counted twice in total_rows).
+  // Marks rows as deleted: one position-delete file per affected partition. The rows must be live
+  // in `base` or appended in this write (a row deleted twice would be counted twice in total_rows).
   Status DeleteRows(std::span<const RowPosition> rows);
-  // Drops whole data files (compaction, full rebuild). Position deletes that applied only to them
-  // go too.
+  // Removes whole data files (compaction, full rebuild), and position deletes that applied only to
+  // them.
   Status RemoveFiles(std::span<const std::string> data_files);
   Status RemoveAllFiles();
   void SetProperty(const std::string& key, const std::string& value);
 
-  // Writes manifests, manifest list and metadata.json. A table of version 1 becomes one of version
-  // 2 with the first data written; data for one of version 3 is refused (WH7051). If nothing was
+  // Writes manifests, manifest list and metadata.json. The first data written makes a table of
+  // version 1 one of version 2; data for one of version 3 is refused (WH7051). If nothing was
   // changed, `snapshots` is empty and the change is a no-op that must not be committed
   // (change.metadata_location == base's). Keeps the last kSnapshotsKept snapshots and those that
-  // refs name. Manifests of earlier commits are taken over untouched, except that kManifestsMergeAt
-  // small ones become one. Cost: O(new files + manifests), a few ms beside Parquet.
+  // refs name. Manifests of earlier commits are reused unchanged, except that kManifestsMergeAt
+  // small ones are merged. Cost: O(new files + manifests), a few ms in addition to Parquet.
   Result<StagedTable> Finish();
 
-  struct State;  // of the files that implement it
+  struct State;  // used only by the implementation
 
  private:
   friend Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base,

@@ -65,16 +65,16 @@ Result<std::shared_ptr<arrow::ChunkedArray>> ConformColumn(
     std::shared_ptr<arrow::ChunkedArray> column, const std::shared_ptr<arrow::DataType>& type,
     const Field& field, const std::string& table_name) {
   if (field.required && column->null_count() > 0) {
-    return Mismatch(fmt::format("required column holds a null: table \"{}\", column \"{}\", row {}",
+    return Mismatch(fmt::format("a required column has a null: table \"{}\", column \"{}\", row {}",
                                 table_name, field.name, FirstNull(*column)),
                     "filter such rows out, or declare the column optional");
   }
   if (column->type()->Equals(*type)) return column;
   if (!MayStore(*column->type(), *type)) {
     return Mismatch(
-        fmt::format("column has another type: table \"{}\", column \"{}\" is {}, "
-                    "rows have {}",
-                    table_name, field.name, NameOf(field.type), column->type()->ToString()),
+        fmt::format(
+            "a column has the wrong type: table \"{}\", column \"{}\" is {}, but the rows have {}",
+            table_name, field.name, NameOf(field.type), column->type()->ToString()),
         fmt::format("cast it to {}", NameOf(field.type)));
   }
   const auto cast = arrow::compute::Cast(column, type);
@@ -92,22 +92,23 @@ Status CheckColumns(const arrow::Table& rows, const Schema& schema, const std::s
   for (const Field& field : schema.fields) names.push_back(field.name);
   for (const auto& field : rows.schema()->fields()) {
     if (schema.Find(field->name()) != nullptr) continue;
-    return Mismatch(fmt::format("rows have a column that the table lacks: table \"{}\", column "
-                                "\"{}\"",
-                                table_name, field->name()),
-                    DidYouMean(field->name(), names));
+    return Mismatch(
+        fmt::format("the rows have a column that is not in the table: table \"{}\", column "
+                    "\"{}\"",
+                    table_name, field->name()),
+        DidYouMean(field->name(), names));
   }
   return Status::Ok();
 }
 
-// A column whose partition value comes from a 64-bit integer.
+// Whether partition values of the type are computed from a 64-bit integer.
 bool IsWholeNumber(const Type& type) {
   return type.kind() == TypeKind::kInt || type.kind() == TypeKind::kLong ||
          type.kind() == TypeKind::kDate || type.kind() == TypeKind::kTimestamp ||
          type.kind() == TypeKind::kTimestampTz || type.kind() == TypeKind::kTime;
 }
 
-// Splits groups by one more value: ids are given in order of first appearance.
+// Splits groups by one more value; ids are assigned in order of first appearance.
 template <typename Value>
 class GroupSplitter {
  public:
@@ -201,7 +202,7 @@ Status SplitByField(const arrow::Table& rows, const PartitionField& field, const
             identity ? value : TransformOrdinal(field.transform, source.type, value));
       },
       [narrow](std::int64_t value) {
-        return narrow ? BytesOfInt(static_cast<std::int32_t>(value)) : BytesOfLong(value);
+        return narrow ? EncodeInt(static_cast<std::int32_t>(value)) : EncodeLong(value);
       });
 }
 
@@ -234,8 +235,8 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const std::shared_ptr<arrow::Tabl
   return taken->table();
 }
 
-// In a null struct a required member has a value too, which nobody reads: Parquet's writer counts a
-// member's nulls without looking at the struct's.
+// Fills required members of null structs with a value that no reader uses: Parquet's writer counts
+// a member's nulls without looking at the struct.
 std::shared_ptr<arrow::ArrayData> FillRequiredMembers(const arrow::ArrayData& nulls) {
   auto filled = std::make_shared<arrow::ArrayData>(nulls);
   if (nulls.type->id() != arrow::Type::STRUCT) return filled;
@@ -261,7 +262,7 @@ Result<std::shared_ptr<arrow::Table>> ConformRows(const arrow::Table& rows, cons
     std::shared_ptr<arrow::ChunkedArray> column = rows.GetColumnByName(field.name);
     if (column == nullptr) {
       if (field.required && rows.num_rows() > 0) {
-        return Mismatch(fmt::format("rows lack a required column: table \"{}\", column \"{}\"",
+        return Mismatch(fmt::format("the rows lack a required column: table \"{}\", column \"{}\"",
                                     table_name, field.name),
                         "select it, or declare it optional");
       }
@@ -287,13 +288,13 @@ Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const Partiti
         field.transform == "void" || (source != nullptr && CanApply(field.transform, source->type));
     if (!known) {
       return Status(Code::kInvalidInput,
-                    fmt::format("table \"{}\" is partitioned by \"{}\", transform {}, which cannot "
-                                "be written here",
+                    fmt::format("could not write to table \"{}\": its partition field \"{}\" uses "
+                                "transform {}, which is not supported",
                                 metadata.name, field.name, field.transform))
           .WithError("WH7060")
           .WithHint(
-              "write it with the engine that made it, or partition by columns that are not "
-              "nested and the transforms that every engine knows");
+              "write it with the engine that created it, or partition by columns that are not "
+              "nested and by the transforms of the Iceberg specification");
     }
     static const Field kNoSource;
     WEIRHOUSE_TRY_STATUS(
@@ -316,7 +317,7 @@ std::string StagedWrite::State::NewDataPath(
   std::string path = next.location + "/data/";
   for (std::size_t i = 0; i < spec.fields.size(); ++i) {
     const PartitionField& field = spec.fields[i];
-    const Type source = TypeOfColumn(next, field.source_id).value_or(Type(TypeKind::kString));
+    const Type source = FindColumnType(next, field.source_id).value_or(Type(TypeKind::kString));
     path += fmt::format("{}={}/", field.name, PartitionText(field.transform, source, partition[i]));
   }
   path += fmt::format("{}-{:05}-{:08x}{}.parquet", options.run_name, ordinal, random.Next() >> 32,

@@ -28,7 +28,7 @@ Content ContentOf(const DataFile& file) {
   return file.content == DataFile::Content::kData ? Content::kData : Content::kDeletes;
 }
 
-// One snapshot on its way: decides which manifests stay, which are rewritten, what is new.
+// Builds one snapshot: decides which manifests are kept, which are rewritten, and what is new.
 class SnapshotBuilder {
  public:
   explicit SnapshotBuilder(StagedWrite::State& state)
@@ -68,8 +68,8 @@ class SnapshotBuilder {
   std::vector<std::shared_ptr<const Manifest>> data_manifests_;
   std::vector<std::pair<ManifestFile, std::shared_ptr<const Manifest>>> delete_manifests_;
   std::vector<DataFile> delete_files_;                            // new ones
-  std::int64_t min_data_sequence_ = 0;                            // of data files that stay
-  std::map<std::string, std::int64_t, std::less<>> masked_rows_;  // of files that go
+  std::int64_t min_data_sequence_ = 0;                            // of data files that are kept
+  std::map<std::string, std::int64_t, std::less<>> masked_rows_;  // of removed files
   std::vector<ManifestFile> written_;
   std::int64_t replaced_ = 0;
   CommitSummary summary_;
@@ -106,13 +106,13 @@ Result<const DataFile*> SnapshotBuilder::FindLive(std::string_view path) {
     if (file.path == path) return &file;
   }
   return Status(Code::kInvalidInput,
-                fmt::format("file is not in the table: table \"{}\", file \"{}\"", state_.next.name,
-                            path))
+                fmt::format("the file is not in the table: table \"{}\", file \"{}\"",
+                            state_.next.name, path))
       .WithError("WH7058")
       .WithHint("another commit may have rewritten it: plan the change again on the new snapshot");
 }
 
-// A data file of the parent that this write leaves in the table; nullptr if it is not one.
+// The parent's data file at `path` if this write keeps it; else nullptr.
 const DataFile* SnapshotBuilder::FindKept(std::string_view path) const {
   if (state_.removed_files.contains(path)) return nullptr;
   for (const auto& manifest : data_manifests_) {
@@ -164,7 +164,8 @@ Result<DataFile> SnapshotBuilder::WriteDeleteFile(
   file.size_bytes = written.size_bytes;
   file.columns = std::move(written.columns);
   file.split_offsets = std::move(written.split_offsets);
-  // Whole paths, not 16 characters of them: readers find the files that are meant by these bounds.
+  // Whole paths, not cut to 16 characters: readers use these bounds to find the data files
+  // concerned.
   file.columns[kDeletedPathId].lower_bound = deletes.begin()->first;
   file.columns[kDeletedPathId].upper_bound = deletes.rbegin()->first;
   if (deletes.size() == 1) file.referenced_data_file = deletes.begin()->first;
@@ -184,7 +185,7 @@ Status SnapshotBuilder::WritePositionDeletes() {
                                 positions.back(), file->row_count, path))
           .WithError("WH7058");
     }
-    if (state_.removed_files.contains(path)) continue;  // the whole file goes
+    if (state_.removed_files.contains(path)) continue;  // the whole file is removed
     summary_.AddMaskedRows(static_cast<std::int64_t>(positions.size()));
     groups[{file->spec_id, file->partition}][path] = positions;
   }
@@ -197,8 +198,9 @@ Status SnapshotBuilder::WritePositionDeletes() {
   return Status::Ok();
 }
 
-// What the merged files say of data files that stay, in one file for each partition. It gets the
-// new sequence number, and no file that it names is younger than what named it.
+// Writes the positions of the merged files that are in kept data files into one file per partition.
+// It gets the new sequence number; that is correct, because no data file that it names is younger
+// than the merged file that named it.
 Status SnapshotBuilder::MergePositionDeletes() {
   std::map<std::pair<int, std::vector<std::optional<std::string>>>, PositionDeletes> groups;
   for (const auto& [manifest_file, manifest] : delete_manifests_) {
@@ -247,7 +249,7 @@ Status SnapshotBuilder::DropEverything() {
   return Status::Ok();
 }
 
-// What position deletes say of the files that go, in one pass over them.
+// Counts the deleted rows of the removed files, in one pass over the position deletes.
 Status SnapshotBuilder::CountMaskedRows() {
   std::map<std::string_view, std::int64_t> going;  // removed files, and their sequence numbers
   for (const std::string& path : state_.removed_files) {
@@ -294,7 +296,7 @@ Result<bool> SnapshotBuilder::IsDangling(const DataFile& deletes) {
   return true;
 }
 
-// Rewrites a manifest with the entries that go marked as deleted, or keeps it if none goes.
+// Rewrites a manifest with removed entries marked as deleted, or keeps it if none is removed.
 Status SnapshotBuilder::RewriteWithout(const ManifestFile& file, const Manifest& manifest) {
   std::vector<bool> goes(manifest.entries.size(), false);
   bool any = false;
@@ -348,7 +350,7 @@ Status SnapshotBuilder::DropRemovedFiles() {
       }
     }
   }
-  // Names one that is not there.
+  // Names a file that is not in the table.
   if (found != state_.removed_files.size()) {
     for (const std::string& path : state_.removed_files) {
       WEIRHOUSE_TRY_STATUS(FindLive(path).status());
@@ -383,7 +385,7 @@ void SnapshotBuilder::AddNewFiles() {
   for (const DataFile& file : delete_files_) add(file, sequence_number_);
 }
 
-// False for a spec with a transform that we do not know: its manifests stay as they are.
+// False for a spec with an unknown transform: its manifests are left as they are.
 bool SnapshotBuilder::CanWriteSpec(int spec_id) const {
   const PartitionSpec* spec = FindSpec(state_.next, spec_id);
   if (spec == nullptr) return false;
@@ -391,9 +393,9 @@ bool SnapshotBuilder::CanWriteSpec(int spec_id) const {
                      [](const PartitionField& field) { return CanApply(field.transform); });
 }
 
-// Takes the small manifests of a group into its draft once there are kManifestsMergeAt of them. By
-// their entries, which are what a merge writes again: of bytes a manifest of one entry is all head,
-// and thirty such would pass for as much as the thousands in one that was merged before.
+// Merges the small manifests of a group once there are kManifestsMergeAt of them. They are measured
+// by entries, which is what a merge rewrites: measured in bytes, thirty manifests of one entry each
+// are mostly headers and would weigh as much as the thousands of entries in an earlier merge.
 Status SnapshotBuilder::MergeSmall() {
   const auto weight = [](const ManifestFile& file) {
     return file.added_files + file.existing_files;
@@ -508,19 +510,20 @@ Result<Snapshot> SnapshotBuilder::Build() {
 }  // namespace
 
 namespace {
-// Our manifests are those of version 2, which version 1 may become at any time and 3 may not mix.
+// Our manifests are of version 2, to which a table of version 1 may be upgraded at any time and
+// which version 3 must not mix in.
 Status CheckVersion(TableMetadata& next) {
   next.format_version = std::max(next.format_version, 2);
   if (next.format_version == 2) return Status::Ok();
-  return Status(Code::kInvalidInput, fmt::format("a table of Iceberg version {} can be read here, "
-                                                 "not written: table \"{}\"",
+  return Status(Code::kInvalidInput, fmt::format("could not write to a table of Iceberg format "
+                                                 "version {}, which can only be read: table \"{}\"",
                                                  next.format_version, next.name))
       .WithError("WH7051")
-      .WithHint("write it with the engine that made it, or copy it into a table of version 2");
+      .WithHint("write it with the engine that created it, or copy it into a table of version 2");
 }
 
-// What a summary says for the moment it is written, and nobody asks of an older snapshot: it would
-// be written again with each of the next hundred commits. (The catalog keeps the keys.)
+// Removes summary keys of older snapshots that nobody reads: otherwise they would be rewritten with
+// each of the next hundred commits. (The catalog keeps the keys.)
 void ShortenSummaries(std::vector<Snapshot>& snapshots) {
   for (Snapshot& snapshot : snapshots) {
     if (!snapshot.summary.contains(kIdempotencyKeyKey)) continue;  // another writer's, or short

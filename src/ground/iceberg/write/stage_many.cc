@@ -14,8 +14,8 @@
 namespace weirhouse::iceberg {
 namespace {
 constexpr std::int64_t kPiecesInFile = 2;
-// Rows are brought together by partition so many pieces at a time: a piece of rows that are in no
-// order has some of each partition.
+// Rows are grouped by partition this many pieces at a time: a piece of unordered rows contains some
+// of each partition.
 constexpr std::int64_t kPiecesBroughtTogether = 4;
 
 using Partition = std::vector<std::optional<std::string>>;
@@ -36,7 +36,7 @@ Status AppendInOrder(StagedWrite& write, const arrow::Table& rows,
   return Status();
 }
 
-// The columns that say to which partition a row belongs.
+// The columns that determine the partition of a row.
 Result<std::shared_ptr<arrow::Table>> PartitionColumns(const TableMetadata& base,
                                                        const arrow::Table& rows) {
   Schema schema;

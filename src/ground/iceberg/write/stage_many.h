@@ -1,4 +1,5 @@
-// Appends of rows that are too many for memory.
+// Appends rows that do not fit into memory. Threads: one. Errors: those of StagedWrite::Append, and
+// kUnavailable (WH7010) if the disk is full.
 #pragma once
 
 #include "ground/iceberg/format/metadata.h"
@@ -12,8 +13,8 @@ class Table;
 
 namespace weirhouse::iceberg {
 
-// Appends `rows` to `write`, which began at `base`: in their order, in files of two pieces of
-// `scratch` at most; of a table with partitions in the order of these. Memory: of a file.
+// Appends `rows` to `write`, which began at `base`: in their order, in files of at most two pieces
+// of `scratch`; rows of a partitioned table are ordered by partition. Memory: one file.
 Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Table& rows,
                   const platform::ParquetOptions& options, const platform::Scratch& scratch);
 }  // namespace weirhouse::iceberg

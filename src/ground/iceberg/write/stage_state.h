@@ -1,4 +1,4 @@
-// The inside of a StagedWrite, shared by the files that implement it.
+// The state of a StagedWrite, shared by the files that implement it.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -16,7 +16,7 @@
 
 namespace weirhouse::iceberg {
 
-// Rows brought to the table's schema: its columns, order and types. Errors: kInvalidInput (WH7057)
+// Converts rows to the table's schema: its columns, order and types. Errors: kInvalidInput (WH7057)
 // naming the column.
 Result<std::shared_ptr<arrow::Table>> ConformRows(const arrow::Table& rows, const Schema& schema,
                                                   const std::string& table_name);
@@ -30,8 +30,7 @@ struct PartitionGroups {
 Result<PartitionGroups> GroupByPartition(const arrow::Table& rows, const PartitionSpec& spec,
                                          const TableMetadata& metadata, const Schema& schema);
 
-// True for an order that we keep when we write and merge files: columns as they are, ascending,
-// nulls first.
+// Whether writing and merging preserve this order: identity columns, ascending, nulls first.
 bool IsPlainOrder(const SortOrder& order);
 
 struct StagedWrite::State {
@@ -70,7 +69,7 @@ struct StagedWrite::State {
   Result<DataFile> WriteData(const arrow::Table& rows,
                              const std::vector<std::optional<std::string>>& partition,
                              const platform::ParquetOptions& parquet);
-  // Writes `bytes` and remembers the file for FileRecord and Flush.
+  // Writes `bytes` and records the file for FileRecord and Flush.
   Status Write(catalog::FileKind kind, const std::string& path, std::string_view bytes);
   void Remember(catalog::FileKind kind, const std::string& path, std::int64_t size_bytes,
                 const Digest& sha256);
@@ -79,14 +78,14 @@ struct StagedWrite::State {
 // Turns a filled State into files and metadata: stage_commit.cc.
 Result<StagedTable> CommitStaged(StagedWrite::State& state);
 
-// Writes `next` as the metadata.json that follows `base`, with its log, and fills in the answer's
-// table, change and files.
+// Writes `next` as the metadata.json that follows `base`, with its log, and fills in table, change
+// and files of the result.
 Result<StagedTable> WriteNextMetadata(platform::ObjectStore& store, const TablePtr& base,
                                       Random& random, TableMetadata next, ProcessTime now,
                                       std::vector<catalog::FileRecord> records);
-// What the catalog records of a snapshot, from its summary.
+// The catalog's record of a snapshot, from its summary.
 catalog::SnapshotRecord RecordOf(const TableMetadata& metadata, const Snapshot& snapshot,
                                  std::string_view ref);
-// Drops snapshots beyond `keep` that no ref names, and what snapshot-log says of them.
+// Removes snapshots beyond `keep` that no ref names, and their snapshot-log entries.
 void ExpireSnapshots(TableMetadata& metadata, int keep = kSnapshotsKept);
 }  // namespace weirhouse::iceberg

@@ -354,14 +354,14 @@ TEST_F(StageTest, RefusesRowsThatDoNotFitTheTable) {
   EXPECT_THAT(status.hint(), HasSubstr("origin"));
 
   status = append(arrow::schema({arrow::field("id", arrow::int64())}), R"([{"id":1},{"id":null}])");
-  EXPECT_THAT(status.message(), HasSubstr("required column holds a null"));
+  EXPECT_THAT(status.message(), HasSubstr("required column has a null"));
   EXPECT_THAT(status.message(), HasSubstr("row 1"));
 
   status = append(arrow::schema({arrow::field("origin", arrow::utf8())}), R"([{"origin":"EWR"}])");
   EXPECT_THAT(status.message(), HasSubstr("lack a required column"));
 
   status = append(arrow::schema({arrow::field("id", arrow::utf8())}), R"([{"id":"1"}])");
-  EXPECT_THAT(status.message(), HasSubstr("another type"));
+  EXPECT_THAT(status.message(), HasSubstr("wrong type"));
   EXPECT_THAT(status.hint(), HasSubstr("cast it to long"));
 }
 

@@ -1,4 +1,4 @@
-// Errors of Arrow as ours.
+// Errors of Arrow as ours. Threads: any.
 #pragma once
 
 #include "ground/base/status.h"

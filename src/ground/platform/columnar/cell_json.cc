@@ -11,13 +11,13 @@
 namespace weirhouse::platform {
 using nlohmann::json;
 
-json JsonOfNumber(double number) {
+json NumberToJson(double number) {
   if (std::isnan(number)) return "NaN";
   if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
   return number;
 }
 
-json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
+json CellToJson(const arrow::ChunkedArray& column, std::int64_t row) {
   const auto scalar = column.GetScalar(row);
   if (!scalar.ok() || !(*scalar)->is_valid) return nullptr;
   switch ((*scalar)->type->id()) {
@@ -28,9 +28,9 @@ json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row) {
     case arrow::Type::INT64:
       return static_cast<const arrow::Int64Scalar&>(**scalar).value;
     case arrow::Type::FLOAT:
-      return JsonOfNumber(static_cast<const arrow::FloatScalar&>(**scalar).value);
+      return NumberToJson(static_cast<const arrow::FloatScalar&>(**scalar).value);
     case arrow::Type::DOUBLE:
-      return JsonOfNumber(static_cast<const arrow::DoubleScalar&>(**scalar).value);
+      return NumberToJson(static_cast<const arrow::DoubleScalar&>(**scalar).value);
     case arrow::Type::TIMESTAMP:
       return FormatTime(static_cast<const arrow::TimestampScalar&>(**scalar).value);
     case arrow::Type::BINARY:

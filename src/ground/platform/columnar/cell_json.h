@@ -10,9 +10,9 @@ class ChunkedArray;
 
 namespace weirhouse::platform {
 
-// JSON has no NaN and no infinities: they are the strings "NaN", "Infinity" and "-Infinity", never
-// null.
-nlohmann::json JsonOfNumber(double number);
-// A cell as JSON: times as RFC 3339, what JSON lacks as text.
-nlohmann::json JsonOfCell(const arrow::ChunkedArray& column, std::int64_t row);
+// `number` as JSON. NaN and the infinities, which JSON lacks, become the strings "NaN", "Infinity"
+// and "-Infinity", never null.
+nlohmann::json NumberToJson(double number);
+// One cell as JSON: times as RFC 3339, types that JSON lacks as text. Cost: O(1). Threads: any.
+nlohmann::json CellToJson(const arrow::ChunkedArray& column, std::int64_t row);
 }  // namespace weirhouse::platform

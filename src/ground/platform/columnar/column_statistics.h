@@ -1,4 +1,4 @@
-// What a manifest wants to know about a column, found by scanning it.
+// The statistics that an Iceberg manifest holds of a column, computed by scanning it.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -7,6 +7,6 @@
 
 namespace weirhouse::platform {
 
-// Everything but `size_bytes`. Cost: one pass.
+// All statistics but `size_bytes`. Cost: one pass over the column.
 ColumnStatistics ScanColumn(const arrow::ChunkedArray& column);
 }  // namespace weirhouse::platform

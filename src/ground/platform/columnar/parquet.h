@@ -1,5 +1,5 @@
-// Parquet with Iceberg field ids and statistics, deterministic: equal rows and options give equal
-// bytes.
+// Parquet files with Iceberg field ids and statistics. Deterministic: equal rows and options give
+// equal bytes.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ struct Scalar;
 
 namespace weirhouse::platform {
 
-// Per column (by field id), what manifests want. Bounds are Iceberg's single-value bytes (spec,
-// appendix D), strings cut to 16 code points, absent where unknown or where only NaN was seen.
+// The statistics of one column that manifests hold. Bounds are Iceberg single-value bytes (Apache
+// Iceberg table spec, appendix D), strings cut to 16 code points; absent if unknown or if only NaN
+// was seen.
 struct ColumnStatistics {
   std::int64_t size_bytes = 0;
   std::int64_t value_count = 0;
@@ -49,31 +50,32 @@ struct ParquetOptions {
   std::vector<std::pair<std::string, std::string>> key_values{};  // footer metadata
 };
 
-// Writes `rows` to `path` through `disk` (not yet synced; zstd). Each field of the Arrow schema
-// carries its id in the metadata key "PARQUET:field_id"; statistics are kept for fields that have
-// one. A null in a field declared not nullable is kInvalidInput. Threads: any. Cost: about 1 µs a
-// row of a dozen columns.
+// Writes `rows` to `path` through `store`, compressed with zstd; the caller flushes. Each field of
+// the Arrow schema carries its id in the metadata key "PARQUET:field_id"; statistics are kept for
+// fields that have one. A null in a field declared not nullable is kInvalidInput. Threads: any.
+// Cost: about 1 µs per row of a dozen columns.
 Result<ParquetFile> WriteParquet(ObjectStore& store, const std::string& path,
                                  const arrow::Table& rows, const ParquetOptions& options = {});
 
 struct ParquetReadOptions {
-  // The columns wanted, in order, by their field ids; null = all columns as they are. What is
-  // absent from the file comes back as nulls. Fields of structs, lists and maps are matched by id
-  // too. Files whose columns carry no ids are matched by name.
+  // The wanted columns in order, matched by field id; null = all columns as they are. A column that
+  // the file lacks is read as nulls. Fields of structs, lists and maps are matched by id too. Files
+  // whose columns have no ids are matched by name.
   std::shared_ptr<arrow::Schema> schema{};
-  // By field id, what a file has that lacks the field, instead of nulls. Of the field's type.
+  // By field id, the value of a field that a file lacks, instead of null. It has the field's type.
   std::map<int, std::shared_ptr<arrow::Scalar>> defaults{};
-  // By field id, the names that the field may have in files without ids; a field that is not in it
-  // is then absent. Empty = its own name.
+  // By field id, the names a field may have in files without ids; a field that is not in the map is
+  // then absent. Empty: each field has its own name only.
   std::map<int, std::vector<std::string>> names{};
 };
 // Reads a file into one table in file order. Types are promoted to those of `schema` (int→long,
-// float→double, decimal precision, finer or coarser times to µs where that is exact). Checks sizes
-// before it allocates. Errors: kNotFound, kCorruption. Threads: any.
+// float→double, decimal precision, other time units to µs if that is exact). Sizes are checked
+// before memory is allocated. Errors: kNotFound, kCorruption (WH7032). Threads: any. Memory: the
+// whole file's wanted columns.
 Result<std::shared_ptr<arrow::Table>> ReadParquet(ObjectStore& store, const std::string& path,
                                                   const ParquetReadOptions& options);
 
-// Iceberg single-value bytes (spec, appendix D) of an Arrow scalar given as (type name, value)
-// would drag Arrow into the public header, so these work on one cell of a table.
+// The Iceberg single-value bytes (Apache Iceberg table spec, appendix D) of one cell. It takes a
+// table and not a scalar to keep Arrow's headers out of this one. kInvalidInput for a null.
 Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std::int64_t row);
 }  // namespace weirhouse::platform

@@ -103,7 +103,8 @@ int FieldConformer::Match(const arrow::FieldVector& stored, const arrow::Field& 
   const std::vector<std::string>* names = nullptr;
   if (!has_ids && id && !options_.names.empty()) {
     const auto it = options_.names.find(*id);
-    if (it == options_.names.end()) return -1;  // the mapping is complete: the file lacks it
+    // the mapping is complete, so the file lacks the field
+    if (it == options_.names.end()) return -1;
     names = &it->second;
   }
   const auto found = std::find_if(stored.begin(), stored.end(), [&](const auto& field) {
@@ -144,9 +145,9 @@ Result<std::shared_ptr<arrow::Array>> FieldConformer::Absent(const arrow::Field&
 }
 
 Status FieldConformer::Differs(const arrow::DataType& stored, const arrow::Field& wanted) const {
-  return CorruptParquet(path_,
-                        fmt::format("column \"{}\" is {} where the table says {}", wanted.name(),
-                                    stored.ToString(), wanted.type()->ToString()));
+  return CorruptParquet(
+      path_, fmt::format("column \"{}\" has type {}, but the table has {}", wanted.name(),
+                         stored.ToString(), wanted.type()->ToString()));
 }
 
 Result<std::shared_ptr<arrow::Array>> FieldConformer::ConformArray(
@@ -158,7 +159,7 @@ Result<std::shared_ptr<arrow::Array>> FieldConformer::ConformArray(
   array = WithoutExtension(std::move(array));
   if (array->type()->Equals(*wanted.type())) return array;
   if (!MayBecome(*array->type(), *wanted.type())) return Differs(*array->type(), wanted);
-  // Safe: a cast that would lose anything fails.
+  // A safe cast: it fails if it would lose data.
   auto cast = arrow::compute::Cast(arrow::Datum(array), wanted.type());
   if (!cast.ok()) {
     return CorruptParquet(path_,

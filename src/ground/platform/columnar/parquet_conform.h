@@ -1,5 +1,5 @@
-// Columns of a Parquet file brought to the fields that a table wants: matched by field id at every
-// level, promoted, filled in where the file lacks them.
+// Converts the columns of a Parquet file to the fields that a table has: matched by field id at
+// every level, promoted, filled in if the file lacks them.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -13,10 +13,11 @@
 
 namespace weirhouse::platform {
 
-// The error of every file that contradicts itself or the table: kCorruption (WH7032).
+// The error for a file that contradicts itself or the table: kCorruption (WH7032).
 Status CorruptParquet(const std::string& path, std::string_view why);
 
-// The type a column gets when nobody asked for one: what the rest of the product works with.
+// The type of a column that is read without a requested schema: one that the rest of the product
+// supports.
 std::shared_ptr<arrow::DataType> PlainType(const std::shared_ptr<arrow::DataType>& type);
 
 class FieldConformer {
@@ -25,14 +26,14 @@ class FieldConformer {
   FieldConformer(const ParquetReadOptions& options, const std::string& path)
       : options_(options), path_(path) {}
 
-  // The place of `wanted` among fields of one level, or -1. By id where these fields have ids, else
-  // by the names that `options.names` gives the id, else by its own name.
+  // The index of `wanted` among the fields of one level, or -1. By id if these fields have ids,
+  // else by the names that `options.names` gives the id, else by its own name.
   int Match(const arrow::FieldVector& stored, const arrow::Field& wanted) const;
-  // `column`, whose type is that of `stored`, as `wanted`.
+  // Converts `column`, which has the type of `stored`, to the type of `wanted`.
   Result<std::shared_ptr<arrow::ChunkedArray>> Conform(
       const std::shared_ptr<arrow::ChunkedArray>& column, const arrow::Field& stored,
       const arrow::Field& wanted) const;
-  // What a field has that the file lacks: its default, else nulls.
+  // The values of a field that the file lacks: its default, else nulls.
   Result<std::shared_ptr<arrow::Array>> Absent(const arrow::Field& wanted,
                                                std::int64_t count) const;
 

@@ -20,9 +20,10 @@ namespace {
 // A page header of a few bytes can ask for gigabytes (apache/arrow #49955); no column of a row
 // group that we or others write comes near this.
 constexpr std::int64_t kAllocationBytesMax = std::int64_t{1} << 30;
-constexpr std::int64_t kParallelBytesMin = 4 << 20;  // below it threads cost more than they give
+constexpr std::int64_t kParallelBytesMin = 4 << 20;  // below it threads cost more than they save
 
-// Refuses single allocations that no honest file needs. Lives for ever: buffers point back at it.
+// Refuses single allocations larger than any valid file needs. Never destroyed, because buffers
+// point back at it.
 class BoundedPool : public arrow::MemoryPool {
  public:
   using arrow::MemoryPool::Allocate;
@@ -47,7 +48,7 @@ class BoundedPool : public arrow::MemoryPool {
 
  private:
   static arrow::Status TooLarge(std::int64_t size) {
-    return arrow::Status::OutOfMemory("it asks for ", size, " bytes at once");
+    return arrow::Status::OutOfMemory("a single allocation of ", size, " bytes exceeds the limit");
   }
   arrow::MemoryPool* inner_ = arrow::default_memory_pool();
 };
@@ -56,7 +57,7 @@ arrow::MemoryPool* ThePool() {
   return pool;
 }
 
-// Counts that contradict each other would otherwise size buffers.
+// Buffers are sized by these counts, so they must be consistent.
 Status CheckCounts(const parquet::FileMetaData& metadata, const std::string& path) {
   std::int64_t rows = 0;
   for (int i = 0; i < metadata.num_row_groups(); ++i) {

@@ -24,22 +24,23 @@
 
 namespace weirhouse::platform {
 namespace {
-constexpr int kAlignmentBytes = 64;  // what Arrow's own buffers have
-constexpr int kNamesMax = 1000;      // left by a process of the same number that was killed
+constexpr int kAlignmentBytes = 64;  // the alignment of Arrow's own buffers
+constexpr int kNamesMax = 1000;      // names left by a killed process with the same id
 
 Status StatusOfRows(const arrow::Status& status, std::string_view what) {
   const int reason = arrow::internal::ErrnoFromStatus(status);
-  if (reason != 0) return StatusOfErrno(reason, what, "rows of a batch");
+  if (reason != 0) return ErrnoToStatus(reason, what, "rows of a batch");
   const Code code = status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal;
   return Status(code, fmt::format("could not {} rows of a batch: {}", what, status.message()))
       .WithError("WH7038");
 }
 
-// Every mapping there is.
+// All mappings of this process.
 class Mappings {
  public:
   static Mappings& Of() {
-    static auto* const mappings = new Mappings();  // outlives whoever holds rows to the end
+    // never destroyed: rows may live until the process ends
+    static auto* const mappings = new Mappings();
     return *mappings;
   }
   void Add(void* begin, std::size_t size) {
@@ -93,8 +94,8 @@ class Descriptor {
   int fd_;
 };
 
-// A file in `folder` without a name. Not every file system makes one: then it loses its name at
-// once.
+// Creates a file without a name in `folder`. On a file system that does not support this, the name
+// is removed at once.
 Result<std::unique_ptr<Descriptor>> OpenNameless(const std::string& folder) {
   WEIRHOUSE_TRY_STATUS(LocalStore().MakeFolder(folder));
   int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -105,7 +106,7 @@ Result<std::unique_ptr<Descriptor>> OpenNameless(const std::string& folder) {
     if (fd < 0 && errno != EEXIST) break;
     if (fd >= 0) unlink(path.c_str());
   }
-  if (fd < 0) return StatusOfErrno(errno, "make a file for rows", folder);
+  if (fd < 0) return ErrnoToStatus(errno, "make a file for rows", folder);
   return std::make_unique<Descriptor>(fd);
 }
 }  // namespace
@@ -213,7 +214,7 @@ Result<std::shared_ptr<arrow::Table>> RowFile::Finish(const std::vector<std::siz
 
 struct RowStore::State {
   Scratch scratch;
-  std::vector<std::shared_ptr<arrow::Table>> parts;  // in memory, behind what is in the file
+  std::vector<std::shared_ptr<arrow::Table>> parts;  // in memory; they follow the rows in the file
   std::int64_t rows = 0;                             // of these
   std::int64_t bytes = 0;
   std::unique_ptr<RowFile> file;
@@ -225,7 +226,7 @@ struct RowStore::State {
 };
 
 namespace {
-// Columns may differ in what they promise of nulls, not in their types.
+// Columns may differ in nullability, not in type.
 std::vector<std::shared_ptr<arrow::Table>> Alike(
     const std::vector<std::shared_ptr<arrow::Table>>& parts) {
   std::vector<std::shared_ptr<arrow::Table>> alike;
@@ -259,7 +260,7 @@ Status RowStore::Flush() {
   if (state.file == nullptr) {
     auto file = RowFile::Make(state.scratch.folder);
     if (file.status().code() == Code::kPermissionDenied) {
-      state.scratch = Scratch();  // who may only read has them in memory
+      state.scratch = Scratch();  // a folder that is not writable: rows stay in memory
       return Status();
     }
     WEIRHOUSE_TRY(state.file, std::move(file));
@@ -286,8 +287,8 @@ void RowStore::ForgetMarked() {
   const std::size_t count = state.file == nullptr ? 0 : state.file->count();
   for (std::size_t i = state.marked; i < count; ++i) state.forgotten.push_back(i);
   state.marked = count;
-  // A flush puts all of them into the file: what is here then came after the mark, or was here
-  // before it because there can be no file.
+  // A flush moves all tables to the file, so the tables here were added after the mark, or before
+  // it if there can be no file.
   state.parts.resize(std::min(state.marked_parts, state.parts.size()));
   state.rows = state.bytes = 0;
   for (const auto& part : state.parts) state.rows += part->num_rows();

@@ -1,7 +1,7 @@
-// Rows of one step of work: in memory while they are few, in a file while they are many.
+// The rows of one step of work: in memory while they are few, in a file once they are many.
 //
-// The file has no name, so that it is gone with the process, however that ends. It is read through
-// a mapping: what was looked at takes memory until LetGoOfStoredRows gives that back.
+// The file has no name, so it disappears with the process, however that ends. It is memory-mapped:
+// pages that were read stay in memory until LetGoOfStoredRows drops them.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +19,9 @@ class Table;
 
 namespace weirhouse::platform {
 
-// How much of one step's rows is worked on at a time. As it is made: all of them.
+// How many rows of one step are processed at a time. By default all of them.
 struct Scratch {
-  std::string folder{};  // of files for rows that are many; made when it is first needed
+  std::string folder{};  // holds the files of rows; created on first use
   std::int64_t piece_rows = std::numeric_limits<std::int64_t>::max();
   std::int64_t piece_bytes = std::numeric_limits<std::int64_t>::max();
 };
@@ -30,27 +30,27 @@ struct RowRange {
   std::int64_t begin = 0;
   std::int64_t count = 0;
 };
-// All of `rows`, in order, in pieces of at most `piece_rows` that have `piece_bytes` on average;
-// one piece, also of no rows, where they are few. Reads no values.
+// Splits `rows`, in order, into pieces of at most `piece_rows` rows and on average `piece_bytes`
+// bytes. There is always at least one piece, even without rows. Reads no values.
 std::vector<RowRange> PiecesOf(const arrow::Table& rows, const Scratch& scratch);
-// Whether that is more than one.
+// Whether PiecesOf gives more than one piece.
 bool AreMany(const arrow::Table& rows, const Scratch& scratch);
 
-// Threads: one. Errors: kUnavailable (WH7010) where the disk is full. Where no file may be made all
+// Threads: one. Errors: kUnavailable (WH7010) if the disk is full. If no file can be created, all
 // rows stay in memory.
 class RowStore {
  public:
   explicit RowStore(Scratch scratch);
   ~RowStore();
 
-  // Tables of equal columns. Those in memory are kept as they are.
+  // Adds rows; all tables must have equal columns. Keeps a reference to those that stay in memory.
   Status Add(const std::shared_ptr<arrow::Table>& rows);
-  // What is added after Mark and before ForgetMarked was never added. What came before is put into
-  // the file, if there can be one.
+  // Begins a section that ForgetMarked can undo: it removes the rows added since Mark. Rows from
+  // before Mark are moved to the file if there can be one.
   Status Mark();
   void ForgetMarked();
-  // All rows in the order in which they came; null if nothing was added. Those of a file stay there
-  // as long as the table, or a part of it, lives. Last call.
+  // All rows in the order in which they were added; null if none was. Rows in a file stay there as
+  // long as the table, or a part of it, lives. Must be the last call.
   Result<std::shared_ptr<arrow::Table>> Finish();
 
  private:
@@ -59,14 +59,14 @@ class RowStore {
   std::unique_ptr<State> state_;
 };
 
-// Rows in files, one table after the other, each as one chunk of the answer. Threads: one.
+// Tables in one file, each as one chunk of the result. Threads: one.
 class RowFile {
  public:
   static Result<std::unique_ptr<RowFile>> Make(const std::string& folder);
   ~RowFile();
   Status Append(const arrow::Table& rows);
-  // Without those of `left_out`, numbers of appended tables, ascending. Null if none is left. Last
-  // call.
+  // All tables but those in `left_out` (numbers of appended tables, ascending). Null if none is
+  // left. Must be the last call.
   Result<std::shared_ptr<arrow::Table>> Finish(const std::vector<std::size_t>& left_out = {});
   std::size_t count() const;  // of tables
 
@@ -76,7 +76,7 @@ class RowFile {
   std::unique_ptr<State> state_;
 };
 
-// Gives back the memory of rows in files that were looked at, of all steps at work: who looks again
-// reads them again. Cost: microseconds where there are none.
+// Drops the memory of all mapped rows of this process; they are read from the file again on next
+// use. Cost: microseconds if there are none. Threads: any.
 void LetGoOfStoredRows();
 }  // namespace weirhouse::platform

@@ -146,7 +146,7 @@ std::optional<std::string> CutBytesUpper(std::string_view bytes) {
 
 Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std::int64_t row) {
   if (column < 0 || column >= table.num_columns() || row < 0 || row >= table.num_rows()) {
-    return Status(Code::kInternal, "no such cell in the table");
+    return Status(Code::kInternal, "the table has no such cell");
   }
   for (const auto& chunk : table.column(column)->chunks()) {
     if (row >= chunk->length()) {

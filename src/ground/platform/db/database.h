@@ -1,5 +1,5 @@
-// A connection to a database of transactions: SQLite in a file, or a PostgreSQL server. For
-// ground/catalog only: everyone else goes through the catalog.
+// A connection to a transactional database: SQLite in a file, or a PostgreSQL server. Only
+// ground/catalog uses it; everyone else uses the catalog.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@
 
 namespace weirhouse::platform {
 
-// The connection was opened for reading alone, or the server takes nothing else just now.
+// The connection was opened for reading only, or the server is read-only for now.
 inline constexpr Reason kReadOnlyDatabase{"WH7023"};
 // The database's file is not where it was opened.
 inline constexpr Reason kDatabaseMoved{"WH7069"};
 
-// Bytes to be bound as such; a plain string is bound as text.
+// A parameter bound as bytes; a plain string is bound as text.
 struct Blob {
   std::string bytes;
 };
@@ -47,7 +47,7 @@ class DatabaseRow {
 enum class Dialect : std::uint8_t { kSqlite, kPostgres };
 
 // Statements are prepared once and cached by their text; parameters are written `?` in every
-// dialect. When Commit answers OK the transaction is durable. Threads: one at a time (the owner
+// dialect. When Commit returns OK the transaction is durable. Threads: one at a time (the owner
 // serializes).
 //
 // Errors of every statement:
@@ -68,11 +68,11 @@ class Database {
 
   // Runs one statement with `?` parameters bound in order.
   virtual Status Run(std::string_view sql, const std::vector<DatabaseValue>& parameters = {}) = 0;
-  // Visits each row until `visit` fails; its status is then returned. Statements may be nested. On
-  // PostgreSQL the whole result is held in memory: Stream what has no bound.
+  // Visits each row until `visit` fails; its status is then returned. Statements may be nested.
+  // PostgreSQL holds the whole result in memory, so use Stream for a result without a bound.
   virtual Status Each(std::string_view sql, const std::vector<DatabaseValue>& parameters,
                       const std::function<Status(const DatabaseRow&)>& visit) = 0;
-  // The same for a long result, inside a transaction: a part of it is held at a time.
+  // Like Each, for a long result, inside a transaction: holds only a part of it at a time.
   virtual Status Stream(std::string_view sql,
                         const std::function<Status(const DatabaseRow&)>& visit) = 0;
   // Several statements, no parameters (migrations).
@@ -84,8 +84,8 @@ class Database {
   virtual std::int64_t Changes() const = 0;
   virtual Result<bool> HasTable(std::string_view name) = 0;
 
-  // Opens the one writing transaction there is at a time; waits up to 5 s for that of another
-  // connection (WH7018). Each statement in it sees all that was committed before.
+  // Opens a writing transaction. There is only one at a time: waits up to 5 s for that of another
+  // connection (WH7018). Each statement in it sees everything committed before.
   virtual Status Begin() = 0;
   // Opens a reading transaction: all its statements see one committed state.
   virtual Status BeginRead() = 0;
@@ -98,10 +98,11 @@ class Database {
   virtual Status RollbackToSavepoint() = 0;
   virtual Status ReleaseSavepoint() = 0;
 
-  // Returns once every writing transaction whose connection or process is gone is committed or
-  // undone: what a reader does not see then did not take place. Waits up to 5 s (WH7018).
+  // Returns once every writing transaction whose connection or process has ended is committed or
+  // rolled back: a commit that a reader does not see then did not take place. Waits up to 5 s
+  // (WH7018).
   virtual Status WaitForWriters() = 0;
-  // The connection has ended: nothing works any more but to open another one.
+  // Whether the connection has ended. If so, open another one.
   virtual bool lost() const = 0;
 };
 }  // namespace weirhouse::platform

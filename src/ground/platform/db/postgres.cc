@@ -28,7 +28,7 @@ constexpr Oid kByteaOid = 17;
 constexpr Oid kNumberOids[] = {20, 21, 23, 26, 700, 701, 1700};
 constexpr int kTextFormat = 0;
 constexpr int kBinaryFormat = 1;
-// A server that says nothing for so long is asked by another connection whether it lives.
+// After so long without an answer, another connection checks whether the server is alive.
 constexpr int kSilenceMs = 3'000;
 
 struct CloseConnection {
@@ -40,12 +40,12 @@ struct ClearResult {
 };
 using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
 
-// Parameters as libpq wants them. Integers and reals travel as text, so that the server reads each
-// as the type of the column it meets; bytes travel as they are.
+// Parameters in libpq's form. Integers and reals are sent as text, so that the server reads each as
+// the type of its column; bytes are sent as they are.
 class Parameters {
  public:
   explicit Parameters(const std::vector<DatabaseValue>& values) {
-    texts_.reserve(values.size());  // the pointers below stay good
+    texts_.reserve(values.size());  // keeps the pointers below valid
     for (const DatabaseValue& value : values) Add(value);
   }
   int count() const { return static_cast<int>(pointers_.size()); }
@@ -158,9 +158,9 @@ std::string Shown(std::string_view sql) {
   return sql.size() > kShownSqlMax ? line + "…" : line;
 }
 
-// Threads: one at a time. A statement takes what time it needs for as long as its server, asked by
-// another connection, answers; a server that hangs or is stopped ends the connection (WH7041, of
-// COMMIT WH7003), after kSilenceMs and the time that connecting may take.
+// Threads: one at a time. A statement may take any time as long as the server answers another
+// connection; a server that hangs or is stopped ends the connection (WH7041, for COMMIT WH7003)
+// after kSilenceMs and the connect timeout.
 class PostgresConnection : public Postgres {
  public:
   PostgresConnection(ConnectionHandle connection, const PostgresAddress& address,
@@ -204,8 +204,8 @@ class PostgresConnection : public Postgres {
   }
 
   Status Begin() override {
-    // One message, so one journey. The statements after it see what was committed before the lock
-    // was given, because each has a snapshot of its own.
+    // One message and so one round trip. Statements after it see everything committed before the
+    // lock was granted, because each takes a new snapshot.
     return Open(
         fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
                     "SELECT pg_advisory_xact_lock({})",
@@ -240,7 +240,7 @@ class PostgresConnection : public Postgres {
   ResultHandle Ask(const std::string& sql) {
     return Answer(PQsendQuery(connection_.get(), sql.c_str()));
   }
-  // The last result of what was sent, as PQexec gives it; none if the connection gave none.
+  // The last result of the request, as PQexec returns it; none if the connection gave none.
   ResultHandle Answer(int sent) {
     ResultHandle last;
     if (sent == 0) return last;
@@ -252,7 +252,7 @@ class PostgresConnection : public Postgres {
     }
     return ResultHandle();
   }
-  // False if the server hangs: nothing of it is waited for any more.
+  // False if the server hangs: stop waiting.
   bool AwaitResult() {
     while (PQisBusy(connection_.get()) != 0) {
       pollfd watched{PQsocket(connection_.get()), POLLIN, 0};
@@ -268,7 +268,7 @@ class PostgresConnection : public Postgres {
     return true;
   }
   bool ServerAnswers() const {
-    const auto options = OptionsOf(url_);
+    const auto options = ParseConnectionOptions(url_);
     if (!options.ok()) return true;
     return PQpingParams(options->names().data(), options->values().data(), /*expand_dbname=*/0) !=
            PQPING_NO_RESPONSE;
@@ -298,8 +298,8 @@ class PostgresConnection : public Postgres {
     if (silent_) error = {"", "", "the server has stopped answering"};
     return error;
   }
-  // OK if the server did what it was told; remembers how many rows that were, and whether it is
-  // gone. `unknown_if_lost`: it may have done it without being able to say so.
+  // OK if the statement succeeded; remembers the number of changed rows and whether the connection
+  // has ended. `unknown_if_lost`: the statement may have taken effect without an answer.
   Result<bool> Judge(const PGresult* result, std::string_view what, bool unknown_if_lost) {
     const ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
@@ -309,10 +309,10 @@ class PostgresConnection : public Postgres {
       return true;
     }
     const PostgresError error = ErrorOf(result);
-    if (!EndsConnection(error)) return StatusOfPostgres(error, what, shown_);
+    if (!EndsConnection(error)) return PostgresErrorToStatus(error, what, shown_);
     lost_ = true;
     if (unknown_if_lost) return OutcomeUnknown(error.message, what, shown_);
-    return StatusOfPostgres(error, what, shown_);
+    return PostgresErrorToStatus(error, what, shown_);
   }
 
   Result<Statement> Prepare(const std::string& sql) {
@@ -385,27 +385,27 @@ Status PostgresConnection::Stream(std::string_view sql,
 
 Status PostgresConnection::Commit() {
   in_transaction_ = false;
-  // A connection that is seen to have ended before COMMIT is sent took the transaction with it.
+  // If the connection ended before COMMIT is sent, the transaction is rolled back.
   if (PQconsumeInput(connection_.get()) == 0 || PQstatus(connection_.get()) == CONNECTION_BAD) {
     lost_ = true;
-    return StatusOfPostgres({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
+    return PostgresErrorToStatus({"", "", PQerrorMessage(connection_.get())}, "commit", shown_);
   }
   const ResultHandle result = Ask("COMMIT");
   WEIRHOUSE_TRY_STATUS(Judge(result.get(), "commit", /*unknown_if_lost=*/true).status());
   if (std::string_view(PQcmdStatus(result.get())) == "COMMIT") return Status::Ok();
   // An earlier statement had failed, and the server rolled back instead.
-  return Status(
-             Code::kInternal,
-             fmt::format("transaction was rolled back: a statement of it had failed: {}", shown_))
+  return Status(Code::kInternal,
+                fmt::format("transaction was rolled back because one of its statements failed: {}",
+                            shown_))
       .WithError("WH7025");
 }
 
 Result<ConnectionHandle> Connect(const PostgresAddress& address) {
-  WEIRHOUSE_TRY(const ConnectionOptions options, OptionsOf(address.url));
+  WEIRHOUSE_TRY(const ConnectionOptions options, ParseConnectionOptions(address.url));
   ConnectionHandle connection(
       PQconnectdbParams(options.names().data(), options.values().data(), /*expand_dbname=*/0));
   if (connection == nullptr || PQstatus(connection.get()) != CONNECTION_OK) {
-    return StatusOfConnecting(
+    return ConnectErrorToStatus(
         connection == nullptr ? "out of memory" : PQerrorMessage(connection.get()), address.shown);
   }
   // Notices ("schema exists, skipping") would go to the standard error of the command.
@@ -428,7 +428,7 @@ Status CheckServer(PGconn* connection, const PostgresAddress& address) {
                               encoding == nullptr ? "unknown" : encoding, address.shown))
         .WithError("WH7045")
         .WithHint(
-            "make the database anew with `create database … encoding 'UTF8' template "
+            "create the database again with `create database … encoding 'UTF8' template "
             "template0`");
   }
   return Status::Ok();
@@ -441,12 +441,12 @@ Result<std::string> Quoted(PGconn* connection, const std::string& name) {
   const std::unique_ptr<char, FreeText> quoted(
       PQescapeIdentifier(connection, name.data(), name.size()));
   if (quoted == nullptr) {
-    return Status(Code::kInvalidInput, "name of the schema is no text").WithError("WH7044");
+    return Status(Code::kInvalidInput, "name of the schema is not valid text").WithError("WH7044");
   }
   return std::string(quoted.get());
 }
 
-// What holds for the whole session. A writer that went silent must not keep the lock for ever.
+// Settings of the whole session. A silent writer must not keep the lock for ever.
 Status SetUp(Postgres& session, const std::string& schema, bool read_only) {
   WEIRHOUSE_TRY_STATUS(session.Script(
       fmt::format("SET search_path TO {}; SET client_encoding TO 'UTF8'; SET lock_timeout TO '5s'; "
@@ -477,7 +477,7 @@ Status MakeSchema(Postgres& session, const PostgresAddress& address, const std::
   if (read_only) {
     return Status(Code::kNotFound, fmt::format("catalog does not exist: {}", address.shown))
         .WithError("WH7012")
-        .WithHint("`wh init` makes it; a schema of another name is given by `?schema=`");
+        .WithHint("create it with `wh init`; `?schema=` in the URL names another schema");
   }
   WEIRHOUSE_TRY_STATUS(session.Begin());
   Status status = session.Script(fmt::format("CREATE SCHEMA IF NOT EXISTS {}", schema));
@@ -486,7 +486,8 @@ Status MakeSchema(Postgres& session, const PostgresAddress& address, const std::
   return status;
 }
 
-// Projects have a lock each. Other programs' locks in the same database are unlikely to have it.
+// Each project has its own lock. Other programs in the same database are unlikely to use the same
+// key.
 std::int64_t LockKey(const std::string& schema) {
   const Digest digest = Sha256Of("weirhouse catalog " + schema);
   std::uint64_t key = 0;

@@ -11,10 +11,10 @@
 
 namespace weirhouse::platform {
 namespace {
-constexpr std::size_t kSchemaBytesMax = 63;  // PostgreSQL cuts longer names without a word
+constexpr std::size_t kSchemaBytesMax = 63;  // PostgreSQL silently truncates longer names
 constexpr std::string_view kSchemaOption = "schema=";
 
-// A server that went away is noticed within half a minute, not after the two hours of TCP.
+// A lost server is noticed within half a minute, not after TCP's two hours.
 constexpr std::pair<std::string_view, std::string_view> kDefaults[] = {
     {"connect_timeout", "5"},      {"keepalives_idle", "10"},
     {"keepalives_interval", "5"},  {"keepalives_count", "3"},
@@ -25,7 +25,7 @@ struct FreeOptions {
   void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
 };
 
-// libpq's own words may repeat the text, and with it a password; so they are not shown.
+// libpq's own message may repeat the URL, and with it a password, so it is not shown.
 Status Malformed(std::string_view why) {
   return Status(Code::kInvalidInput,
                 fmt::format("address of the catalog's database is malformed: {}", why))
@@ -100,13 +100,12 @@ std::vector<const char*> ConnectionOptions::values() const {
   return list;
 }
 
-Result<ConnectionOptions> OptionsOf(const std::string& url) {
+Result<ConnectionOptions> ParseConnectionOptions(const std::string& url) {
   char* complaint = nullptr;
   const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
       PQconninfoParse(url.c_str(), &complaint));
   PQfreemem(complaint);
-  if (parsed == nullptr)
-    return Malformed("it is no URL that libpq reads, or has an unknown option");
+  if (parsed == nullptr) return Malformed("libpq cannot read the URL, or it has an unknown option");
   ConnectionOptions options;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) options.pairs.emplace_back(option->keyword, option->val);
@@ -123,17 +122,17 @@ Result<PostgresAddress> ParsePostgresUrl(std::string_view url, std::string_view 
   if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
     return Malformed("it does not begin with postgresql://");
   }
-  if (url.find('\0') != std::string_view::npos) return Malformed("it holds a NUL");
+  if (url.find('\0') != std::string_view::npos) return Malformed("it contains a NUL character");
   PostgresAddress address{std::string(url), std::string(default_schema), ""};
   WEIRHOUSE_TRY_STATUS(TakeSchema(address));
   if (address.schema.empty() || address.schema.size() > kSchemaBytesMax ||
       address.schema.find('\0') != std::string::npos || address.schema.starts_with("pg_")) {
     return Malformed(
-        fmt::format("its schema must be a name of 1 to {} bytes, not of PostgreSQL's "
-                    "own that begin with pg_: \"{}\"",
+        fmt::format("its schema must be a name of 1 to {} bytes, not and must not begin with pg_, "
+                    "which PostgreSQL reserves: \"{}\"",
                     kSchemaBytesMax, address.schema));
   }
-  WEIRHOUSE_TRY(const ConnectionOptions options, OptionsOf(address.url));
+  WEIRHOUSE_TRY(const ConnectionOptions options, ParseConnectionOptions(address.url));
   address.shown = ShownAddress(options, address.schema);
   return address;
 }

@@ -1,4 +1,4 @@
-// Connection options out of a URL.
+// Reads connection options from a URL.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace weirhouse::platform {
 
-// What libpq is given: the options of the URL and, where it says nothing, ours.
+// The options passed to libpq: those of the URL, and our defaults for the others.
 struct ConnectionOptions {
   std::vector<std::pair<std::string, std::string>> pairs;
 
-  // As libpq wants them: ended by a null. Valid while this lives.
+  // Arrays as libpq takes them, ended by a null pointer. Valid while this object lives.
   std::vector<const char*> names() const;
   std::vector<const char*> values() const;
 };
-Result<ConnectionOptions> OptionsOf(const std::string& url);
+Result<ConnectionOptions> ParseConnectionOptions(const std::string& url);
 }  // namespace weirhouse::platform

@@ -8,19 +8,20 @@
 
 namespace weirhouse::platform {
 
-// What the server said of a statement.
+// The server's error for one statement.
 struct PostgresError {
   std::string state;     // SQLSTATE, five characters; empty if no server answered
   std::string severity;  // ERROR, FATAL, PANIC
   std::string message;
 };
-// The server, or the way to it, is gone: nothing more can be asked on this connection.
+// Whether the connection is unusable after this error: the server or the network is gone.
 bool EndsConnection(const PostgresError& error);
-// `what` was attempted ("run \"SELECT …\""), `where` is the address as people see it. The
-// transaction it was in is undone for certain.
-Status StatusOfPostgres(const PostgresError& error, std::string_view what, std::string_view where);
-// Why no connection came about, from libpq's text, which carries no SQLSTATE.
-Status StatusOfConnecting(std::string_view message, std::string_view where);
-// COMMIT, or a write outside of a transaction, was sent and no answer came.
+// `what` is the attempt ("run \"SELECT …\""), `where` the address as people see it. The transaction
+// around it is certainly rolled back.
+Status PostgresErrorToStatus(const PostgresError& error, std::string_view what,
+                             std::string_view where);
+// The status for a failed connection, from libpq's text, which has no SQLSTATE.
+Status ConnectErrorToStatus(std::string_view message, std::string_view where);
+// The status for a COMMIT, or a write outside a transaction, that was sent and never answered.
 Status OutcomeUnknown(std::string_view why, std::string_view what, std::string_view where);
 }  // namespace weirhouse::platform

@@ -301,7 +301,7 @@ TEST_F(PostgresDatabase, SaysWhichUserHasNoRight) {
   EXPECT_EQ(denied.code(), Code::kPermissionDenied) << denied.ToString();
   EXPECT_EQ(denied.error_code(), "WH7043");
   EXPECT_THAT(denied.message(), HasSubstr("permission denied for database"));
-  EXPECT_THAT(denied.hint(), HasSubstr("the right to make a schema"));
+  EXPECT_THAT(denied.hint(), HasSubstr("the right to create a schema"));
 }
 
 TEST_F(PostgresDatabase, SaysThatThereIsNoSuchDatabase) {
@@ -309,7 +309,7 @@ TEST_F(PostgresDatabase, SaysThatThereIsNoSuchDatabase) {
   EXPECT_EQ(absent.code(), Code::kNotFound) << absent.ToString();
   EXPECT_EQ(absent.error_code(), "WH7024");
   EXPECT_THAT(absent.message(), HasSubstr("database \"absent\" does not exist"));
-  EXPECT_THAT(absent.hint(), HasSubstr("make the database"));
+  EXPECT_THAT(absent.hint(), HasSubstr("create the database"));
 }
 
 TEST_F(PostgresDatabase, RefusesADatabaseOfAnotherEncoding) {

@@ -1,4 +1,4 @@
-// Statements and texts as PostgreSQL takes them.
+// Converts statements and texts to the form that PostgreSQL accepts.
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@ struct NumberedSql {
   std::string text;
   int parameters = 0;
 };
-// Writes `$1`, `$2` … for the `?` of `sql`, but not for those in literals, quoted names and
-// comments.
+// Replaces each `?` in `sql` by `$1`, `$2` …, except in literals, quoted names and comments.
 NumberedSql NumberParameters(std::string_view sql);
 
-// Any bytes as a text that PostgreSQL holds: UTF-8 without NUL. What is none becomes one character
-// of U+10F700 … U+10F7FF a byte, and so do the bytes of such characters, so that nothing is lost.
+// Encodes any bytes as text that PostgreSQL can store: UTF-8 without NUL. An invalid byte becomes
+// one character of U+10F700 … U+10F7FF; bytes of such characters are encoded the same way, so
+// FromStoredText restores the original exactly.
 std::string ToStoredText(std::string_view bytes);
 std::string FromStoredText(std::string_view text);
 
-// The bytes of `\x6869`, as PostgreSQL writes bytea.
+// Decodes `\x6869`, PostgreSQL's text form of bytea.
 std::string FromHexBytes(std::string_view text);
 }  // namespace weirhouse::platform

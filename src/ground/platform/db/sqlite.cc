@@ -196,7 +196,7 @@ class SqliteConnection : public Sqlite {
     return there;
   }
   Status BeginRead() override { return Run("BEGIN", {}); }
-  // What is written to a file that has no name any more, or another one, is lost to everybody else.
+  // Data written to a file that was removed or replaced is invisible to all other processes.
   Status CheckPlace() {
     int moved = 0;
     const int rc = sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -205,20 +205,22 @@ class SqliteConnection : public Sqlite {
                   fmt::format("the database was removed, moved or replaced while it was open: {}",
                               path_))
         .WithError(kDatabaseMoved)
-        .WithHint("end this process; put back what was there, or go to where it is now");
+        .WithHint("end this process; then restore the file, or use its new location");
   }
   Status Commit() override {
     const Status status = Run("COMMIT", {});
     if (status.ok() || status.code() == Code::kConflict) return status;
-    // The frame that ends a transaction is written last, so one that found no room never was.
+    // The frame that ends a transaction is written last, so if it did not fit on the disk it was
+    // not written.
     if (status.Is(kStorageFull)) return status;
     return Status(Code::kUnavailable, status.message())
         .WithError(kOutcomeUnknown)
-        .WithHint("whether it took place is looked up by its key after reopening");
+        .WithHint("open the project again: the outcome is then looked up by its key");
   }
   void Rollback() override {
     // Some errors (disk full, I/O) have already rolled back; then there is nothing to do.
-    if (sqlite3_get_autocommit(db_.get()) == 0) Run("ROLLBACK", {}).Ignore("it undoes what it can");
+    if (sqlite3_get_autocommit(db_.get()) == 0)
+      Run("ROLLBACK", {}).Ignore("a best-effort rollback");
   }
   Status Savepoint() override { return Run("SAVEPOINT step", {}); }
   Status RollbackToSavepoint() override {
@@ -226,7 +228,7 @@ class SqliteConnection : public Sqlite {
     return ReleaseSavepoint();
   }
   Status ReleaseSavepoint() override { return Run("RELEASE step", {}); }
-  // The lock of a writer that is gone went with it.
+  // The lock of an ended process is released with it.
   Status WaitForWriters() override { return Status::Ok(); }
   bool lost() const override { return false; }
 
@@ -303,10 +305,11 @@ class SqliteConnection : public Sqlite {
 std::int64_t Sqlite::Steps() { return steps_taken; }
 
 namespace {
-// SQLite opens for reading what it cannot open for writing, for whatever reason. Such a connection
-// would refuse every write for as long as it lives, also when the disk is well again.
-Status WhyNotWritable(const std::string& path) {
-  // Asked for, not opened: closing a file gives up the locks that this process has on it.
+// SQLite silently opens a file for reading if it cannot open it for writing. Such a connection
+// would refuse every write for as long as it lives, even once the disk works again.
+Status ExplainNotWritable(const std::string& path) {
+  // Uses access(), because closing a file descriptor releases the locks that this process has on
+  // the file.
   const int error = access(path.c_str(), W_OK) == 0 ? 0 : errno;
   const std::string message =
       fmt::format("could not open the database for writing: {}: {}",
@@ -314,7 +317,7 @@ Status WhyNotWritable(const std::string& path) {
   if (error == EROFS || error == EACCES || error == EPERM) {
     return Status(Code::kPermissionDenied, message)
         .WithError(kReadOnlyDatabase)
-        .WithHint("its folder and file must be writable");
+        .WithHint("make its folder and file writable");
   }
   return Status(Code::kUnavailable, message)
       .WithError("WH7024")
@@ -341,15 +344,15 @@ Result<std::unique_ptr<Sqlite>> Sqlite::Open(const std::string& path, bool read_
                                  mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   DatabaseHandle db(raw);  // SQLite returns a handle even when it fails
   if (rc != SQLITE_OK) return StatusOfSqlite(rc, raw, path, "open the database");
-  if (!read_only && sqlite3_db_readonly(raw, "main") == 1) return WhyNotWritable(path);
+  if (!read_only && sqlite3_db_readonly(raw, "main") == 1) return ExplainNotWritable(path);
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   auto connection = std::make_unique<SqliteConnection>(std::move(db), path);
   if (!read_only) WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA journal_mode=WAL"));
   WEIRHOUSE_TRY_STATUS(
       connection->Script("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                         // 32 MiB of pages: lineage indexes are written all over.
+                         // 32 MiB of pages: writes to lineage indexes are scattered.
                          "PRAGMA cache_size=-32768;"));
-  // Reads the header, so that a file that is no database fails here and not at the first query.
+  // Reads the header, so that a file that is not a database fails here and not at the first query.
   WEIRHOUSE_TRY_STATUS(connection->Script("PRAGMA schema_version"));
   return std::unique_ptr<Sqlite>(std::move(connection));
 }

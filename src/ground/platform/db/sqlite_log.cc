@@ -20,7 +20,7 @@ constexpr std::size_t kFrameHeaderBytes = 24;
 constexpr std::uint32_t kMagic = 0x377f0682;  // the last bit: checksums of big-endian words
 constexpr std::uint32_t kPageBytesMin = 512;
 constexpr std::uint32_t kPageBytesMax = 65536;
-// A writer beside us may be in the middle of a frame: what is damaged is so at every look.
+// Another process may be writing a frame, so only a frame that is damaged on every look counts.
 constexpr int kLooks = 3;
 constexpr std::chrono::milliseconds kBetweenLooks{30};
 
@@ -50,10 +50,10 @@ struct Checksum {
   }
 };
 
-// Where the log stops to fit though commits follow.
+// Where the log becomes invalid although commits follow.
 struct Damage {
   std::int64_t at = 0;
-  std::int64_t commits = 0;  // that end there or behind it
+  std::int64_t commits = 0;  // that end at or after that place
   bool operator==(const Damage&) const = default;
 };
 
@@ -72,7 +72,7 @@ class Log {
       return Read(frame_);
     };
     bool there = Read(frame_);
-    // With a header that says nothing, the first frame tells the salts.
+    // If the header is unreadable, the salts are taken from the first frame.
     if (!fits && there) std::copy_n(frame_.begin() + 8, salts_.size(), salts_.begin());
     while (fits && there && IsOurs() && Sum(sum_) == Stored()) {
       sum_ = Stored();
@@ -80,14 +80,14 @@ class Log {
     }
     if (!there) return std::nullopt;
     Damage damage{fits ? at : 0, 0};
-    // Whichever of its parts is damaged: one of these the frame behind goes on from.
+    // Whichever part of it is damaged, the frame behind continues from one of these checksums.
     std::array<Checksum, 2> before{Stored(), Sum(sum_)};
     bool ended = EndsTransaction();
     bool certain = false;
     if (ended) ++damage.commits;
     while (next() && IsOurs() && (Sum(before[0]) == Stored() || Sum(before[1]) == Stored())) {
-      // What follows a whole transaction was written when that one was durable. What a commit that
-      // failed has left behind a later one does not go on from another.
+      // A frame that follows a complete transaction was written after that one was durable. Frames
+      // left by a failed commit do not continue a later one.
       certain = certain || ended;
       ended = EndsTransaction();
       if (ended) ++damage.commits;
@@ -103,7 +103,7 @@ class Log {
     return static_cast<std::size_t>(file_.gcount()) == bytes.size();
   }
 
-  // Whether the header is one; else the page size is the usual one.
+  // Whether the header is valid; if not, the default page size is assumed.
   bool ReadHeader(Bytes header) {
     big_endian_ = (Word(header, 0) & 1) != 0;
     sum_.Add(header.first(24), big_endian_);
@@ -120,7 +120,7 @@ class Log {
     return fits;
   }
 
-  // Of the frame at hand.
+  // Whether the current frame has the header's salts.
   bool IsOurs() const { return std::equal(salts_.begin(), salts_.end(), frame_.begin() + 8); }
   bool EndsTransaction() const { return Word(frame_, 4) != 0; }
   Checksum Stored() const { return {Word(frame_, 16), Word(frame_, 20)}; }
@@ -156,7 +156,7 @@ Status CheckSqliteLog(const std::string& path) {
                             damage->commits == 1 ? "s" : "", log))
       .WithError("WH7021")
       .WithHint(
-          "put back a copy of the state folder; or go on without these commits: move the "
-          "log away, then `wh verify --deep` says what is there");
+          "restore a copy of the state folder; or give up these commits: move the log away, then "
+          "run `wh verify --deep` to see what is left");
 }
 }  // namespace weirhouse::platform

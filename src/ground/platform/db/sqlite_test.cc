@@ -281,7 +281,7 @@ TEST_F(SqliteDatabase, KeepsCommitsWhenTheProcessDies) {
   EXPECT_THAT(Names(*copy), ElementsAre("a"));
 }
 
-// SQLite takes a bit that rotted for the end of the log: all that was committed behind it is gone.
+// SQLite takes a corrupted bit for the end of the log, and every commit behind it would be lost.
 TEST_F(SqliteDatabase, RefusesALogThatLostABitBeforeItsLastTransaction) {
   for (const char* name : {"a", "b", "c"}) {
     ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES (?)", {std::string(name)}));
@@ -306,7 +306,7 @@ TEST_F(SqliteDatabase, RefusesALogThatLostABitBeforeItsLastTransaction) {
     }
     return 1;
   };
-  // Three inserts are three transactions: everything up to the second of them is told.
+  // Three inserts are three transactions: damage up to the second one is reported.
   for (const std::size_t at :
        {0UL, 3UL, 9UL, 17UL, 30UL, 36UL, 42UL, 50UL, 100UL, 32 + frame + 777}) {
     const int seen = hurt(at, at == 3 ? 0 : 3);

@@ -6,7 +6,7 @@
 #include <cstring>
 
 namespace weirhouse::platform {
-Status StatusOfErrno(int error, std::string_view what, const std::string& path) {
+Status ErrnoToStatus(int error, std::string_view what, const std::string& path) {
   const std::string message = fmt::format("could not {}: {}: {}", what, std::strerror(error), path);
   switch (error) {
     case ENOSPC:
@@ -22,7 +22,7 @@ Status StatusOfErrno(int error, std::string_view what, const std::string& path) 
     case EROFS:
       return Status(Code::kPermissionDenied, message)
           .WithError("WH7013")
-          .WithHint("give this user the right to the file and its folder");
+          .WithHint("give this user access to the file and its folder");
     case EEXIST:
       return Status(Code::kConflict, message).WithError("WH7014");
     case EMFILE:

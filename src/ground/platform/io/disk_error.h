@@ -7,6 +7,7 @@
 #include "ground/base/status.h"
 
 namespace weirhouse::platform {
-// "could not open: No such file or directory: /a/b", with the code that says what to do next.
-Status StatusOfErrno(int error, std::string_view what, const std::string& path);
+// The status of an errno: "could not open: No such file or directory: /a/b", with a hint where one
+// helps.
+Status ErrnoToStatus(int error, std::string_view what, const std::string& path);
 }  // namespace weirhouse::platform

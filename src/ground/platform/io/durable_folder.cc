@@ -19,8 +19,8 @@
 
 namespace weirhouse::platform {
 namespace {
-constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache starts afresh
-// The kernel takes the time of files from a clock that stands still for up to a tick.
+constexpr std::size_t kKnownFoldersMax = 10'000;  // then the cache is cleared
+// The kernel takes file times from a clock that advances once per tick.
 constexpr std::int64_t kTimeStepNs = 20'000'000;
 constexpr const char* kFailedAttribute = "user.weirhouse.fsync_failed";
 
@@ -43,12 +43,12 @@ std::optional<Identity> IdentityAt(int fd, const char* path, int flags) {
   return identity;
 }
 
-// Whether whatever takes its place from now on has another identity.
+// Whether any file that replaces it from now on has another identity.
 bool IsUnlikeAnyLater(const Identity& identity) {
   return Micros(SystemClock().Now()) * 1000 - identity.born_ns > kTimeStepNs;
 }
 
-// Names this start of the machine.
+// The id of the current boot.
 const std::string& BootId() {
   static const std::string id = [] {
     char text[64];
@@ -62,7 +62,7 @@ const std::string& BootId() {
 // Some network file systems cannot sync a folder and say so with EINVAL: they need not.
 Status SyncFolder(const std::string& folder) {
   const Descriptor fd(OpenThrough(folder, O_RDONLY | O_DIRECTORY));
-  if (!fd.open()) return StatusOfErrno(errno, "open the folder", folder);
+  if (!fd.open()) return ErrnoToStatus(errno, "open the folder", folder);
   const int error = SyncRetrying(fd.get());
   return error == 0 || error == EINVAL ? Status::Ok() : SyncFailed(error, folder);
 }
@@ -70,17 +70,17 @@ Status SyncFolder(const std::string& folder) {
 // The folder without links on the way, so that its parents are those that hold it.
 Result<std::string> RealPath(const std::string& folder) {
   const std::unique_ptr<char, decltype(&free)> real(realpath(folder.c_str(), nullptr), &free);
-  if (real == nullptr) return StatusOfErrno(errno, "open the folder", folder);
+  if (real == nullptr) return ErrnoToStatus(errno, "open the folder", folder);
   return std::string(real.get());
 }
 }  // namespace
 
-std::optional<Identity> IdentityOf(int fd) { return IdentityAt(fd, "", AT_EMPTY_PATH); }
-std::optional<Identity> IdentityOf(const std::string& path) {
+std::optional<Identity> FindIdentity(int fd) { return IdentityAt(fd, "", AT_EMPTY_PATH); }
+std::optional<Identity> FindIdentity(const std::string& path) {
   return IdentityAt(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW);
 }
 
-std::string FolderOf(const std::string& path) {
+std::string ParentFolder(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
@@ -120,12 +120,12 @@ void DurableFolders::Forget() {
 Status DurableFolders::MakeUnknown(const std::string& folder) {
   struct stat found{};
   if (stat(folder.c_str(), &found) == 0) {
-    if (!S_ISDIR(found.st_mode)) return StatusOfErrno(ENOTDIR, "make the folder", folder);
+    if (!S_ISDIR(found.st_mode)) return ErrnoToStatus(ENOTDIR, "make the folder", folder);
   } else {
-    const std::string parent = FolderOf(folder);
+    const std::string parent = ParentFolder(folder);
     if (parent != folder && parent != ".") WEIRHOUSE_TRY_STATUS(Make(parent));
     if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
-      return StatusOfErrno(errno, "make the folder", folder);
+      return ErrnoToStatus(errno, "make the folder", folder);
     }
   }
   const std::lock_guard lock(mutex_);
@@ -145,12 +145,12 @@ Status DurableFolders::Sync(const std::string& folder) {
   WEIRHOUSE_TRY_STATUS(SyncFolder(folder));
   WEIRHOUSE_TRY(std::string at, RealPath(folder));
   while (at != "/") {
-    const std::string parent = FolderOf(at);
-    // Looked at before the fsync: a folder that takes its place meanwhile is another one.
-    const std::optional<Identity> identity = IdentityOf(at);
+    const std::string parent = ParentFolder(at);
+    // Read before the fsync, so that a folder that replaces it meanwhile has another identity.
+    const std::optional<Identity> identity = FindIdentity(at);
     if (!Knows(at, identity)) {
       const Status synced = SyncFolder(parent);
-      // Where this user may not look it has made nothing.
+      // This user cannot have created anything in a folder that it may not open.
       if (!synced.ok() && synced.code() != Code::kPermissionDenied) return synced;
       if (synced.ok() && identity && IsUnlikeAnyLater(*identity)) {
         const std::lock_guard lock(mutex_);
@@ -165,10 +165,10 @@ Status DurableFolders::Sync(const std::string& folder) {
 
 // ---- Files
 void FailedSyncs::Note(int fd) {
-  // Where it cannot be kept with the file, this process still knows.
+  // If the attribute cannot be stored with the file, this process still remembers it.
   [[maybe_unused]] const int kept =
       fsetxattr(fd, kFailedAttribute, BootId().data(), BootId().size(), 0);
-  const std::optional<Identity> identity = IdentityOf(fd);
+  const std::optional<Identity> identity = FindIdentity(fd);
   struct stat found{};
   if (!identity && fstat(fd, &found) != 0) return;
   const std::lock_guard lock(mutex_);
@@ -184,7 +184,7 @@ bool FailedSyncs::Contains(int fd) {
   }
   const std::lock_guard lock(mutex_);
   if (identities_.empty()) return false;
-  const std::optional<Identity> identity = IdentityOf(fd);
+  const std::optional<Identity> identity = FindIdentity(fd);
   if (identity) return identities_.contains(*identity);
   struct stat found{};
   return fstat(fd, &found) == 0 && identities_.contains({found.st_dev, found.st_ino, 0});
@@ -192,14 +192,13 @@ bool FailedSyncs::Contains(int fd) {
 
 Status SyncFile(const std::string& path, FailedSyncs& failed) {
   const Descriptor fd(OpenThrough(path, O_RDONLY));
-  if (!fd.open()) return StatusOfErrno(errno, "open for fsync", path);
+  if (!fd.open()) return ErrnoToStatus(errno, "open for fsync", path);
   if (failed.Contains(fd.get())) {
-    return Status(Code::kCorruption,
-                  fmt::format("an earlier fsync of this file failed, so nobody knows what of it "
-                              "reached the disk: {}",
-                              path))
+    return Status(Code::kCorruption, fmt::format("an earlier fsync of this file failed, so it is "
+                                                 "unknown which bytes reached the disk: {}",
+                                                 path))
         .WithError(kSyncFailedBefore)
-        .WithHint("check the disk, and write the rows again, to a new file");
+        .WithHint("check the disk and write the rows to a new file");
   }
   const int error = SyncRetrying(fd.get());
   if (error == 0) return Status::Ok();

@@ -1,4 +1,4 @@
-// What a power cut keeps of names, and which files an fsync cannot be believed about.
+// Makes file names durable, and remembers files whose fsync failed.
 #pragma once
 
 #include <cstdint>
@@ -13,33 +13,34 @@
 
 namespace weirhouse::platform {
 
-// One file or folder for as long as it exists: an inode's number is given away again, its time of
-// birth with it is not, but for the few milliseconds in which the kernel's clock stands still.
+// Identifies one file or folder for as long as it exists. The kernel reuses inode numbers, but not
+// together with the same birth time, except within a few milliseconds in which its clock does not
+// advance.
 struct Identity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::int64_t born_ns = 0;
   friend auto operator<=>(const Identity&, const Identity&) = default;
 };
-// Absent if nothing is there, or the file system keeps no time of birth.
-std::optional<Identity> IdentityOf(int fd);
-std::optional<Identity> IdentityOf(const std::string& path);
+// Absent if the file does not exist, or the file system keeps no birth time.
+std::optional<Identity> FindIdentity(int fd);
+std::optional<Identity> FindIdentity(const std::string& path);
 
-// The folders above files. A file is kept by a power cut only if each folder on the way to it is,
-// and a folder is once its parent was fsynced after it was made: by whomever, a client or an
-// earlier process that died. So nothing is believed but what this process has fsynced itself.
+// Makes the folders above a file durable. A file survives a power cut only if each folder on the
+// way to it does, and a folder does once its parent was fsynced after it was created. Another
+// process may have created it and died before that fsync, so only fsyncs of this process count.
 // Threads: any.
 class DurableFolders {
  public:
-  // Makes `folder` with its parents. What is known to exist is not asked for again.
+  // Creates `folder` and its parents. Folders known to exist are not checked again.
   Status Make(const std::string& folder);
-  // Something was removed behind the cache: every answer must be found anew.
+  // Clears the cache of existing folders: call it when one may have been removed.
   void Forget();
-  // Fsyncs `folder`, and the parent of each folder up to the root that this process does not know
-  // to be durable. Folders of others that may not be opened are left out. Cost: one fsync, and one
-  // for each level the first time.
-  //   kCorruption  WH7011 an fsync failed. It may be tried again: what a journal keeps of folders
-  //                is not dropped by a failure, as the pages of a file are
+  // Fsyncs `folder`, and the parent of each folder up to the root that this process has not yet
+  // made durable. Skips folders that this user may not open. Cost: one fsync, and one per level the
+  // first time.
+  //   kCorruption  WH7011 an fsync failed. It may be retried: unlike the pages of a file, the
+  //   journal's state of folders is not dropped by a failed fsync
   Status Sync(const std::string& folder);
 
  private:
@@ -51,10 +52,11 @@ class DurableFolders {
   std::map<std::string, Identity, std::less<>> durable_;
 };
 
-// Files whose fsync failed. The kernel may have dropped their dirty pages and called them clean: a
-// second fsync then succeeds and proves nothing. Each is remembered, by this process and, where the
-// file system keeps attributes, with the file itself until the machine starts anew (which empties
-// the page cache, so that what is read then is what the disk holds). Threads: any.
+// Files whose fsync failed. The kernel may have dropped their dirty pages and marked them clean, so
+// a second fsync succeeds and proves nothing (Rebello et al., "Can Applications Recover from fsync
+// Failures?", ATC 2020). Each file is remembered by this process and, if the file system supports
+// attributes, with the file itself until the machine restarts: a restart empties the page cache, so
+// what is read then is what the disk holds. Threads: any.
 class FailedSyncs {
  public:
   void Note(int fd);
@@ -69,8 +71,8 @@ class FailedSyncs {
 int SyncRetrying(int fd);
 Status SyncFailed(int error, const std::string& path);
 // Fsyncs a file by name.
-//   kCorruption  WH7011 it failed, now or before (WH7034): the bytes must be written to a new file
+//   kCorruption  the fsync failed now (WH7011) or earlier (WH7034): write the bytes to a new file
 Status SyncFile(const std::string& path, FailedSyncs& failed);
 
-std::string FolderOf(const std::string& path);
+std::string ParentFolder(const std::string& path);
 }  // namespace weirhouse::platform

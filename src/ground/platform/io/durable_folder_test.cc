@@ -30,7 +30,7 @@ void WaitForTheKernelsClock() {
 
 TEST(DurableFolder, AFileIsKeptWithEveryFolderAboveItWhoeverMadeThem) {
   const ScratchFolder scratch;
-  std::filesystem::create_directories(scratch / "made/by/a/client");  // and fsynced by nobody
+  std::filesystem::create_directories(scratch / "made/by/a/client");  // and never fsynced
   const std::string path = scratch / "made/by/a/client/rows.parquet";
   WriteFile(path, "rows");
   const FsyncProbe probe;
@@ -55,7 +55,7 @@ TEST(DurableFolder, ALevelIsSyncedOnceAndAgainWhenItIsAnotherFolder) {
   ASSERT_OK(LocalStore().Flush(std::vector<std::string>{path + "2"}));
   EXPECT_FALSE(probe.synced().contains(scratch / "a"));
   EXPECT_TRUE(probe.synced().contains(scratch / "a/b"));
-  // Behind our back: removed, and made anew by somebody who fsyncs nothing.
+  // Removed and created again by another process, without an fsync.
   std::filesystem::remove_all(scratch / "a");
   std::filesystem::create_directories(scratch / "a/b");
   WriteFile(path, "3");

@@ -1,4 +1,4 @@
-// A store whose calls fail when a test says so.
+// A store with injected failures. For tests.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace weirhouse::platform {
 
-// Fails the `fail_at`-th call that touches the store (1 = the first), once or for ever. For tests.
+// Fails the `fail_at`-th call that touches the store (1 = the first), once or from then on.
 class FaultyStore : public ObjectStore {
  public:
   FaultyStore(ObjectStore& inner, int fail_at, Code code, bool for_ever = false);
@@ -29,7 +29,7 @@ class FaultyStore : public ObjectStore {
   Result<std::string> Read(const std::string& location) override;
   Result<std::string> ReadRange(const std::string& location, std::int64_t offset,
                                 std::int64_t size_bytes) override;
-  // The stream's reads are ReadRange's, and count.
+  // Reads of an opened stream use ReadRange, and so are counted.
   Result<FileInfo> Stat(const std::string& location) override;
   Result<ObjectPage> List(const std::string& prefix, const std::string& after,
                           std::int64_t limit) override;

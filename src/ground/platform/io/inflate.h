@@ -1,4 +1,5 @@
-// Deflated bytes (RFC 1951, RFC 1952): Avro blocks, gzipped files, members of zip archives.
+// Inflates and deflates bytes (RFC 1951, RFC 1952): Avro blocks, gzipped files, members of zip
+// archives.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@ struct z_stream_s;
 namespace weirhouse::platform {
 
 enum class DeflateForm : std::uint8_t {
-  kRaw,   // as Avro and zip want it
+  kRaw,   // as in Avro and zip
   kGzip,  // one member
 };
 inline bool IsGzip(std::string_view bytes) { return bytes.substr(0, 2) == "\x1f\x8b"; }
@@ -29,9 +30,9 @@ class Inflater {
   };
 
   explicit Inflater(DeflateForm form);
-  bool started() const { return stream_ != nullptr; }  // false: there is no memory for it
-  // Inflates what it can of `bytes` into `room` bytes at `into`. It may take in more than what it
-  // has made yet: go on with no bytes until it makes none.
+  bool started() const { return stream_ != nullptr; }  // false: out of memory
+  // Inflates `bytes` into at most `room` bytes at `into`. It may have consumed more input than it
+  // has produced output for: call it again with no bytes until it produces none.
   Step Next(std::string_view bytes, char* into, std::size_t room);
 
  private:
@@ -43,6 +44,6 @@ class Inflater {
 
 // Absent if the bytes are damaged or cut, or inflate to more than `bytes_max`.
 std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form, std::size_t bytes_max);
-// At the fastest level: what is written at each commit is read a few times.
+// Uses the fastest level, because the output is written at each commit and read only a few times.
 std::string Deflate(std::string_view bytes, DeflateForm form);
 }  // namespace weirhouse::platform

@@ -40,21 +40,21 @@ int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
   return fd;
 }
 
-// A regular file to read. Whatever else stands under the name (a pipe, a device, a socket) is
-// refused without waiting for it: somebody may have put it there.
+// Opens a regular file for reading. Anything else under the name (a pipe, a device, a socket) is
+// refused without blocking.
 Result<Descriptor> OpenToRead(const std::string& path, struct stat& found) {
   Descriptor fd(OpenRetrying(path, O_RDONLY | O_NONBLOCK));
-  if (!fd.open()) return StatusOfErrno(errno, "open", path);
-  if (fstat(fd.get(), &found) != 0) return StatusOfErrno(errno, "stat", path);
+  if (!fd.open()) return ErrnoToStatus(errno, "open", path);
+  if (fstat(fd.get(), &found) != 0) return ErrnoToStatus(errno, "stat", path);
   if (S_ISREG(found.st_mode)) return fd;
-  if (S_ISDIR(found.st_mode)) return StatusOfErrno(EISDIR, "read", path);
+  if (S_ISDIR(found.st_mode)) return ErrnoToStatus(EISDIR, "read", path);
   const std::string_view kind = S_ISFIFO(found.st_mode)   ? "a named pipe"
                                 : S_ISSOCK(found.st_mode) ? "a socket"
                                                           : "a device";
   return Status(Code::kInvalidInput,
-                fmt::format("could not read {}, no regular file: {}", kind, path))
+                fmt::format("could not read {}, which is not a regular file: {}", kind, path))
       .WithError("WH7016")
-      .WithHint("only regular files are read; find out who put it there");
+      .WithHint("only regular files are read; find out what created it, and remove it");
 }
 
 // 0, or the errno of the write that failed.
@@ -108,7 +108,7 @@ class LocalDriver final : public ObjectStore {
     MarkUnsynced(path, Unsynced::kBytes);
     if (const int error = WriteFully(fd.get(), bytes); error != 0) {
       Discard(path);
-      return StatusOfErrno(error, "write", path);
+      return ErrnoToStatus(error, "write", path);
     }
     WEIRHOUSE_FAILPOINT("disk.write.after");
     return Status::Ok();
@@ -128,7 +128,7 @@ class LocalDriver final : public ObjectStore {
     WEIRHOUSE_TRY_STATUS(ForEachPath(files, sync));
     WEIRHOUSE_FAILPOINT("disk.sync.middle");
     std::set<std::string> folders;
-    for (const std::string& path : files) folders.insert(FolderOf(path));
+    for (const std::string& path : files) folders.insert(ParentFolder(path));
     WEIRHOUSE_TRY_STATUS(
         ForEachPath(std::vector<std::string>(folders.begin(), folders.end()),
                     [this](const std::string& folder) { return folders_.Sync(folder); }));
@@ -149,12 +149,12 @@ class LocalDriver final : public ObjectStore {
     if (rename(temporary.c_str(), path.c_str()) != 0) {
       const int error = errno;
       Discard(temporary);
-      return StatusOfErrno(error, "replace", path);
+      return ErrnoToStatus(error, "replace", path);
     }
     MarkSynced(temporary);
-    MarkSynced(path);  // what stood there unsynced is gone
+    MarkSynced(path);  // the unsynced file that was replaced no longer exists
     WEIRHOUSE_FAILPOINT("disk.replace.after_rename");
-    return folders_.Sync(FolderOf(path));
+    return folders_.Sync(ParentFolder(path));
   }
 
   Result<bool> PutIfAbsent(const std::string& path, std::string_view bytes,
@@ -173,12 +173,12 @@ class LocalDriver final : public ObjectStore {
     if (const int error = RenameIfAbsent(temporary, path); error != 0) {
       Discard(temporary);
       if (error == EEXIST) return WasThere(path);
-      return StatusOfErrno(error, "put", path);
+      return ErrnoToStatus(error, "put", path);
     }
     MarkSynced(temporary);
     MarkUnsynced(path, Unsynced::kName);
     WEIRHOUSE_FAILPOINT("disk.put.after_link");
-    WEIRHOUSE_TRY_STATUS(folders_.Sync(FolderOf(path)));
+    WEIRHOUSE_TRY_STATUS(folders_.Sync(ParentFolder(path)));
     MarkSynced(path);
     return true;
   }
@@ -187,14 +187,14 @@ class LocalDriver final : public ObjectStore {
     const std::string path = PathOf(location);
     struct stat found{};
     WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
-    // One byte more than it should hold, so that the end is seen without growing the buffer.
+    // One byte more than the file's size, so that the end is seen without growing the buffer.
     std::string bytes(static_cast<std::size_t>(found.st_size) + 1, '\0');
     std::size_t filled = 0;
     while (true) {
       const ssize_t got = read(fd.get(), bytes.data() + filled, bytes.size() - filled);
       if (got < 0) {
         if (errno == EINTR) continue;
-        return StatusOfErrno(errno, "read", path);
+        return ErrnoToStatus(errno, "read", path);
       }
       if (got == 0) break;
       filled += static_cast<std::size_t>(got);
@@ -211,11 +211,12 @@ class LocalDriver final : public ObjectStore {
     WEIRHOUSE_TRY(const Descriptor fd, OpenToRead(path, found));
     if (offset < 0 || size_bytes < 0 || offset > found.st_size ||
         size_bytes > found.st_size - offset) {
-      return Status(Code::kCorruption,
-                    fmt::format("range lies beyond the file: {} bytes at {} of {}: {}", size_bytes,
-                                offset, found.st_size, path))
+      return Status(
+                 Code::kCorruption,
+                 fmt::format("could not read beyond the end of the file: {} bytes at {} of {}: {}",
+                             size_bytes, offset, found.st_size, path))
           .WithError("WH7017")
-          .WithHint("the file is shorter than what points into it says: `wh verify --deep`");
+          .WithHint("the file is shorter than its metadata says; run `wh verify --deep`");
     }
     std::string bytes(static_cast<std::size_t>(size_bytes), '\0');
     std::size_t filled = 0;
@@ -223,7 +224,7 @@ class LocalDriver final : public ObjectStore {
       const ssize_t got = pread(fd.get(), bytes.data() + filled, bytes.size() - filled,
                                 offset + static_cast<std::int64_t>(filled));
       if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return StatusOfErrno(got < 0 ? errno : EIO, "read", path);
+      if (got <= 0) return ErrnoToStatus(got < 0 ? errno : EIO, "read", path);
       filled += static_cast<std::size_t>(got);
     }
     return bytes;
@@ -232,7 +233,7 @@ class LocalDriver final : public ObjectStore {
   Result<FileInfo> Stat(const std::string& location) override {
     const std::string path = PathOf(location);
     struct stat found{};
-    if (stat(path.c_str(), &found) != 0) return StatusOfErrno(errno, "stat", path);
+    if (stat(path.c_str(), &found) != 0) return ErrnoToStatus(errno, "stat", path);
     return InfoOf(path, found);
   }
 
@@ -241,7 +242,8 @@ class LocalDriver final : public ObjectStore {
 
   Status MakeFolder(const std::string& location) override {
     const std::string path = PathOf(location);
-    // Asked for by name, so the cache must not answer for a folder that someone removed.
+    // The caller asked for it explicitly, so the cache must not answer for a folder that was
+    // removed.
     folders_.Forget();
     return folders_.Make(path);
   }
@@ -253,25 +255,25 @@ class LocalDriver final : public ObjectStore {
       folders_.Forget();
       rc = rmdir(path.c_str());
     }
-    if (rc != 0 && errno != ENOENT) return StatusOfErrno(errno, "remove", path);
+    if (rc != 0 && errno != ENOENT) return ErrnoToStatus(errno, "remove", path);
     MarkSynced(path);
     return Status::Ok();
   }
 
  private:
-  // Opens a new file, making its folder if needed. A folder that the cache knows and someone
-  // removed is made again. The descriptor is the caller's; kConflict if the file is there.
+  // Creates a file, and its folder if needed, also one that the cache lists and that was removed.
+  // The descriptor is the caller's; kConflict if the file exists.
   Result<int> Create(const std::string& path, mode_t mode) {
     for (int attempt = 0;; ++attempt) {
       const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL, mode);
       if (fd >= 0) return fd;
-      if (errno != ENOENT || attempt == 2) return StatusOfErrno(errno, "create", path);
+      if (errno != ENOENT || attempt == 2) return ErrnoToStatus(errno, "create", path);
       if (attempt > 0) folders_.Forget();
-      WEIRHOUSE_TRY_STATUS(folders_.Make(FolderOf(path)));
+      WEIRHOUSE_TRY_STATUS(folders_.Make(ParentFolder(path)));
     }
   }
 
-  // Gives up a file that no one was told of.
+  // Removes a file that was not yet reported as created.
   static void Discard(const std::string& path) {
     if (unlink(path.c_str()) == 0) MarkSynced(path);
   }
@@ -281,7 +283,7 @@ class LocalDriver final : public ObjectStore {
     static std::atomic<std::uint64_t> counter{0};
     for (int attempt = 1;; ++attempt) {
       std::string temporary =
-          fmt::format("{}/.{}.{}-{}.tmp", FolderOf(path), NameOf(path), getpid(), ++counter);
+          fmt::format("{}/.{}.{}-{}.tmp", ParentFolder(path), NameOf(path), getpid(), ++counter);
       const Result<int> fd = Create(temporary, 0600);
       if (fd.ok()) return std::pair(std::move(temporary), *fd);
       if (fd.status().code() != Code::kConflict || attempt == kTemporaryNamesMax) {
@@ -298,7 +300,7 @@ class LocalDriver final : public ObjectStore {
     MarkUnsynced(temporary, Unsynced::kName);
     Status written = WriteStream(fd.get(), bytes, temporary);
     if (written.ok() && fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
-      written = StatusOfErrno(errno, "write", temporary);
+      written = ErrnoToStatus(errno, "write", temporary);
     if (!written.ok()) {
       Discard(temporary);
       return written;
@@ -316,11 +318,11 @@ class LocalDriver final : public ObjectStore {
       WEIRHOUSE_TRY(const std::size_t got, bytes.Read(piece.data(), piece.size()));
       if (got == 0) return Status::Ok();
       if (const int error = WriteFully(fd, std::string_view(piece).substr(0, got)); error != 0)
-        return StatusOfErrno(error, "write", path);
+        return ErrnoToStatus(error, "write", path);
     }
   }
 
-  // 0, or an errno: EEXIST if `to` is there.
+  // 0, or an errno: EEXIST if `to` exists.
   static int RenameIfAbsent(const std::string& from, const std::string& to) {
     if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS) return errno;
@@ -329,9 +331,9 @@ class LocalDriver final : public ObjectStore {
     return unlink(from.c_str()) == 0 ? 0 : errno;
   }
 
-  // Whoever put it may not have fsynced the folder yet, and our caller is about to rely on it.
+  // The process that created it may not have fsynced the folder yet, and our caller relies on it.
   Result<bool> WasThere(const std::string& path) {
-    WEIRHOUSE_TRY_STATUS(folders_.Sync(FolderOf(path)));
+    WEIRHOUSE_TRY_STATUS(folders_.Sync(ParentFolder(path)));
     MarkNameSynced(path);
     return false;
   }
@@ -340,10 +342,10 @@ class LocalDriver final : public ObjectStore {
   FailedSyncs failed_;
 };
 
-// What is being put and has not got its name yet: no object.
+// An object that is still being written and has no final name yet.
 bool IsTemporary(std::string_view name) { return name.starts_with('.') && name.ends_with(".tmp"); }
 
-// Walks folders so that the paths of files come in the order of their bytes.
+// Walks folders so that files are listed in the byte order of their paths.
 class Listing {
  public:
   Listing(std::string prefix, std::string after, std::int64_t limit)
@@ -351,7 +353,7 @@ class Listing {
 
   Result<ObjectPage> Run() {
     const std::string folder = prefix_.substr(0, prefix_.rfind('/') + 1);
-    if (folder.empty()) return StatusOfErrno(EINVAL, "list", prefix_);
+    if (folder.empty()) return ErrnoToStatus(EINVAL, "list", prefix_);
     const auto opened = OpenFolder::Open(folder);
     if (opened.status().code() == Code::kNotFound) return std::move(page_);
     if (!opened.ok()) return opened.status();
@@ -360,7 +362,7 @@ class Listing {
   }
 
  private:
-  // Whether something that begins with `path` may be wanted.
+  // Whether `path` may be a prefix of wanted locations.
   bool MayLead(std::string_view path) const {
     const std::size_t common = std::min(path.size(), prefix_.size());
     if (path.substr(0, common) != std::string_view(prefix_).substr(0, common)) return false;
@@ -371,7 +373,7 @@ class Listing {
     WEIRHOUSE_TRY(const std::vector<Entry> entries, folder.List());
     std::vector<std::pair<std::string, const Entry*>> names;
     for (const Entry& entry : entries) {
-      // As a part of the longer paths below it a folder's name ends with a slash.
+      // Sorted as a part of the longer paths below it, a folder's name ends with a slash.
       if (entry.kind == EntryKind::kFolder) names.emplace_back(entry.name + "/", &entry);
       if (entry.kind == EntryKind::kFile && !IsTemporary(entry.name))
         names.emplace_back(entry.name, &entry);
@@ -411,7 +413,7 @@ class Listing {
   ObjectPage page_;
 };
 
-// As CanonicalPath, but a slash at the end of a prefix says something.
+// As CanonicalPath, but keeps a slash at the end, which matters in a prefix.
 std::string PrefixOf(const std::string& prefix) {
   std::string path = CanonicalPath(prefix);
   if (prefix.ends_with('/') && !path.ends_with('/')) path += '/';
@@ -422,7 +424,8 @@ Result<ObjectPage> LocalDriver::List(const std::string& prefix, const std::strin
                                      std::int64_t limit) {
   const std::string path = PrefixOf(prefix);
   if (!path.starts_with('/')) {
-    return Status(Code::kInvalidInput, "what is listed must begin with an absolute path: " + prefix)
+    return Status(Code::kInvalidInput,
+                  "the prefix to list must begin with an absolute path: " + prefix)
         .WithError("WH7016");
   }
   return Listing(path, after.empty() ? after : PrefixOf(after), limit).Run();
@@ -435,19 +438,19 @@ struct CloseListing {
 
 Result<std::vector<FileInfo>> ListFolder(const std::string& folder) {
   const std::unique_ptr<DIR, CloseListing> handle(opendir(folder.c_str()));
-  if (handle == nullptr) return StatusOfErrno(errno, "list", folder);
+  if (handle == nullptr) return ErrnoToStatus(errno, "list", folder);
   std::vector<FileInfo> found;
   while (true) {
     errno = 0;
     const dirent* entry = readdir(handle.get());
     if (entry == nullptr) {
-      if (errno != 0) return StatusOfErrno(errno, "list", folder);
+      if (errno != 0) return ErrnoToStatus(errno, "list", folder);
       break;
     }
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat stat{};
-    // Gone since, or a link to nothing: not an entry any more. Pipes and sockets are no files.
+    // Removed meanwhile, or a dangling link: not an entry. Pipes and sockets are not files.
     if (fstatat(dirfd(handle.get()), entry->d_name, &stat, 0) != 0) continue;
     if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)) continue;
     found.push_back(InfoOf(folder.ends_with('/') ? folder + name : folder + "/" + name, stat));
@@ -465,14 +468,14 @@ ObjectStore& LocalStore() {
 Result<double> MeasureFsyncSeconds(const std::string& folder, int count) {
   const std::string path = fmt::format("{}/.fsync-probe.{}", folder, getpid());
   const Descriptor fd(OpenRetrying(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  if (!fd.open()) return StatusOfErrno(errno, "create", path);
+  if (!fd.open()) return ErrnoToStatus(errno, "create", path);
   unlink(path.c_str());  // gone at the latest when the process ends
   const std::string block(4096, 'w');
   std::vector<double> seconds;
   for (int i = 0; i < std::max(count, 1); ++i) {
     const auto start = SystemClock().Monotonic();
     if (const int error = WriteFully(fd.get(), block); error != 0) {
-      return StatusOfErrno(error, "write", path);
+      return ErrnoToStatus(error, "write", path);
     }
     if (const int error = SyncRetrying(fd.get()); error != 0) return SyncFailed(error, path);
     seconds.push_back(std::chrono::duration<double>(SystemClock().Monotonic() - start).count());

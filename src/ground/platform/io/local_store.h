@@ -1,4 +1,4 @@
-// The machine's own disk: as an object store, and what only a disk has.
+// The machine's own disk as an object store, and operations that only a disk has.
 #pragma once
 
 #include <string>
@@ -9,16 +9,17 @@
 
 namespace weirhouse::platform {
 
-// Files, by absolute paths and "file:" URIs. A crash leaves all or nothing of each, and it is fsynced
-// before anyone is told. Honours the failpoints' simulated power loss: files written and not yet
-// flushed are cut to nothing before the process ends.
+// Files by absolute paths and "file:" URIs. A crash leaves each write wholly done or not at all,
+// and a call that makes a file durable has fsynced it before it returns. Honours the failpoints'
+// simulated power loss: files written and not yet flushed are emptied before the process ends.
+// Threads: any. Lives as long as the process.
 ObjectStore& LocalStore();
 
-// Direct entries of a folder of this machine, sorted by name: files and folders, links followed.
-// kNotFound if the folder is absent. For the project's own files; the lake is listed by its store.
+// The direct entries of a local folder, sorted by name: files and folders, links followed.
+// kNotFound if the folder does not exist. For the project's own files; list the lake through its
+// store.
 Result<std::vector<FileInfo>> ListFolder(const std::string& folder);
 
-// Median seconds of `count` fsyncs of 4 KiB in `folder`; what durations are read beside (`wh
-// doctor`).
+// The median time in seconds of `count` fsyncs of 4 KiB in `folder`, which `wh doctor` shows.
 Result<double> MeasureFsyncSeconds(const std::string& folder, int count = 50);
 }  // namespace weirhouse::platform

@@ -118,7 +118,7 @@ TEST(LocalStore, SaysSoWhereTheUserHasNoRight) {
   EXPECT_EQ(status.error_code(), "WH7013");
   EXPECT_THAT(status.message(), HasSubstr("Permission denied: "));
   EXPECT_THAT(status.message(), HasSubstr("/secret"));
-  EXPECT_EQ(status.hint(), "give this user the right to the file and its folder");
+  EXPECT_EQ(status.hint(), "give this user access to the file and its folder");
 }
 
 TEST(LocalStore, SaysSoWhenTooManyFilesAreOpen) {
@@ -312,7 +312,7 @@ TEST(PowerLossChild, Works) {
   ASSERT_OK(LocalStore().PutIfAbsent(base + "/object", "object", 0444).status());
 }
 
-// What must hold whenever the machine stops: a pointer is whole and so is what it points at.
+// The invariant whenever the machine stops: a pointer is whole, and so is its target.
 void ExpectConsistent(const std::string& folder, const std::string& failpoint) {
   if (std::filesystem::exists(folder + "/pointer")) {
     EXPECT_EQ(ReadFile(folder + "/pointer"), "one two") << failpoint;

@@ -1,9 +1,9 @@
-// A store whose content was moved: what was recorded under a former place is found at the present
-// one.
+// A store for a project that was moved: it finds files by their former locations. Errors and cost
+// are those of the store that it wraps.
 //
-// The books of a project (the hash chain covers them) and the Iceberg files of its history hold
-// absolute locations, and neither may be written again. So they keep the locations that they were
-// written with, and this store knows where those are now.
+// A project's catalog and the Iceberg files of its history hold absolute locations, and neither may
+// be rewritten: the hash chain covers the catalog. They keep the locations they were written with,
+// and this store maps those to the present ones.
 #pragma once
 
 #include <memory>
@@ -16,15 +16,16 @@
 
 namespace weirhouse::platform {
 
-// `location`, spelled canonically, with the first of `former` that it lies in replaced by `present`;
-// a "file:" form stays one. What lies in none of them, or in `present`, is given back as it is.
-std::string MovedLocation(std::string_view location, const std::vector<std::string>& former,
-                          std::string_view present);
+// `location` in canonical form, with the first of the folders `former` that contains it replaced by
+// `present`; a "file:" URI stays one. A location outside all of them, or inside `present`, is
+// returned as it is.
+std::string MapLocation(std::string_view location, const std::vector<std::string>& former,
+                        std::string_view present);
 
-// Threads: as `inner`, which must outlive it.
+// Threads: as for `inner`, which must outlive it.
 class MovedStore final : public ObjectStore {
  public:
-  // Canonical folders. `former` and `present` do not lie in each other.
+  // All folders are canonical. None of `former` and `present` contains another.
   MovedStore(ObjectStore& inner, std::vector<std::string> former, std::string present)
       : inner_(inner), former_(std::move(former)), present_(std::move(present)) {}
 

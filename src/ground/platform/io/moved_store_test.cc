@@ -9,16 +9,16 @@ using weirhouse::testing::ReadFile;
 using weirhouse::testing::ScratchFolder;
 using weirhouse::testing::WriteFile;
 
-TEST(MovedLocation, TakesOnlyWhatLiesInAFormerPlace) {
+TEST(MapLocation, TakesOnlyWhatLiesInAFormerPlace) {
   const std::vector<std::string> former = {"/old/lake", "/older"};
-  EXPECT_EQ(MovedLocation("/old/lake/a/b", former, "/new"), "/new/a/b");
-  EXPECT_EQ(MovedLocation("/old/lake", former, "/new"), "/new");
-  EXPECT_EQ(MovedLocation("/older//a/./b", former, "/new"), "/new/a/b");
-  EXPECT_EQ(MovedLocation("file:///old/lake/a", former, "/new"), "file:///new/a");
-  EXPECT_EQ(MovedLocation("file:/old/lake/a", former, "/new"), "file:///new/a");
+  EXPECT_EQ(MapLocation("/old/lake/a/b", former, "/new"), "/new/a/b");
+  EXPECT_EQ(MapLocation("/old/lake", former, "/new"), "/new");
+  EXPECT_EQ(MapLocation("/older//a/./b", former, "/new"), "/new/a/b");
+  EXPECT_EQ(MapLocation("file:///old/lake/a", former, "/new"), "file:///new/a");
+  EXPECT_EQ(MapLocation("file:/old/lake/a", former, "/new"), "file:///new/a");
   for (const char* other :
        {"/old/lakes/a", "/old", "/new/a", "s3://old/lake/a", "old/lake/a", ""}) {
-    EXPECT_EQ(MovedLocation(other, former, "/new"), other);
+    EXPECT_EQ(MapLocation(other, former, "/new"), other);
   }
 }
 

@@ -55,7 +55,7 @@ Result<std::size_t> RangeStream::Read(char* into, std::size_t room) {
   return piece.size();
 }
 
-Result<Digest> DigestOfObject(ObjectStore& store, const std::string& location) {
+Result<Digest> HashObject(ObjectStore& store, const std::string& location) {
   WEIRHOUSE_TRY(const FileInfo info, store.Stat(location));
   WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, store.Open(location, 0, info.size_bytes));
   Sha256 sha;

@@ -96,19 +96,19 @@ std::string OpenFolder::Of(const std::string& name) const {
 
 Result<OpenFolder> OpenFolder::Open(const std::string& path) {
   Descriptor fd(OpenAt(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY));
-  if (!fd.open()) return StatusOfErrno(errno, "open the folder", path);
+  if (!fd.open()) return ErrnoToStatus(errno, "open the folder", path);
   return OpenFolder(std::move(fd), path);
 }
 
 Result<OpenFolder> OpenFolder::Enter(const std::string& name) const {
   Descriptor fd(OpenAt(fd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  if (!fd.open()) return StatusOfErrno(errno, "open the folder", Of(name));
+  if (!fd.open()) return ErrnoToStatus(errno, "open the folder", Of(name));
   return OpenFolder(std::move(fd), Of(name));
 }
 
 Result<OpenFolder> OpenFolder::Walk(std::string_view below) const {
   Descriptor self(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
-  if (!self.open()) return StatusOfErrno(errno, "open the folder", path_);
+  if (!self.open()) return ErrnoToStatus(errno, "open the folder", path_);
   OpenFolder at(std::move(self), path_);
   while (!below.empty()) {
     const auto slash = below.find('/');
@@ -123,21 +123,21 @@ Result<OpenFolder> OpenFolder::Walk(std::string_view below) const {
 }
 
 Result<std::vector<Entry>> OpenFolder::List() const {
-  // A descriptor of its own: closedir closes it, and where it reads from is nobody else's.
+  // A separate descriptor: closedir closes it, and it has its own read position.
   const int fd = OpenAt(fd_.get(), ".", O_RDONLY | O_DIRECTORY);
-  if (fd < 0) return StatusOfErrno(errno, "list", path_);
+  if (fd < 0) return ErrnoToStatus(errno, "list", path_);
   const std::unique_ptr<DIR, CloseFolder> handle(fdopendir(fd));
   if (handle == nullptr) {
     const int error = errno;
     close(fd);
-    return StatusOfErrno(error, "list", path_);
+    return ErrnoToStatus(error, "list", path_);
   }
   std::vector<Entry> found;
   while (true) {
     errno = 0;
     const dirent* entry = readdir(handle.get());
     if (entry == nullptr) {
-      if (errno != 0) return StatusOfErrno(errno, "list", path_);
+      if (errno != 0) return ErrnoToStatus(errno, "list", path_);
       break;
     }
     std::string name = entry->d_name;
@@ -145,7 +145,7 @@ Result<std::vector<Entry>> OpenFolder::List() const {
     struct stat stat{};
     if (fstatat(fd_.get(), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) continue;
-      return StatusOfErrno(errno, "stat", Of(name));
+      return ErrnoToStatus(errno, "stat", Of(name));
     }
     found.push_back(EntryOfStat(std::move(name), stat));
   }
@@ -157,30 +157,30 @@ Result<std::vector<Entry>> OpenFolder::List() const {
 Result<Entry> OpenFolder::Look(const std::string& name) const {
   struct stat found{};
   if (fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
-    return StatusOfErrno(errno, "stat", Of(name));
+    return ErrnoToStatus(errno, "stat", Of(name));
   }
   return EntryOfStat(name, found);
 }
 
 Result<Descriptor> OpenFolder::OpenFile(const std::string& name) const {
   Descriptor fd(OpenAt(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  if (!fd.open()) return StatusOfErrno(errno, "open", Of(name));
+  if (!fd.open()) return ErrnoToStatus(errno, "open", Of(name));
   return fd;
 }
 
 Result<OpenFolder> OpenFolder::MakePrivate(const std::string& name) const {
   if (mkdirat(fd_.get(), name.c_str(), 0700) != 0 && errno != EEXIST) {
-    return StatusOfErrno(errno, "make the folder", Of(name));
+    return ErrnoToStatus(errno, "make the folder", Of(name));
   }
   auto folder = Enter(name);
   if (!folder.ok()) return folder;
   struct stat found{};
-  if (fstat(folder->fd_.get(), &found) != 0) return StatusOfErrno(errno, "stat", Of(name));
+  if (fstat(folder->fd_.get(), &found) != 0) return ErrnoToStatus(errno, "stat", Of(name));
   if (found.st_uid != geteuid() || (found.st_mode & 077) != 0) {
     return Status(Code::kPermissionDenied,
-                  "a folder that should be private is not this user's alone: " + Of(name))
+                  "a folder that must be private is accessible to other users: " + Of(name))
         .WithError("WH7013")
-        .WithHint("remove it, or give it mode 0700 and this owner");
+        .WithHint("remove it, or set its mode to 0700 and its owner to this user");
   }
   return folder;
 }
@@ -192,36 +192,36 @@ Status OpenFolder::Move(const std::string& name, const OpenFolder& to,
   if (renameat2(from_fd, name.c_str(), to_fd, new_name.c_str(), RENAME_NOREPLACE) == 0) {
     return Status::Ok();
   }
-  if (errno != EINVAL && errno != ENOSYS) return StatusOfErrno(errno, "move", Of(name));
+  if (errno != EINVAL && errno != ENOSYS) return ErrnoToStatus(errno, "move", Of(name));
   // A file system without RENAME_NOREPLACE: a hard link does not replace either.
   if (linkat(from_fd, name.c_str(), to_fd, new_name.c_str(), 0) != 0 ||
       unlinkat(from_fd, name.c_str(), 0) != 0) {
-    return StatusOfErrno(errno, "move", Of(name));
+    return ErrnoToStatus(errno, "move", Of(name));
   }
   return Status::Ok();
 }
 
 Status OpenFolder::RemoveFile(const std::string& name) const {
-  if (unlinkat(fd_.get(), name.c_str(), 0) != 0) return StatusOfErrno(errno, "remove", Of(name));
+  if (unlinkat(fd_.get(), name.c_str(), 0) != 0) return ErrnoToStatus(errno, "remove", Of(name));
   return Status::Ok();
 }
 Status OpenFolder::RemoveEmptyFolder(const std::string& name) const {
   if (unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) != 0) {
-    return StatusOfErrno(errno, "remove", Of(name));
+    return ErrnoToStatus(errno, "remove", Of(name));
   }
   return Status::Ok();
 }
 
-Result<Entry> EntryOf(int fd, const std::string& path) {
+Result<Entry> StatDescriptor(int fd, const std::string& path) {
   struct stat found{};
-  if (fstat(fd, &found) != 0) return StatusOfErrno(errno, "stat", path);
+  if (fstat(fd, &found) != 0) return ErrnoToStatus(errno, "stat", path);
   return EntryOfStat("", found);
 }
 
-Writers WritersOf(int fd) {
-  // A read lease is granted only while nobody writes (fcntl(2), F_SETLEASE). Whoever opens the file
-  // for writing while we hold it has the kernel send us a signal: SIGIO would end the process,
-  // SIGURG is ignored unless somebody asks for it.
+Writers FindWriters(int fd) {
+  // A read lease is granted only while the file is not open for writing (fcntl(2), F_SETLEASE). If
+  // a process opens the file for writing while we hold the lease, the kernel sends us a signal:
+  // SIGIO would end the process, SIGURG is ignored by default.
   fcntl(fd, F_SETSIG, SIGURG);
   if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
     fcntl(fd, F_SETLEASE, F_UNLCK);
@@ -235,7 +235,7 @@ Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offse
   while (true) {
     const ssize_t got = pread(fd, into, room, offset);
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) return StatusOfErrno(errno, "read", path);
+    if (errno != EINTR) return ErrnoToStatus(errno, "read", path);
   }
 }
 

@@ -1,8 +1,9 @@
-// Folders and files by what they are, not by what a path leads to: no link is followed.
+// Access to folders and files by descriptor instead of by path; no symbolic link is followed. Cost:
+// one to three system calls per operation; List makes one more per entry.
 //
-// For places that others write too: landing folders, and the lake that other engines share. A path
-// is looked up anew by every call, so what is read and what is then removed may be two files; a
-// folder held open stays the same folder, whatever is moved meanwhile.
+// For places where other programs write too: landing folders, and the lake that other engines
+// share. A path is resolved anew by every call, so a file that is read and then removed by path may
+// be two different files; an open folder stays the same folder, whatever is moved meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace weirhouse::platform {
 
-// Closes what it holds. Movable.
+// Owns a file descriptor and closes it. Movable. Threads: one.
 class Descriptor {
  public:
   explicit Descriptor(int fd = -1) : fd_(fd) {}
@@ -34,10 +35,11 @@ enum class EntryKind : std::uint8_t { kFile, kFolder, kLink, kPipe, kSocket, kDe
 // "a symbolic link", "a named pipe", …
 std::string_view EntryKindName(EntryKind kind);
 
-// What stands under a name. Two files are one if device and inode agree; one file is unchanged if
-// size and both times agree too. A change time cannot be set by anybody, a modification time can.
+// One directory entry. Two entries are the same file if device and inode are equal; a file is
+// unchanged if size and both times are equal too. Users can set a modification time but not a
+// change time.
 struct Entry {
-  std::string name;  // bytes as the file system has them
+  std::string name;  // the bytes in the file system
   EntryKind kind = EntryKind::kFile;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -46,7 +48,7 @@ struct Entry {
   std::int64_t ctime_ns = 0;
   std::int64_t mtime_us() const { return mtime_ns / 1000; }
   std::int64_t ctime_us() const { return ctime_ns / 1000; }
-  // A rename moves the change time, so what was moved is compared without it.
+  // A rename changes the change time, so a moved file is compared without it.
   bool SameBytesTimesAs(const Entry& other) const {
     return kind == other.kind && device == other.device && inode == other.inode &&
            size_bytes == other.size_bytes && mtime_ns == other.mtime_ns;
@@ -56,26 +58,27 @@ struct Entry {
   }
 };
 
-// Threads: one. Errors: those of Disk, with the path for people; kInvalidInput (WH7016) where a
-// link stands in the way.
+// Threads: one. Errors: those of ObjectStore, with the path for people; kInvalidInput (WH7016) if
+// an entry on the way is a link.
 class OpenFolder {
  public:
-  // `path` itself may be reached through links: whoever names it means where it leads.
+  // `path` itself may lead through links.
   static Result<OpenFolder> Open(const std::string& path);
-  // A direct folder of this one.
+  // Opens a direct subfolder.
   Result<OpenFolder> Enter(const std::string& name) const;
-  // The folder "a/b" below this one; "" is this one.
+  // Opens the folder "a/b" below this one; "" is this one.
   Result<OpenFolder> Walk(std::string_view below) const;
 
-  // Direct entries, sorted by name. What vanishes meanwhile is left out.
+  // Direct entries, sorted by name. Entries that vanish meanwhile are left out.
   Result<std::vector<Entry>> List() const;
-  // kNotFound if nothing has that name.
+  // The entry with that name; kNotFound if there is none.
   Result<Entry> Look(const std::string& name) const;
-  // Opens a file for reading. Never waits, whatever stands there.
+  // Opens a file for reading. Never blocks, not even on a pipe.
   Result<Descriptor> OpenFile(const std::string& name) const;
-  // Makes a folder that only this user may enter, or finds it.
+  // Creates a folder that only this user may enter, or opens the existing one.
   Result<OpenFolder> MakePrivate(const std::string& name) const;
-  // Gives `name` to `to` as `new_name`. kConflict (WH7014): that name is taken, and nothing moved.
+  // Moves `name` into the folder `to` as `new_name`. kConflict (WH7014): that name is taken, and
+  // nothing was moved.
   Status Move(const std::string& name, const OpenFolder& to, const std::string& new_name) const;
   Status RemoveFile(const std::string& name) const;
   Status RemoveEmptyFolder(const std::string& name) const;
@@ -90,18 +93,19 @@ class OpenFolder {
   std::string path_;  // for messages
 };
 
-// What `fd` holds; its name is left empty.
-Result<Entry> EntryOf(int fd, const std::string& path);
+// The entry of an open descriptor, without its name.
+Result<Entry> StatDescriptor(int fd, const std::string& path);
 enum class Writers : std::uint8_t { kNone, kSome, kUnknown };
-// Whether a process has the file open for writing. kUnknown where the file system or the file's
-// owner lets nobody ask.
-Writers WritersOf(int fd);
-// Reads at least one and at most `room` bytes at `offset`; 0 at the end of the file, or where
-// `room` is 0. EIO and the like are kUnavailable (WH7015).
+// Whether a process has the file open for writing. kUnknown if the file system or the file's owner
+// does not permit the check.
+Writers FindWriters(int fd);
+// Reads between 1 and `room` bytes at `offset`; 0 at the end of the file, or if `room` is 0. EIO
+// and similar errors are kUnavailable (WH7015).
 Result<std::size_t> ReadSome(int fd, const std::string& path, std::int64_t offset, char* into,
                              std::size_t room);
-// Reads a file from its beginning, piece by piece, and no more once `bytes_max` are exceeded: one
-// that somebody appends to has no end. EIO and the like are kUnavailable (WH7015).
+// Reads a file from its beginning, piece by piece, and stops once more than `bytes_max` bytes were
+// read, because another process may append to it without end. EIO and similar errors are
+// kUnavailable (WH7015).
 Status ReadPieces(int fd, const std::string& path, std::int64_t bytes_max,
                   const std::function<void(std::string_view)>& piece);
 }  // namespace weirhouse::platform

@@ -43,8 +43,8 @@ TEST(OpenFolder, APrivateFolderIsNobodyElses) {
   const Status open = folder.MakePrivate("mine").status();
   EXPECT_EQ(open.code(), Code::kPermissionDenied);
   EXPECT_EQ(open.error_code(), "WH7013");
-  EXPECT_THAT(open.message(), HasSubstr("not this user's alone: " + scratch / "mine"));
-  EXPECT_THAT(open.hint(), HasSubstr("mode 0700"));
+  EXPECT_THAT(open.message(), HasSubstr("accessible to other users: " + scratch / "mine"));
+  EXPECT_THAT(open.hint(), HasSubstr("its mode to 0700"));
 }
 
 TEST(OpenFolder, DoesNotWalkThroughALink) {
@@ -63,7 +63,7 @@ TEST(OpenFolder, OpeningAPipeDoesNotWaitForAWriter) {
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
   ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch.path().string()));
   ASSERT_OK_AND(const Descriptor pipe, folder.OpenFile("pipe"));
-  ASSERT_OK_AND(const Entry entry, EntryOf(pipe.get(), "pipe"));
+  ASSERT_OK_AND(const Entry entry, StatDescriptor(pipe.get(), "pipe"));
   EXPECT_EQ(entry.kind, EntryKind::kPipe);
 }
 
@@ -95,12 +95,12 @@ TEST(Writers, AreSeenWhileTheyHoldTheFileOpen) {
   const ScratchFolder scratch;
   WriteFile(scratch / "file", "x");
   const Descriptor reader(open((scratch / "file").c_str(), O_RDONLY));
-  EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
+  EXPECT_EQ(FindWriters(reader.get()), Writers::kNone);
   {
     const Descriptor writer(open((scratch / "file").c_str(), O_WRONLY));
-    EXPECT_EQ(WritersOf(reader.get()), Writers::kSome);
+    EXPECT_EQ(FindWriters(reader.get()), Writers::kSome);
   }
-  EXPECT_EQ(WritersOf(reader.get()), Writers::kNone);
+  EXPECT_EQ(FindWriters(reader.get()), Writers::kNone);
 }
 }  // namespace
 }  // namespace weirhouse::platform

@@ -36,8 +36,8 @@ Registry& TheRegistry() {
   return *registry;
 }
 
-// Called just before the process ends. The lock is kept: the power is gone for the other threads
-// too, so none of them may learn after this moment that its files are safe, and commit.
+// Called just before the process ends. The lock is kept, because the simulated power loss stops the
+// other threads too: none of them may learn after this moment that its files are safe, and commit.
 void LosePower() {
   Registry& registry = TheRegistry();
   registry.mutex.lock();

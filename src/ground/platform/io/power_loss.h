@@ -1,5 +1,5 @@
-// What a power cut would take: files not yet fsynced and names not yet fsynced into their folder.
-// Compiled to nothing in a released build.
+// Tracks what a power cut would lose: files not yet fsynced, and names whose folder was not yet
+// fsynced. Compiled to nothing in a released build.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ void MarkUnsynced(const std::string& path, Unsynced what);
 void MarkSynced(const std::string& path);
 void MarkBytesSynced(const std::string& path);  // its name may still be lost
 void MarkNameSynced(const std::string& path);   // does nothing to a file whose bytes are unsynced
-// Does to the files what a power cut might: the worst that POSIX allows.
+// Changes the files as a power cut might: the worst case that POSIX allows.
 void LoseUnsynced();
 #else
 enum class Unsynced { kBytes, kName };

@@ -55,7 +55,7 @@ TEST_P(StoreConformance, GivesBackWhatWasWritten) {
   EXPECT_EQ(info.size_bytes, static_cast<std::int64_t>(bytes.size()));
   EXPECT_FALSE(info.is_folder);
   EXPECT_GT(info.mtime_us, 1'500'000'000'000'000);
-  EXPECT_EQ(DigestOfObject(store(), At("a/b/c")).value(), Sha256Of(bytes));
+  EXPECT_EQ(HashObject(store(), At("a/b/c")).value(), Sha256Of(bytes));
 }
 
 TEST_P(StoreConformance, HoldsAnEmptyObject) {

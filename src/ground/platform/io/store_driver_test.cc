@@ -21,7 +21,7 @@ class UriPlace final : public LocalPlace {
   std::string root() const override { return "file://" + LocalPlace::root(); }
 };
 
-// Everything is asked for under a place where nothing lies any more.
+// Every location is requested under the former place, where nothing is left.
 class MovedPlace final : public LocalPlace {
  public:
   ObjectStore& store() override { return moved_; }

@@ -30,8 +30,8 @@ constexpr std::uint64_t kFirstLevelBytes = 8 << 20;
 constexpr int kCacheShardBits = 3;
 constexpr std::size_t kIteratorReadaheadBytes = 64 << 10;  // scans are short
 
-// RocksDB's log of what it does goes nowhere. It is for debugging alone; and where it cannot be
-// written, as on a full disk, writing to it once more would end the process.
+// Discards RocksDB's info log. It is only for debugging, and where it cannot be written, as on a
+// full disk, writing to it would end the process.
 class NoLog : public rocksdb::Logger {
  public:
   NoLog() : rocksdb::Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
@@ -41,7 +41,7 @@ class NoLog : public rocksdb::Logger {
 Status Damaged(std::string message) {
   return Status(Code::kCorruption, std::move(message))
       .WithError(kDamagedStoreError)
-      .WithHint("it is only a cache, made anew from the tables by the next command that may write");
+      .WithHint("it is only a cache; the next writing command rebuilds it from the tables");
 }
 
 // Another process, or this one, has it open for writing.
@@ -59,8 +59,8 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
         .WithError(kStorageFull)
         .WithHint("free some space on the disk and run the command again");
   }
-  // What RocksDB could not read of its options when it opened them, it calls an invalid argument;
-  // and where it could do so at the second try, it blames direct I/O, which nobody asked for.
+  // RocksDB reports options that it could not read as an invalid argument; if a second attempt
+  // could read them, it reports direct I/O, which is not in use.
   const bool unread =
       status.IsInvalidArgument() && (message.find("IO error") != std::string::npos ||
                                      message.find("Direct I/O") != std::string::npos);
@@ -69,7 +69,7 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
     return Status(Code::kUnavailable, message)
         .WithError("WH7026")
         .WithHint(IsLocked(status) ? "another process has it open; try again when it is done"
-                                   : "look at the disk and at who may write there; the store is "
+                                   : "check the disk and the rights to the folder; the store is "
                                      "only a cache, so its folder may also be removed");
   }
   if (status.IsNotFound()) return Status(Code::kNotFound, message).WithError("WH7028");
@@ -85,8 +85,8 @@ Status StatusOfRocks(const rocksdb::Status& status, std::string_view what,
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-// A call into RocksDB, which was not written to be broken off by what is thrown: others would wait
-// for ever for what it held.
+// A call into RocksDB. It is not exception-safe: other threads would wait for ever for a lock that
+// was held.
 template <typename Call>
 auto Whole(const Call& call) {
   const UseMemoryReserve reserve;
@@ -109,7 +109,7 @@ class RocksBatch : public KvBatch {
   const rocksdb::Status& status() const { return status_; }
 
  private:
-  // The first failure is told when the batch is written.
+  // The first failure is returned when the batch is written.
   void Note(const rocksdb::Status& status) {
     if (status_.ok()) status_ = status;
   }
@@ -153,8 +153,8 @@ rocksdb::Options OptionsOf(const KvOptions& options) {
   return rocks;
 }
 
-// What reading says. A sector that the disk cannot give any more is damage too: what is made anew
-// lies elsewhere.
+// The status of a read. An unreadable sector counts as damage too: the rebuilt store is written
+// elsewhere.
 Status StatusOfRead(const rocksdb::Status& status, std::string_view what,
                     const std::string& folder) {
   const bool lost =
@@ -232,9 +232,9 @@ class RocksStore : public KvStore {
     if (!rocks->status().ok()) return StatusOfRocks(rocks->status(), "fill a batch for", folder_);
     rocksdb::WriteOptions options;
     options.sync = sync;
-    // What need not survive a crash skips the log as well: this store is a cache whose markers tell
-    // how far it came, and memory tables reach the disk in the order of their writes. A clean close
-    // flushes them.
+    // Batches that need not survive a crash skip the write-ahead log: this store is a cache whose
+    // markers record its progress, and memory tables reach the disk in the order of their writes. A
+    // clean close flushes them.
     options.disableWAL = !sync;
     const rocksdb::Status status = Whole([&] { return db_->Write(options, rocks->batch()); });
     return status.ok() ? Status::Ok() : StatusOfRocks(status, "write to", folder_);
@@ -297,7 +297,7 @@ class RocksStore : public KvStore {
 }  // namespace
 
 namespace {
-// Files of a store that has lost the one by which all others are found.
+// Whether a store has data files but has lost CURRENT, the file by which all others are found.
 bool HasFilesWithoutCurrent(const std::string& folder) {
   std::error_code ignored;
   if (std::filesystem::exists(folder + "/CURRENT", ignored)) return false;

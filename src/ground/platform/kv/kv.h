@@ -1,4 +1,5 @@
-// RocksDB as a cache: the online store and the key index. Never the only copy of anything.
+// RocksDB, used as a cache: the online store and the key index. It never holds the only copy of any
+// data.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 namespace weirhouse::platform {
 
-// A set of writes applied together. Threads: one.
+// Writes that are applied together. Threads: one.
 class KvBatch {
  public:
   virtual ~KvBatch() = default;
@@ -24,8 +25,7 @@ class KvBatch {
   virtual std::int64_t count() const = 0;
 };
 
-// One state of a store: what is written after it was taken does not show. Must not outlive the
-// store. Threads: any.
+// A snapshot of a store: later writes do not show in it. Must not outlive the store. Threads: any.
 class KvState {
  public:
   virtual ~KvState() = default;
@@ -41,31 +41,32 @@ struct KvOptions {
   std::int64_t block_cache_mb = 64;
 };
 
-// Keys are ordered as bytes. Threads: any.
+// Keys are ordered as bytes. Threads: any. Errors: kUnavailable (locked, disk), kCorruption
+// (WH7027, see kv_damage.h).
 class KvStore {
  public:
   static Result<std::unique_ptr<KvStore>> Open(const std::string& folder, const KvOptions& options);
   virtual ~KvStore() = default;
 
   virtual std::unique_ptr<KvBatch> NewBatch() = 0;
-  // Applies `batch` all or nothing. `sync`: durable when it returns. Otherwise a crash may lose the
-  // last such batches, never one before another; a clean close keeps them.
+  // Applies `batch` atomically. With `sync` it is durable on return. Without, a crash may lose the
+  // most recent batches, never one without those after it; a clean close keeps them.
   virtual Status Write(KvBatch& batch, bool sync) = 0;
   virtual Result<std::optional<std::string>> Get(std::string_view key) = 0;
-  // One answer per key, in order.
+  // One value per key, in the order of `keys`.
   virtual Result<std::vector<std::optional<std::string>>> MultiGet(
       const std::vector<std::string>& keys) = 0;
-  // Visits keys in [begin, end) in order until `visit` returns false. The views live for the call
-  // only.
+  // Visits keys in [begin, end) in order until `visit` returns false. The views are valid during
+  // the call only.
   virtual Status Scan(
       std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
-  // The store as it is now. Cost: about a microsecond; what it holds is kept for as long as it
-  // lives.
+  // A snapshot of the store as it is now. Cost: about a microsecond; replaced data is kept on disk
+  // while the snapshot lives.
   virtual std::unique_ptr<KvState> Look() = 0;
-  // Brings everything to the disk, where read-only openings see it.
+  // Flushes everything to disk, where read-only openings see it.
   virtual Status Flush() = 0;
-  // Removes everything.
+  // Deletes all keys.
   virtual Status Clear() = 0;
 };
 }  // namespace weirhouse::platform

@@ -1,4 +1,4 @@
-// What tells that a key-value store has to be removed and filled anew.
+// Detects and removes a damaged key-value store, which is then filled anew.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace weirhouse::platform {
 
-// Of KvStore::Open and of every read and write: the store's own files are missing or contradict
-// themselves (kCorruption).
+// Returned by KvStore::Open and by every read and write: the store's own files are missing or
+// contradict themselves (kCorruption).
 inline constexpr Reason kDamagedStoreError{"WH7027"};
-// Removes a store that nobody has open for writing, whatever is left of it.
+// Removes a store, whatever is left of it. No process may have it open for writing.
 Status RemoveKvStore(const std::string& folder);
 }  // namespace weirhouse::platform

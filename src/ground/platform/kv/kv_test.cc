@@ -92,7 +92,7 @@ TEST_F(KeyValue, AppliesABatchInItsOrder) {
   batch->DeleteRange("a", "c");
   batch->Put("b", "3");
   batch->Delete("c");
-  batch->DeleteRange("z", "a");  // nothing lies in it
+  batch->DeleteRange("z", "a");  // an empty range
   EXPECT_EQ(batch->count(), 4);
   ASSERT_OK(store_->Write(*batch, true));
   EXPECT_THAT(KeysIn(*store_, "", "zz"), ElementsAre("b"));
@@ -264,7 +264,7 @@ TEST_F(DamagedStore, NamesTheFileThatIsGoneAndSaysThatNothingIsLost) {
   EXPECT_EQ(status.code(), Code::kCorruption);
   EXPECT_EQ(status.error_code(), "WH7027");
   EXPECT_EQ(status.message(), "the key-value store has lost its file CURRENT: " + folder_);
-  EXPECT_THAT(status.hint(), HasSubstr("only a cache, made anew from the tables"));
+  EXPECT_THAT(status.hint(), HasSubstr("only a cache; the next writing command rebuilds it"));
 }
 
 TEST_F(DamagedStore, IsToldWhateverFileIsRemovedEmptiedOrCutShort) {

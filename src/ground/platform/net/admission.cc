@@ -55,7 +55,7 @@ std::optional<Fault> RefuseSyntax(const RequestHead& head) {
   }
   const std::string* expect = FindField(head, "expect");
   if (expect != nullptr && LowerCase(Trim(*expect)) != "100-continue")
-    return Fault{400, "WH8070", "the request expects what is not known here"};
+    return Fault{400, "WH8070", "the request's header field \"expect\" is not supported"};
   return std::nullopt;
 }
 
@@ -64,8 +64,8 @@ std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRule
   if (authority == nullptr) return Fault{400, "WH8070", "the request has no header field \"host\""};
   const std::optional<std::string> host = HostOf(Trim(*authority));
   if (!host || !IsAccepted(*host, rules)) {
-    return Fault{403, "WH8071", "the request names a host that is not this one",
-                 "use localhost or 127.0.0.1, or configure the name you use"};
+    return Fault{403, "WH8071", "the request's host is not a name of this server",
+                 "use localhost or 127.0.0.1, or add the name to the configuration"};
   }
   const std::string* origin = FindField(head, "origin");
   if (origin == nullptr) return std::nullopt;
@@ -88,8 +88,8 @@ Fault NoToken(std::string why, std::string code = "WH8073",
 std::optional<Fault> RefuseUnknown(const RequestHead& head, const Authenticator* authenticator,
                                    const Identify& identify, bool takes_guests,
                                    Principal* principal) {
-  const std::string missing =
-      takes_guests ? "this needs a token of the project" : "this needs the project's token";
+  const std::string missing = takes_guests ? "this request needs a token of the project"
+                                           : "this request needs the project's own token";
   if (authenticator == nullptr) return NoToken(missing);
   const std::string challenge = authenticator->Challenge();
   const Result<bool> brought = authenticator->Brings(head);
@@ -99,14 +99,15 @@ std::optional<Fault> RefuseUnknown(const RequestHead& head, const Authenticator*
   if (identified.ok()) {
     *principal = std::move(identified).value();
     if (takes_guests || principal->standing == Principal::Standing::kOwner) return std::nullopt;
-    return NoToken("the token is good for the catalog only: this needs the project's own", "WH8073",
-                   challenge);
+    return NoToken(
+        "the token is valid for the catalog only: this request needs the project's own token",
+        "WH8073", challenge);
   }
   const Status& why = identified.status();
   if (why.code() != Code::kUnavailable) return NoToken(why.message(), why.error_code(), challenge);
   return Fault{503,
                why.error_code().empty() ? "WH8046" : why.error_code(),
-               "tokens cannot be checked now: " + why.message(),
+               "could not check the token: " + why.message(),
                "try again a little later",
                {{"Retry-After", "1"}}};
 }
@@ -122,14 +123,16 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
   if (error != std::errc() || end != text.data() + text.size())
     return Fault{400, "WH8070", "the content-length is not a number"};
   if (bytes <= body_bytes_max) return bytes;
-  return Fault{413, "WH8077",
-               fmt::format("the body has {} bytes, at most {} are taken", bytes, body_bytes_max)};
+  return Fault{
+      413, "WH8077",
+      fmt::format("the body has {} bytes, more than the limit of {}", bytes, body_bytes_max)};
 }
 
 std::optional<Fault> RefuseType(const RequestHead& head) {
   const std::string* encoding = FindField(head, "content-encoding");
   if (encoding != nullptr && LowerCase(Trim(*encoding)) != "identity")
-    return Fault{415, "WH8080", "the body is compressed", "send it as it is"};
+    return Fault{415, "WH8080", "the body is compressed, which is not supported",
+                 "send it uncompressed"};
   const std::string* type = FindField(head, "content-type");
   const std::string media =
       type == nullptr ? "" : LowerCase(Trim(std::string_view(*type).substr(0, type->find(';'))));
@@ -177,10 +180,10 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
 
   const bool is_read = head.method == "GET" || head.method == "HEAD";
   Router::Match match = router.Find(head.method, *target);
-  const Area* area = router.AreaOf(target->path);
+  const Area* area = router.FindArea(target->path);
   const bool takes_guests = area != nullptr && area->hands_over_token;
   Principal principal;
-  // Before the route is told: who has no token learns nothing of what there is to write to.
+  // Checked before the route: without a token nothing is revealed about which routes exist.
   if (!is_read || rules.reads_need_token || match.options.requires_token ||
       (area != nullptr && area->requires_token)) {
     if (auto refusal = RefuseUnknown(head, authenticator, identify, takes_guests, &principal))

@@ -1,5 +1,4 @@
-// Decides from a request's head alone whether the request is let in. Pure:
-// no socket, no clock.
+// Decides from a request's head alone whether the request is admitted. Pure: no socket, no clock.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +27,14 @@ struct Admission {
   HttpRequest request;  // all but the body
   const HttpHandler* handler = nullptr;
   std::uint64_t body_bytes_max = 0;
-  std::uint64_t body_bytes_expected = 0;  // as declared; the most there may be where it is not
+  std::uint64_t body_bytes_expected = 0;  // as declared; the maximum if it is not declared
   bool is_slow = false;
   bool is_instant = false;
   bool expects_continue = false;
 };
 
-// An Admission, or why it is refused. After a refusal the connection is closed: what would follow
-// on it is not to be trusted. `identify` is called once, if it decides who asks.
+// An Admission, or the refusal. After a refusal the connection is closed, because the bytes that
+// follow cannot be trusted. `identify` is called once, if the caller's identity decides.
 using Identify = std::function<Result<Principal>()>;
 std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRules& rules,
                                      const Router& router, const Authenticator* authenticator,

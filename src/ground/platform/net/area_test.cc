@@ -15,7 +15,8 @@ TEST_F(ServerTest, TakesGuestsOnlyInAreasThatWantThemAndHandsTheirTokenOver) {
   EXPECT_THAT(Get("/lake/t/x", guest), EndsWith("[t] wh_guest"));
   EXPECT_THAT(Get("/lake/t/x", kBearer), EndsWith("[t] wh_correct-horse"));
   EXPECT_THAT(Get("/lake/t/x"), AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("lake says WH8073")));
-  EXPECT_THAT(Get("/%6Cake/t/x"), StartsWith("HTTP/1.1 401"));  // another spelling is no way round
+  EXPECT_THAT(Get("/%6Cake/t/x"),
+              StartsWith("HTTP/1.1 401"));  // another spelling must not evade the token
   EXPECT_THAT(Get("/lake/t/x", expired), HasSubstr("lake says WH7092"));
   EXPECT_THAT(Get("/secret", expired), HasSubstr("has expired"));
   EXPECT_THAT(Get("/secret", guest),

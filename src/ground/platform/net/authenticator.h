@@ -1,4 +1,4 @@
-// Who asks, told by the head of a request.
+// Identifies the sender of a request by its head.
 #pragma once
 
 #include <cstdint>
@@ -11,30 +11,31 @@
 
 namespace weirhouse::http {
 
-// Somebody known.
+// An identified sender.
 struct Principal {
   enum class Standing : std::uint8_t {
-    kGuest,  // somebody's token that lives: good where Area::hands_over_token
-    kOwner,  // the project's own: good everywhere
+    kGuest,  // a valid token of some person: accepted where Area::hands_over_token
+    kOwner,  // the project's own token: accepted everywhere
   };
   Standing standing = Standing::kGuest;
-  std::string secret = {};  // what an area that wants it is handed over; never log it
+  std::string secret = {};  // passed to areas that ask for it; never log it
 };
 
-// One way of proving who one is. Threads: any.
+// One method of authentication. Threads: any.
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  // Whether the head brings what Authenticate would look at. Quick and without I/O: it runs on a
-  // thread that speaks to sockets.
-  //   kPermissionDenied  it brings something else
+  // Whether the head holds the credentials that Authenticate checks. Quick and without I/O: it runs
+  // on a thread that serves sockets.
+  //   kPermissionDenied  the head holds other credentials
   virtual Result<bool> Brings(const RequestHead& head) const = 0;
-  // Of a head that brings it. May block: it runs on a thread of its own, for at most
-  // ServerOptions::token_max.
-  //   kPermissionDenied  nobody known, or nobody any more; with an error code for the 401
-  //   kUnavailable       it cannot be told now (503)
+  // Authenticates a head that holds credentials. May block: it runs on a thread of its own, for at
+  // most ServerOptions::token_max.
+  //   kPermissionDenied  the credentials are unknown or no longer valid; with an error code for the
+  //   401
+  //   kUnavailable       they cannot be checked now (503)
   virtual Result<Principal> Authenticate(const RequestHead& head) const = 0;
-  // What a refusal asks for, in WWW-Authenticate.
+  // The value of WWW-Authenticate in a refusal.
   virtual std::string Challenge() const = 0;
 };
 
@@ -53,6 +54,6 @@ class BearerAuthenticator : public Authenticator {
  private:
   const Check check_;
 };
-// What a check says of a secret that nobody knows.
+// The status of a check for an unknown secret.
 Status UnknownToken();
 }  // namespace weirhouse::http

@@ -1,4 +1,4 @@
-// Threads that work for sessions, and how a session waits for them. Private to this folder.
+// Worker threads for sessions, and how a session waits for them. Private to this folder.
 #pragma once
 
 #include <algorithm>
@@ -21,25 +21,25 @@
 
 namespace weirhouse::http {
 
-// Every operation gives its error as a value; none throws.
+// For operations that return their error as a value instead of throwing.
 inline constexpr auto kAwaitable = boost::asio::as_tuple(boost::asio::use_awaitable);
 inline constexpr auto kShortestTick = std::chrono::milliseconds(10);
 
-// Runs what `io` has to do until there is no more. What a piece of it throws (memory that ran out)
-// ends that piece alone.
+// Runs the handlers of `io` until none is left. An exception (out of memory) ends only the handler
+// that threw it.
 void RunAll(boost::asio::io_context& io);
 
-// Threads for handlers, and how many requests are with them or wait for them.
+// A pool of threads for handlers, and the number of requests that run on it or wait for it.
 class Lane {
  public:
   explicit Lane(int threads) : io_(std::max(1, threads)), more_(io_.get_executor()) {}
   ~Lane() { Join(); }
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
-  // Begins the threads, fewer where the system gives no more.
-  //   kUnavailable  it gives none (WH8052)
+  // Starts the threads, fewer if the system cannot start them all.
+  //   kUnavailable  none could be started (WH8052)
   Status Start(int threads);
-  // Lets them finish what they have.
+  // Waits until the queued work is done and the threads have ended.
   void Join();
   auto executor() { return io_.get_executor(); }
   std::atomic<std::size_t> in_flight{0};
@@ -50,7 +50,7 @@ class Lane {
   std::vector<std::thread> threads_;
 };
 
-// One of those in a lane while it lives.
+// Counts one request of a lane while it lives.
 class Place {
  public:
   explicit Place(std::atomic<std::size_t>& count) : count_(count), before_(count.fetch_add(1)) {}
@@ -64,20 +64,22 @@ class Place {
   const std::size_t before_;
 };
 
-// What a session waits for while another thread works on it. Kept by both: whoever comes second
-// finds it there.
+// A result that a session waits for while another thread computes it. Both threads own it, so the
+// later one finds it alive.
 template <typename T>
 struct Task {
   Task(const boost::asio::any_io_executor& executor, std::chrono::nanoseconds longest)
       : ready(executor, longest) {}
   boost::asio::steady_timer ready;  // on the session's strand; cancelled when `answer` is there
   std::optional<T> answer;          // on the strand
-  std::atomic<bool> taken{false};   // by the thread that works on it, or by a session that left
+  // set by the thread that works on it, or by a session that gave up
+  std::atomic<bool> taken{false};
 };
 
-// Calls `step` until it throws nothing: somebody waits for what it does, and memory comes back.
+// Calls `step` until it does not throw: a session waits for its effect, and memory becomes
+// available again.
 template <typename Step>
-void UntilItSucceeds(Step step) {
+void RetryUntilSuccess(Step step) {
   while (true) {
     try {
       step();
@@ -88,24 +90,24 @@ void UntilItSucceeds(Step step) {
   }
 }
 
-// Has `work` done on `lane`, unless the session has left by then, and wakes the session. `failed`
-// is the answer where `work` throws.
+// Runs `work` on `lane`, unless the session has given up by then, and wakes the session. `failed`
+// makes the answer if `work` throws.
 template <typename T, typename Work, typename Failed>
 void Dispatch(Lane& lane, const std::shared_ptr<Task<T>>& task, Work work, Failed failed) {
   boost::asio::post(lane.executor(), [task, work = std::move(work), failed = std::move(failed)] {
-    // Before it is taken: if there is no memory for it, the session gives up waiting.
+    // Allocated before the task is taken: if that fails, the session stops waiting.
     auto done = std::make_shared<std::optional<T>>();
     if (task->taken.exchange(true)) return;
     try {
       done->emplace(work());
     } catch (...) {
-      UntilItSucceeds([&] { done->emplace(failed()); });
+      RetryUntilSuccess([&] { done->emplace(failed()); });
     }
     const auto wake = [task, done] {
       task->answer = std::move(*done);
       task->ready.cancel();
     };
-    UntilItSucceeds([&] { boost::asio::post(task->ready.get_executor(), wake); });
+    RetryUntilSuccess([&] { boost::asio::post(task->ready.get_executor(), wake); });
   });
 }
 }  // namespace weirhouse::http

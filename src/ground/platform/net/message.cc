@@ -11,7 +11,7 @@ const std::string* FindField(const RequestHead& head, std::string_view name) {
   return nullptr;
 }
 
-int HttpStatusOf(Code code) {
+int ToHttpStatus(Code code) {
   switch (code) {
     case Code::kOk:
       return 200;
@@ -61,7 +61,7 @@ HttpResponse ErrorResponse(int status, std::string_view code, std::string_view m
 
 HttpResponse ErrorResponse(const Status& status) {
   WEIRHOUSE_CHECK(!status.ok());
-  HttpResponse response = ErrorResponse(HttpStatusOf(status.code()), status.error_code(),
+  HttpResponse response = ErrorResponse(ToHttpStatus(status.code()), status.error_code(),
                                         status.message(), status.hint());
   if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

@@ -15,7 +15,7 @@
 
 namespace weirhouse::http {
 
-// A request line and header fields, as they came.
+// A request line and header fields, as received.
 struct RequestHead {
   std::string method;
   std::string target;
@@ -23,36 +23,37 @@ struct RequestHead {
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
   std::string remote;
 };
-// The first field of that name, which is in lower case; null: none.
+// The first field with that name (in lower case); null if there is none.
 const std::string* FindField(const RequestHead& head, std::string_view name);
 
 // A request that has passed every check of the server: host, origin, token, size, type.
 struct HttpRequest {
   std::string method;  // "GET"; HEAD arrives as GET without its own route
   std::string path;    // see ground/platform/net/target.h
-  std::map<std::string, std::string> parameters;  // what {name} in the route's pattern stood for
+  std::map<std::string, std::string> parameters;  // the values of {name} in the route's pattern
   std::map<std::string, std::string> query;
   std::map<std::string, std::string> headers;  // names in lower case; repeated ones joined by ", "
   std::string body;
   std::string remote;  // "127.0.0.1:51234"
-  std::string token;   // the bearer's secret, only where Area::hands_over_token; never log it
+  std::string token;   // the bearer token, only if Area::hands_over_token; never log it
 };
 
-// A body that is made while it is sent: a large one piece by piece, or one without an end.
+// A body that is generated while it is sent: a large one in pieces, or an endless one.
 //
-// The server asks for a piece when the one before it has gone out, so that a slow reader holds up
-// its own stream alone, and no worker. It lets go of the stream when that has ended, when the client
-// has gone, or when the server stops while the stream waits. Threads: Next is called on a worker, by
-// one thread at a time; it may block, but must not wait for what may never come.
+// The server asks for the next piece once the previous one was sent, so a slow reader delays its
+// own stream alone and holds no worker. It destroys the stream when the stream ends, when the
+// client disconnects, or when the server stops while the stream waits. Threads: Next is called on a
+// worker, by one thread at a time; it may block, but must not wait for an event that may never
+// come.
 class BodyStream {
  public:
   struct Piece {
     std::string bytes;                      // may be empty
     bool is_last = false;                   // nothing follows `bytes`
-    std::chrono::milliseconds again_in{0};  // after `bytes`: how long to wait before the next Next
+    std::chrono::milliseconds again_in{0};  // how long to wait after `bytes` before the next Next
   };
   virtual ~BodyStream() = default;
-  // After an error the connection is cut, so that nobody takes what came for the whole.
+  // After an error the connection is cut, so that no client mistakes a part for the whole.
   virtual Result<Piece> Next() = 0;
 };
 
@@ -66,7 +67,7 @@ struct HttpResponse {
 
 HttpResponse JsonResponse(int status, std::string json);
 
-// Why the server itself refuses a request, before it has the form of a response.
+// A refusal by the server itself, before it is formatted as a response.
 struct Fault {
   int status = 400;
   std::string code;  // "WH8070"
@@ -78,12 +79,12 @@ struct Fault {
 HttpResponse ErrorResponse(const Fault& fault);
 HttpResponse ErrorResponse(int status, std::string_view code, std::string_view message,
                            std::string_view hint = "");
-// An error of ours as a response: 400 invalid input, 404, 403, 409 conflict, 422 gate and contract,
-// 503 unavailable, 500 corruption and internal. An OK status is a mistake of the caller.
+// A status as a response: 400 invalid input, 404, 403, 409 conflict, 422 gate and contract, 503
+// unavailable, 500 corruption and internal. The status must not be OK.
 HttpResponse ErrorResponse(const Status& status);
-// Its HTTP status alone.
-int HttpStatusOf(Code code);
+// The HTTP status of `code`.
+int ToHttpStatus(Code code);
 
-// Whether `token` is the one whose SHA-256 was kept; takes the same time wherever they differ.
+// Whether the SHA-256 of `token` is `kept`. Takes the same time wherever the two differ.
 bool TokenMatches(std::string_view token, const Digest& kept);
 }  // namespace weirhouse::http

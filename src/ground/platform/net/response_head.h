@@ -9,7 +9,7 @@
 
 namespace weirhouse::http {
 
-// A header value cannot begin a new line, whatever a handler puts into it.
+// `value` without control characters, so that a header value cannot begin a new line.
 inline std::string OneLine(std::string_view value) {
   std::string line;
   for (const char c : value) {

@@ -50,7 +50,7 @@ void Router::AddArea(Area area) {
   areas_.push_back(std::move(area));
 }
 
-const Area* Router::AreaOf(std::string_view path) const {
+const Area* Router::FindArea(std::string_view path) const {
   for (const Area& area : areas_)
     if (IsBelow(path, area.prefix)) return &area;
   return nullptr;
@@ -61,7 +61,7 @@ Result<Target> Router::Parse(std::string_view raw_target) const {
 }
 
 HttpResponse Router::Form(std::string_view raw_target, const Fault& fault) const {
-  const Area* area = AreaOf(raw_target);
+  const Area* area = FindArea(raw_target);
   if (area == nullptr || !area->error_form) return ErrorResponse(fault);
   HttpResponse response = area->error_form(fault);
   for (const auto& field : fault.headers) {

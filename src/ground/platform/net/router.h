@@ -1,4 +1,4 @@
-// Which handler answers which method and path.
+// Maps methods and paths to handlers.
 #pragma once
 
 #include <cstdint>
@@ -14,42 +14,41 @@
 
 namespace weirhouse::http {
 
-// Runs on a worker, may block, may be called on several threads at once. A handler that throws is
-// answered with 500.
+// Runs on a worker and may block; must be safe to call on several threads at once. A handler that
+// throws is answered with 500.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 struct RouteOptions {
-  std::int64_t body_bytes_max = 1 << 20;  // above it: 413, before the body is read
-  // Reads are open on loopback, unless a route says otherwise. Every other method needs the token
-  // whatever is said here.
+  std::int64_t body_bytes_max = 1 << 20;  // a larger body is refused with 413 before it is read
+  // Reads on loopback need no token unless a route sets this. Every other method always needs one.
   bool requires_token = false;
-  // May take seconds: such requests have workers of their own, so that quick ones never wait for
-  // them.
+  // May take seconds. Such requests have workers of their own, so that quick requests never wait
+  // for them.
   bool is_slow = false;
-  // Needs nothing but memory: runs on the thread that speaks to sockets, so that it is answered
-  // also while all workers wait for something.
+  // Needs nothing but memory. It runs on the thread that serves sockets, so it is answered even
+  // while all workers are blocked.
   bool is_instant = false;
 };
 
-// What holds for every path at or below a prefix, whether a route is there or not.
+// Rules for every path at or below a prefix, whether or not it has a route.
 struct Area {
   std::string prefix;  // "/iceberg"
   bool requires_token = false;
-  // Anybody's live token is let in, and handed to the handler, which judges what its holder may do.
-  // Elsewhere only the project's own is.
+  // Any valid token is accepted and passed to the handler, which decides what its holder may do.
+  // Elsewhere only the project's own token is.
   bool hands_over_token = false;
   bool free_names = false;  // see ground/platform/net/target.h
-  // How refusals look that the server makes before a handler is asked; ErrorResponse if empty. The
-  // fault's header fields are added to it.
+  // Formats refusals that the server makes before a handler is called; ErrorResponse if empty. The
+  // fault's header fields are added to the result.
   std::function<HttpResponse(const Fault&)> error_form = {};
 };
 
-// Built before the server starts, then only read.
+// Built before the server starts, then only read. Threads: any, once built.
 class Router {
  public:
-  // `pattern`: "/v1/models/{name}"; a {name} stands for exactly one step and may stand last or in
-  // between. Where both fit, a literal step goes before a {name}. The same method and shape twice
-  // is a mistake of the caller's and ends the process.
+  // `pattern`: "/v1/models/{name}". A {name} matches exactly one step and may be last or in
+  // between. If both match, a literal step wins over a {name}. Adding the same method and shape
+  // twice is a programming error and ends the process.
   void Add(std::string_view method, std::string_view pattern, HttpHandler handler,
            RouteOptions options = {});
   void AddArea(Area area);
@@ -61,12 +60,13 @@ class Router {
     std::vector<std::string> allowed;  // methods of this path; empty = unknown path (404, not 405)
     std::string method;                // the route's: GET for a HEAD without its own
   };
-  // A HEAD without a route of its own is answered as GET.
+  // The route of a request. A HEAD without a route of its own matches the GET.
   Match Find(std::string_view method, const Target& target) const;
   Result<Target> Parse(std::string_view raw_target) const;
-  // The area of a path, decoded, so that no spelling leaves it; null: none. Areas do not overlap.
-  const Area* AreaOf(std::string_view path) const;
-  // `fault` in the form of the area that a target, as it came, seems to ask.
+  // The area of a decoded path, so that no spelling evades it; null if there is none. Areas do not
+  // overlap.
+  const Area* FindArea(std::string_view path) const;
+  // `fault` formatted for the area of a raw target.
   HttpResponse Form(std::string_view raw_target, const Fault& fault) const;
 
  private:

@@ -62,10 +62,10 @@ TEST(Router, AnswersHeadAsGetUnlessItHasItsOwnRoute) {
 TEST(Router, FindsTheAreaOfAPathAndAllBelowIt) {
   Router router;
   router.AddArea({.prefix = "/lake"});
-  EXPECT_NE(router.AreaOf("/lake"), nullptr);
-  EXPECT_NE(router.AreaOf("/lake/a/b"), nullptr);
-  EXPECT_EQ(router.AreaOf("/lakes"), nullptr);
-  EXPECT_EQ(router.AreaOf("/"), nullptr);
+  EXPECT_NE(router.FindArea("/lake"), nullptr);
+  EXPECT_NE(router.FindArea("/lake/a/b"), nullptr);
+  EXPECT_EQ(router.FindArea("/lakes"), nullptr);
+  EXPECT_EQ(router.FindArea("/"), nullptr);
 }
 
 TEST(RouterDeathTest, EndsOnTheSameRouteTwice) {

@@ -57,7 +57,7 @@ struct HttpServer::Impl {
   asio::awaitable<void> Accept();
   void BeginOrDrop(tcp::socket socket);
   void Begin(tcp::socket socket);
-  void TurnAway(tcp::socket socket);
+  void RefuseConnection(tcp::socket socket);
   asio::awaitable<void> RunSession(std::shared_ptr<Session> session);
   void Forget(const std::shared_ptr<Session>& session);
   // One of `sessions`, for as long as its coroutine lives.
@@ -114,8 +114,8 @@ Status HttpServer::Impl::Listen(const tcp::endpoint& endpoint) {
   return Status();
 }
 
-// Says so and closes. The kernel takes these few bytes at once, or the caller goes without.
-void HttpServer::Impl::TurnAway(tcp::socket socket) {
+// Sends a refusal and closes. The kernel accepts these few bytes at once, or the client gets none.
+void HttpServer::Impl::RefuseConnection(tcp::socket socket) {
   static constexpr std::string_view kBody =
       R"({"error":{"code":"WH8081","message":"too many connections","hint":"close idle ones"}})";
   const std::string text = fmt::format(
@@ -139,17 +139,17 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
         BeginOrDrop(std::move(socket));
         continue;
       }
-      // Out of descriptors, most likely: leave the queue to the kernel for a while.
+      // Probably out of descriptors: pause accepting for a while.
       pause.expires_after(kAcceptPause);
       const auto [waited] = co_await pause.async_wait(kAwait);
       if (waited) break;
-    } catch (...) {  // no memory even to wait with
+    } catch (...) {  // out of memory even for the timer
       std::this_thread::sleep_for(kAcceptPause);
     }
   }
 }
 
-// The caller goes without; the next one may have more luck.
+// Starts a session, or drops the connection if that fails; the next one may succeed.
 void HttpServer::Impl::BeginOrDrop(tcp::socket socket) {
   try {
     Begin(std::move(socket));
@@ -167,7 +167,7 @@ void HttpServer::Impl::Begin(tcp::socket socket) {
       sessions.insert(session);
     }
   }
-  if (!session) return TurnAway(std::move(socket));
+  if (!session) return RefuseConnection(std::move(socket));
   try {
     WEIRHOUSE_FAILPOINT("http.session");
     asio::co_spawn(session->executor(), RunSession(session), asio::detached);
@@ -175,7 +175,8 @@ void HttpServer::Impl::Begin(tcp::socket socket) {
     Forget(session);
     throw;
   }
-  // Where that throws nobody watches it: it ends when its caller does, or the server.
+  // If this throws, the session is not watched: it ends when its client disconnects or the server
+  // stops.
   asio::co_spawn(session->executor(), WatchSession(session), asio::detached);
 }
 
@@ -221,7 +222,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(ServerOptions options, Rou
   }
   if (!address.is_loopback() && options.authenticator == nullptr) {
     return Status(Code::kPermissionDenied,
-                  fmt::format("will not listen on {} without a token", options.address))
+                  fmt::format("refused to listen on {} without a token", options.address))
         .WithError("WH8060")
         .WithHint("make one with `wh token`, or listen on 127.0.0.1");
   }
@@ -263,7 +264,7 @@ void HttpServer::Stop() {
     impl.CloseSessions(/*force=*/true);
     impl.WaitForSessions(std::chrono::milliseconds(500));
   }
-  impl.quick.Join();  // handlers reach the catalog: none may run on when we are gone
+  impl.quick.Join();  // handlers use the catalog: none may run after the server is destroyed
   impl.slow.Join();
   impl.token_lane.Join();
   impl.WaitForSessions(std::chrono::milliseconds(500));

@@ -1,4 +1,4 @@
-// An HTTP/1.1 server that assumes the worst of whoever connects.
+// An HTTP/1.1 server that treats every client as hostile (RFC 9110, RFC 9112).
 //
 // In this order, each with its answer and before anything costs much: size of the header (431) and
 // target (414), syntax (400), Host (403) and Origin (403) against rebinding and foreign pages, the
@@ -35,16 +35,16 @@ struct Refusal {
 };
 
 struct ServerOptions {
-  std::string address = "127.0.0.1";  // anything but loopback needs an authenticator
-  std::uint16_t port = 8642;          // 0 = any free one, see port()
+  std::string address = "127.0.0.1";  // any other than loopback needs an authenticator
+  std::uint16_t port = 8642;          // 0 = any free port, see port()
   int threads = 2;                    // for sockets: they only move bytes
   int workers = 4;                    // for handlers
-  int slow_workers = 4;               // for those of routes that say is_slow
+  int slow_workers = 4;               // for routes with is_slow
   int token_workers = 2;              // for the authenticator
   std::vector<std::string> hosts;     // names accepted in Host beside localhost, 127.0.0.1, [::1]
 
-  // Who asks. Null: nobody can prove it, so whatever needs it is refused. It runs on threads of its
-  // own; what it does not say in time is not known (503).
+  // Identifies the sender of a request. Null: every request that needs a token is refused. It runs
+  // on threads of its own; if it takes longer than token_max the request is refused (503).
   std::shared_ptr<const Authenticator> authenticator;
   std::function<void(const Refusal&)> on_refusal;  // any thread; must be quick
 
@@ -56,23 +56,23 @@ struct ServerOptions {
   // what time it needs.
   std::chrono::milliseconds total_max{60'000};
   std::chrono::milliseconds token_max{5'000};  // for the authenticator
-  // Until a worker is free; after it 503. What has begun has what time it needs.
+  // For waiting until a worker is free; then 503. A handler that has started may take longer.
   std::chrono::milliseconds begin_max{10'000};
-  std::size_t connections_max = 1024;  // more are told 429 and closed
-  std::size_t queue_max = 256;         // requests with or before either kind of workers; more: 429
-  std::size_t streams_max = 64;        // responses that are streams; more: 429
-  std::uint64_t body_bytes_total_max = 512 << 20;  // of all requests at hand together; more: 429
-  std::chrono::milliseconds stop_grace{5'000};     // for requests in flight when it stops
+  std::size_t connections_max = 1024;  // further ones get 429 and are closed
+  std::size_t queue_max = 256;         // requests running or queued, per kind of worker; then 429
+  std::size_t streams_max = 64;        // concurrent streams; then 429
+  std::uint64_t body_bytes_total_max = 512 << 20;  // of all current requests together; then 429
+  std::chrono::milliseconds stop_grace{5'000};     // for requests in flight when the server stops
 };
 
 // Threads: Start and Stop from one; the rest from any.
 class HttpServer {
  public:
-  //   kUnavailable       the port is taken (WH8002), or the address cannot be had (WH8061)
+  //   kUnavailable       the port is in use (WH8002), or the address is not available (WH8061)
   //   kPermissionDenied  not a loopback address, and there is no token (WH8060)
   //   kInvalidInput      not an address (WH8061)
   static Result<std::unique_ptr<HttpServer>> Start(ServerOptions options, Router router);
-  // Stops as Stop does.
+  // Calls Stop.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -80,9 +80,9 @@ class HttpServer {
   std::uint16_t port() const;
   std::size_t connection_count() const;
 
-  // Takes no more connections, closes idle ones, lets requests in flight finish (at most
-  // stop_grace), then closes the rest. A stream that waits for more ends at once. Idempotent. A
-  // handler that never returns makes it wait.
+  // Stops accepting connections, closes idle ones, waits up to stop_grace for requests in flight,
+  // then closes the rest. A stream that waits for its next piece ends at once. Idempotent. Waits
+  // without limit for a handler that never returns.
   void Stop();
 
  private:

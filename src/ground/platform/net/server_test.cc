@@ -393,7 +393,7 @@ TEST_F(ServerTest, WhatNeedsNoTokenIsAnsweredWhileTokensCannotBeChecked) {
   Release();
   while (Get("/secret", kBearer).find("200 OK") == std::string::npos) {
   }
-  EXPECT_EQ(hanging_, 1);  // nobody waits any more for what had not begun
+  EXPECT_EQ(hanging_, 1);  // work that had not started was dropped
 }
 
 TEST_F(ServerTest, WhatIsInstantNeedsNoWorkerAndOthersAreToldThatNoneIsFree) {

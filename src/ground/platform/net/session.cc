@@ -44,7 +44,7 @@ Fault TooBusy(std::string why) {
   return Fault{429, "WH8081", std::move(why), "try again a little later", {{"Retry-After", "1"}}};
 }
 
-// Counts a body against the total while it lives. One that fits by itself always may come alone.
+// Counts a body against the total while it lives. A single body may always use its full limit.
 class Reservation {
  public:
   Reservation(std::atomic<std::uint64_t>& total, std::uint64_t bytes)
@@ -62,12 +62,12 @@ class Reservation {
 
 enum class Stage : std::uint8_t { kTarget, kFields, kBody };
 
-// The answer to what the parser could not read; nothing where the connection is gone.
+// The refusal of a request that could not be parsed; nothing if the connection has ended.
 std::optional<Fault> FaultOfParseError(const error_code& error, Stage stage, bool timed_out) {
   using HttpError = beast::http::error;
   if (timed_out) return TooSlow();
   if (error == HttpError::body_limit)
-    return Fault{413, "WH8077", "the body is larger than is taken here"};
+    return Fault{413, "WH8077", "the body is larger than the limit"};
   if (error == HttpError::header_limit || error == HttpError::buffer_overflow) {
     if (stage == Stage::kTarget)
       return Fault{414, "WH8078", "the request's target is longer than 8 KiB"};
@@ -156,7 +156,7 @@ asio::awaitable<void> Session::Watch() {
       }
     }
     if (SystemClock().Monotonic() < deadline_) continue;
-    // Again with each tick: an operation made of several steps may be between two of them.
+    // Repeated with each tick: a composed operation may be between two of its steps.
     timed_out_ = true;
     error_code ignored;
     socket_.cancel(ignored);
@@ -181,7 +181,7 @@ asio::awaitable<Session::Next> Session::ServeOne() {
     ExpireAfter(context_.options.idle_max);
     const auto [error, bytes] =
         co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kAwaitable);
-    if (error) co_return Next::kClose;  // nobody has begun anything
+    if (error) co_return Next::kClose;  // no request has begun
     buffer_.commit(bytes);
   }
   busy_ = true;
@@ -244,7 +244,7 @@ asio::awaitable<Session::Next> Session::ServeStream(const HttpResponse& response
   std::optional<BodyStream::Piece> first;
   if (!is_head_) {
     Result<BodyStream::Piece> piece = co_await NextPiece(response.stream, lane);
-    if (!piece.ok()) {  // nothing was said yet: an answer like any other
+    if (!piece.ok()) {  // nothing was sent yet: answer with an ordinary response
       const bool told = co_await Write(ErrorResponse(piece.status()), keep_alive);
       co_return told&& keep_alive ? Next::kKeep : told ? Next::kLinger : Next::kClose;
     }
@@ -314,14 +314,13 @@ asio::awaitable<HttpResponse> Session::Handle(Admission& admission) {
         });
     auto [waited] = co_await task->ready.async_wait(kAwaitable);
     if (!task->answer && !task->taken.exchange(true)) {
-      co_return context_.router.Form(
-          target_, Fault{503,
-                         "WH8081",
-                         "all who could work on the request wait for something else",
-                         "try again a little later",
-                         {{"Retry-After", "1"}}});
+      co_return context_.router.Form(target_, Fault{503,
+                                                    "WH8081",
+                                                    "no worker is free for the request",
+                                                    "try again a little later",
+                                                    {{"Retry-After", "1"}}});
     }
-    while (!task->answer) {  // it has begun, and holds the request
+    while (!task->answer) {  // the handler has started and uses the request
       task->ready.expires_at(asio::steady_timer::time_point::max());
       std::tie(waited) = co_await task->ready.async_wait(kAwaitable);
     }
@@ -368,8 +367,8 @@ asio::awaitable<Result<Principal>> Session::Authenticate(const RequestHead& head
       [unknown] { return Result<Principal>(unknown("not enough memory", kNoMemoryError.code())); });
   co_await task->ready.async_wait(kAwaitable);
   if (task->answer) co_return *task->answer;
-  task->taken = true;  // what has not begun by now need not
-  co_return unknown("the catalog does not answer in time", "WH8046");
+  task->taken = true;  // work that has not started by now is dropped
+  co_return unknown("the catalog did not answer in time", "WH8046");
 }
 
 asio::awaitable<Session::Next> Session::Refuse(Fault fault) {
@@ -397,8 +396,8 @@ asio::awaitable<bool> Session::Write(const HttpResponse& response, bool keep_ali
   co_return !error;
 }
 
-// Reads on a little after the last response: closing while the other side still sends would reset
-// the connection and take the response with it.
+// Keeps reading for a short time after the last response: closing while the client still sends
+// would reset the connection and could discard the response.
 asio::awaitable<void> Session::Linger() {
   busy_ = false;
   error_code ignored;

@@ -1,4 +1,4 @@
-// One connection: reads requests, has them admitted and handled, writes responses, in order.
+// One connection: reads requests, admits and handles them, writes responses, in order.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@
 
 namespace weirhouse::http {
 
-// What all sessions of a server share. Outlives them.
+// State shared by all sessions of a server. Outlives them.
 struct SessionContext {
   const ServerOptions& options;
   const AdmissionRules& rules;
@@ -43,9 +43,9 @@ class Session {
   // Cancels whatever has passed its deadline. Runs beside Run, and ends with it. Beast's own stream
   // closes the socket on a timeout, which leaves no way to answer 408.
   boost::asio::awaitable<void> Watch();
-  // What was thrown out of Run: the connection ends, and Watch with it.
+  // Called when Run has thrown: ends the connection, and Watch with it.
   void Abandon() noexcept;
-  // Ends it now if no request is being worked on, or in any case if `force`.
+  // Ends the connection now if no request is being handled, or in any case if `force`.
   void Close(bool force);
   auto executor() { return socket_.get_executor(); }
 
@@ -54,7 +54,7 @@ class Session {
   enum class Next : std::uint8_t { kKeep, kLinger, kClose };
 
   boost::asio::awaitable<Next> ServeOne();
-  // Nothing: the body is read. A fault: it is refused. A code: the connection is gone.
+  // Monostate: the body was read. Fault: it is refused. Error code: the connection has ended.
   boost::asio::awaitable<std::variant<std::monostate, Fault, boost::system::error_code>> ReadBody(
       Parser& parser, const Admission& admission, std::chrono::nanoseconds deadline);
   // Admit, with the authenticator run on a thread of `token_lane`.
@@ -82,7 +82,7 @@ class Session {
                                                               Lane& lane);
   boost::asio::awaitable<bool> WritePiece(std::string_view bytes);
   boost::asio::awaitable<bool> WriteAll(std::string_view bytes);
-  // Whether there is somebody to go on for: the client has not gone, the server does not stop.
+  // Waits; false if the client has disconnected or the server stops.
   boost::asio::awaitable<bool> WaitFor(std::chrono::milliseconds time);
   bool ClientHasGone();
   boost::asio::awaitable<void> Linger();

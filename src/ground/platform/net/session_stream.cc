@@ -112,7 +112,7 @@ asio::awaitable<Result<BodyStream::Piece>> Session::NextPiece(std::shared_ptr<Bo
       no_memory);
   auto [waited] = co_await task->ready.async_wait(kAwaitable);
   if (!task->answer && !task->taken.exchange(true)) {
-    co_return Status(Code::kUnavailable, "all who could go on wait for something else")
+    co_return Status(Code::kUnavailable, "no worker is free to continue the response")
         .WithError("WH8081");
   }
   while (!task->answer) {  // it has begun
@@ -147,8 +147,9 @@ asio::awaitable<bool> Session::WaitFor(std::chrono::milliseconds time) {
   co_return !gone_ && !done_ && !context_.stopping;
 }
 
-// Nothing is read here, so that a request which was sent ahead stays: it is only looked whether the
-// other side has ended the connection. One that has shut down its half alone counts as gone.
+// Peeks instead of reading, so that a pipelined request stays in the buffer: it only checks whether
+// the client has closed the connection. A client that has shut down only its sending half counts as
+// closed too.
 bool Session::ClientHasGone() {
   char byte = 0;
   const ssize_t got = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

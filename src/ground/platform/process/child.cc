@@ -134,7 +134,8 @@ std::string_view StepName(Step step) {
 [[noreturn]] void BecomeChild(const Preparation& p) {
   if (setpgid(0, 0) != 0) FailInChild(p, Step::kGroup);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) FailInChild(p, Step::kParentGone);
-  if (getppid() != p.parent) FailInChild(p, Step::kParentGone);  // it went before we asked
+  // the parent ended before the check
+  if (getppid() != p.parent) FailInChild(p, Step::kParentGone);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) FailInChild(p, Step::kPrivileges);
 
   sigset_t none;
@@ -176,7 +177,7 @@ void Delist(pid_t pid) {
   }
 }
 
-// A limit never above what we have ourselves: raising it would need privileges.
+// A limit, at most our own: raising it would need privileges.
 rlimit Capped(int resource, std::int64_t value) {
   rlimit limit{};
   getrlimit(static_cast<__rlimit_resource>(resource), &limit);
@@ -185,7 +186,7 @@ rlimit Capped(int resource, std::int64_t value) {
   return limit;
 }
 
-// The first `count` of the processors that we may use; none where that is all of them.
+// The first `count` of our processors; none if that is all of them.
 bool FirstProcessors(int count, cpu_set_t& chosen) {
   cpu_set_t usable;
   if (count <= 0 || sched_getaffinity(0, sizeof usable, &usable) != 0) return false;
@@ -215,7 +216,7 @@ Preparation Prepare(ChildCommand& command, std::string program) {
                {RLIMIT_NOFILE, Capped(RLIMIT_NOFILE, limits.open_files_max)},
                {RLIMIT_FSIZE, Capped(RLIMIT_FSIZE, limits.file_bytes_max)},
                {RLIMIT_CORE, Capped(RLIMIT_CORE, 0)}}};
-  // The soft limit comes a second earlier: SIGXCPU tells why, where SIGKILL would not.
+  // The soft limit is a second lower: SIGXCPU tells the cause, SIGKILL would not.
   if (seconds > 0) p.limits[0].second.rlim_cur = p.limits[0].second.rlim_max - 1;
   p.parent = getpid();
   p.pinned = FirstProcessors(limits.processors_max, p.processors);
@@ -314,7 +315,7 @@ struct ChildProcess::State {
     while (log.get() >= 0 && !bytes.empty()) {
       const ssize_t n = write(log.get(), bytes.data(), bytes.size());
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return log.Close();  // a full disk costs the log, never the run
+      if (n <= 0) return log.Close();  // a full disk loses the log, never the run
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
   }
@@ -330,7 +331,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
       FindProgram(beside ? command.folder + "/" + name : name, command.environment["PATH"]);
   if (program.empty()) {
     return CannotStart(name, "no such program", Code::kInvalidInput)
-        .WithHint("install it, or name it with its whole path; PATH is what the caller has");
+        .WithHint("install it, or give its full path; PATH is that of the caller");
   }
 
   auto state = std::make_unique<State>();
@@ -357,13 +358,13 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(ChildCommand command) 
   preparation.report = report.second.get();
 
   state->started = SystemClock().Monotonic();
-  // Handlers of ours must not run in the child before it has set its own.
+  // Our signal handlers must not run in the child before it has set its own.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // Without the handlers that libraries hang onto fork: Arrow's allocator takes all its locks
-  // there, and a child that only execs needs none of them.
+  // Skips the atfork handlers of libraries: Arrow's allocator takes all its locks there, and a
+  // child that only execs needs none of them.
   const pid_t pid = _Fork();
   if (pid == 0) BecomeChild(preparation);
   const int fork_error = errno;
@@ -437,7 +438,7 @@ void ChildProcess::Kill(ChildExit::Reason reason) {
     state_->result.reason = reason;
   }
   kill(-state_->pid, SIGKILL);
-  kill(state_->pid, SIGKILL);  // should it not have reached its own group yet
+  kill(state_->pid, SIGKILL);  // in case it has not joined its own group yet
 }
 
 ChildExit ChildProcess::Finish() {

@@ -1,10 +1,11 @@
-// A child process that runs a user's code: capped, watched, and ended together with all it started.
+// A child process that runs a user's code: limited, watched, and ended together with all processes
+// it started.
 //
-// What the child gets: its own process group, a named list of environment variables and nothing
-// else of ours, /dev/null as input, no descriptor but those handed over, no new privileges, limits
-// on processor time, files and open descriptors, no core dump; it dies with the thread that started
-// it. What it may not be trusted with: it runs as the same user and can reach the network; a child
-// that leaves its process group (setsid) outlives the kill of the group.
+// The child gets its own process group, a fixed list of environment variables and nothing else of
+// ours, /dev/null as input, no descriptor but those passed to it, no new privileges, limits on
+// processor time, files and open descriptors, and no core dump; it dies with the thread that
+// started it. What this does not protect against: the child runs as the same user and can reach the
+// network, and a process that leaves the process group (setsid) outlives the kill of the group.
 #pragma once
 
 #include <sys/types.h>
@@ -26,15 +27,16 @@ namespace weirhouse::platform {
 struct ChildLimits {
   std::chrono::seconds processor_time{0};               // 0 = not limited
   std::chrono::milliseconds wall_time{0};               // 0 = not limited; RunChild only
-  std::int64_t file_bytes_max = std::int64_t{8} << 30;  // of any one file it writes
+  std::int64_t file_bytes_max = std::int64_t{8} << 30;  // per file that it writes
   int open_files_max = 1024;                            // what a shell gives by default
-  std::int64_t log_bytes_max = 16 << 20;                // more output is read and dropped
+  std::int64_t log_bytes_max = 16 << 20;                // further output is read and dropped
   std::int64_t rss_bytes_max = 0;                       // 0 = not watched; RunChild only
   int processors_max = 0;                               // 0 = all that we may use ourselves
-  // Asked several times a second; true: it is killed (kKilled). RunChild only.
+  // Called several times a second; once it returns true the child is killed (kKilled). RunChild
+  // only.
   std::function<bool()> told_to_stop;
 };
-// On how many processors this process may run.
+// The number of processors this process may run on.
 int UsableProcessors();
 
 struct ChildCommand {
@@ -43,13 +45,13 @@ struct ChildCommand {
   std::map<std::string, std::string> environment;  // see ChildEnvironment
   ChildLimits limits;
   std::string log_path;  // stdout and stderr, appended; empty = only on_line
-  // Each line of output as it comes, without its end, cut at 4 KiB. On the calling thread.
+  // Called on the calling thread with each line of output, without its line end, cut at 4 KiB.
   std::function<void(std::string_view line)> on_line;
-  // Ours → the number under which the child finds it (3 and up).
+  // Our descriptor → its number in the child (3 and up).
   std::vector<std::pair<int, int>> descriptors;
 };
 
-// The named list: PATH, HOME, LANG=C.UTF-8, LC_ALL=C, TZ=UTC, PYTHONHASHSEED=0, one thread for
+// The fixed list: PATH, HOME, LANG=C.UTF-8, LC_ALL=C, TZ=UTC, PYTHONHASHSEED=0, one thread for
 // OpenMP and OpenBLAS (gradient boosting gives other bytes at other thread counts), and `given`.
 std::map<std::string, std::string> ChildEnvironment(
     const std::map<std::string, std::string>& given = {});
@@ -58,7 +60,7 @@ std::map<std::string, std::string> ChildEnvironment(
 struct ChildExit {
   enum class Reason : std::uint8_t {
     kExited,      // by itself, with exit_code
-    kSignalled,   // by `signal`, which was not ours
+    kSignalled,   // by `signal`, not sent by us
     kTimedOut,    // killed at wall_time
     kOverMemory,  // killed above rss_bytes_max
     kKilled,      // by Kill()
@@ -77,30 +79,31 @@ struct ChildExit {
 // "exited with 3", "was killed by signal 9", "ran longer than 2 s", …
 std::string Describe(const ChildExit& exit);
 
-// One running child. Owns it: the destructor kills the group and reaps. Threads: one; the thread
-// that starts it must outlive it (the kernel ends the child with that thread).
+// Owns one running child: the destructor kills the group and reaps it. Threads: one, which must
+// outlive the child (the kernel ends the child with the thread that started it).
 class ChildProcess {
  public:
   //   kInvalidInput   the program or the folder does not exist (WH5007)
-  //   kUnavailable    no process, descriptor or log file to be had (WH5007)
+  //   kUnavailable    no process, descriptor or log file could be created (WH5007)
   static Result<std::unique_ptr<ChildProcess>> Start(ChildCommand command);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   pid_t pid() const;
-  // For poll: readable when the child has ended, and when output waits.
+  // For poll: the first is readable when the child has ended, the second when output waits.
   int exit_descriptor() const;
   int output_descriptor() const;  // -1 once it is closed
 
   bool Ended();
-  // Reads what output there is, without waiting; at most 1 MiB a call.
+  // Reads the output that is available, without waiting; at most 1 MiB per call.
   void PumpOutput();
   // Resident bytes now; 0 if unknown.
   std::int64_t RssBytes() const;
-  // Kills the whole group and reaps it. `reason` is what Finish will report.
+  // Kills the whole group and reaps it. Finish will report `reason`.
   void Kill(ChildExit::Reason reason = ChildExit::Reason::kKilled);
-  // Waits for the end (after Kill, or Ended), takes the rest of the output and says how it went.
+  // Waits for the end (after Kill, or Ended), reads the rest of the output and returns how the
+  // child ended.
   ChildExit Finish();
 
  private:
@@ -109,11 +112,10 @@ class ChildProcess {
   std::unique_ptr<State> state_;
 };
 
-// Runs a child to its end, whatever end that is. Errors as Start; a child that fails is a
-// ChildExit.
+// Runs a child to its end. Errors as for Start; a child that fails is not an error but a ChildExit.
 Result<ChildExit> RunChild(ChildCommand command);
 
-// Kills all children of this process that Start began, and what they started. Safe in a signal
+// Kills all children that Start started in this process, and their process groups. Safe in a signal
 // handler: for a process that ends itself at once.
 void KillAllChildren() noexcept;
 

@@ -17,7 +17,7 @@ std::string ReadAll(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// The first words of its command line, the program without its folder: "wh serve --port".
+// The first words of its command line, with the program's folder removed: "wh serve --port".
 std::string CommandOf(pid_t pid) {
   std::string words = ReadAll(fmt::format("/proc/{}/cmdline", pid));
   while (words.ends_with('\0')) words.pop_back();
@@ -40,7 +40,7 @@ bool IsStopped(pid_t pid) {
          (stat[end + 2] == 'T' || stat[end + 2] == 't');
 }
 
-std::string StoryOfProcess(pid_t pid) {
+std::string DescribeProcess(pid_t pid) {
   const std::string command = CommandOf(pid);
   return fmt::format("process {}{}{}", pid, command.empty() ? "" : fmt::format(" ({})", command),
                      IsStopped(pid) ? ", stopped" : "");

@@ -15,21 +15,21 @@
 namespace weirhouse::platform {
 namespace {
 constexpr idx_t kThreadsMax = 64;
-constexpr std::size_t kSlicesBeforeLetGo = 64;  // so that a pass over a file takes no more memory
+constexpr std::size_t kSlicesBeforeLetGo = 64;  // so that a pass over a file does not fill memory
 constexpr std::int64_t kRowsPerThreadMin = 20'480;  // below it a second thread costs more
 
 // DuckDB's view of `schema`.
 Result<DuckArrowTypes> ConvertSchema(duckdb_connection connection, const arrow::Schema& schema) {
   ArrowSchema exported{};
   if (const auto status = arrow::ExportSchema(schema, &exported); !status.ok()) {
-    return Status(Code::kInvalidInput, "could not hand rows to SQL: " + status.message())
+    return Status(Code::kInvalidInput, "could not pass rows to the SQL engine: " + status.message())
         .WithError("WH7039");
   }
   DuckArrowTypes types;
   const DuckError error(duckdb_schema_from_arrow(connection, &exported, types.out()));
   if (exported.release != nullptr) exported.release(&exported);
   if (error.get() != nullptr && duckdb_error_data_has_error(error.get())) {
-    return StatusOfDuckError(duckdb_error_data_message(error.get()), "");
+    return DuckErrorToStatus(duckdb_error_data_message(error.get()), "");
   }
   return types;
 }
@@ -38,7 +38,7 @@ Result<DuckChunk> ConvertBatch(duckdb_connection connection, const DuckArrowType
                                const arrow::RecordBatch& batch) {
   ArrowArray exported{};
   if (const auto status = arrow::ExportRecordBatch(batch, &exported); !status.ok()) {
-    return Status(Code::kInternal, "could not hand rows to SQL: " + status.message())
+    return Status(Code::kInternal, "could not pass rows to the SQL engine: " + status.message())
         .WithError("WH7038");
   }
   DuckChunk chunk;
@@ -46,7 +46,7 @@ Result<DuckChunk> ConvertBatch(duckdb_connection connection, const DuckArrowType
       duckdb_data_chunk_from_arrow(connection, &exported, types.get(), chunk.out()));
   if (exported.release != nullptr) exported.release(&exported);
   if (error.get() != nullptr && duckdb_error_data_has_error(error.get())) {
-    return StatusOfDuckError(duckdb_error_data_message(error.get()), "");
+    return DuckErrorToStatus(duckdb_error_data_message(error.get()), "");
   }
   return chunk;
 }
@@ -118,7 +118,7 @@ Status Project(duckdb_init_info info, ScanState* state) {
     if (*batch == nullptr) break;
     if ((*batch)->num_rows() > 0) state->slices.push_back(*std::move(batch));
   }
-  // Without columns the reader gives nothing, yet the rows must be counted.
+  // Without columns the reader returns nothing, yet the rows must be counted.
   for (std::int64_t left = columns.empty() ? rows.num_rows() : 0; left > 0;) {
     const auto count = std::min(left, static_cast<std::int64_t>(duckdb_vector_size()));
     state->slices.push_back(
@@ -168,7 +168,8 @@ void ReadSlice(duckdb_function_info info, duckdb_data_chunk output) {
 Result<std::shared_ptr<const RegisteredTable>> MakeRegisteredTable(
     duckdb_connection connection, std::shared_ptr<arrow::Table> rows) {
   if (rows->num_columns() == 0) {
-    return Status(Code::kInvalidInput, "rows without columns cannot be read by SQL")
+    return Status(Code::kInvalidInput,
+                  "could not pass rows to the SQL engine: they have no columns")
         .WithError("WH7039");
   }
   WEIRHOUSE_TRY(const DuckArrowTypes converted, ConvertSchema(connection, *rows->schema()));
@@ -176,7 +177,7 @@ Result<std::shared_ptr<const RegisteredTable>> MakeRegisteredTable(
   if (!empty.ok()) {
     return Status(Code::kInvalidInput, empty.status().message()).WithError("WH7039");
   }
-  // DuckDB tells the types of a chunk, not of a schema.
+  // DuckDB reports the types of a chunk, not of a schema.
   WEIRHOUSE_TRY(const DuckChunk chunk, ConvertBatch(connection, converted, **empty));
   auto types = std::make_shared<std::vector<DuckType>>();
   for (int i = 0; i < rows->num_columns(); ++i) {

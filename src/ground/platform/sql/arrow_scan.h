@@ -1,4 +1,4 @@
-// A DuckDB table function that reads Arrow tables where they lie.
+// A DuckDB table function that reads Arrow tables in place.
 //
 // DuckDB's own duckdb_arrow_scan takes a stream that can be read once; this one can be scanned any
 // number of times, by several threads, and reads only the columns a query names.
@@ -21,14 +21,15 @@ class Table;
 
 namespace weirhouse::platform {
 
-// An Arrow table as DuckDB sees it. Immutable; a running query holds on to it.
+// An Arrow table with its DuckDB types. Immutable; a running query keeps a reference to it.
 struct RegisteredTable {
   std::shared_ptr<arrow::Table> rows;
   std::shared_ptr<const std::vector<DuckType>> types;  // of rows' columns
   duckdb_connection connection = nullptr;              // whose settings conversions follow
 };
 
-// Finds out how DuckDB sees `rows`. kInvalidInput for types that it does not know.
+// Determines the DuckDB types of `rows`. kInvalidInput (WH7039) for types that DuckDB does not
+// know.
 Result<std::shared_ptr<const RegisteredTable>> MakeRegisteredTable(
     duckdb_connection connection, std::shared_ptr<arrow::Table> rows);
 

@@ -7,7 +7,7 @@
 
 namespace weirhouse::platform {
 
-// Owns a handle that is closed by a pointer to it, as all of DuckDB's are.
+// Owns a handle whose close function takes a pointer to it, as all of DuckDB's do.
 template <typename T, void (*Close)(T*)>
 class DuckHandle {
  public:

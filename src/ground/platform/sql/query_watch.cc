@@ -10,14 +10,14 @@
 namespace weirhouse::platform {
 namespace {
 Status TookTooLong(std::chrono::milliseconds limit) {
-  return Status(Code::kUnavailable, fmt::format("SQL was ended: it ran longer than {} s",
+  return Status(Code::kUnavailable, fmt::format("SQL was stopped: it ran longer than {} s",
                                                 static_cast<double>(limit.count()) / 1000))
       .WithError("WH7047")
       .WithHint("make the query smaller, or give it more time");
 }
 
 Status ToldToStop() {
-  return Status(Code::kUnavailable, "SQL was ended: the process was told to stop")
+  return Status(Code::kUnavailable, "SQL was stopped: the process was told to stop")
       .WithError(kSqlToldToStop)
       .WithHint("run it again: nothing was written");
 }
@@ -54,7 +54,7 @@ void QueryWatch::Watch() {
   try {
     WatchUnguarded();
   } catch (...) {
-    // What was to be told could not be: the query ends all the same.
+    // Building the message failed: the query is stopped all the same.
     const std::lock_guard lock(mutex_);
     if (ended_.ok()) ended_ = StatusOfException();
     duckdb_interrupt(connection_);
@@ -70,7 +70,7 @@ void QueryWatch::WatchUnguarded() {
     if (ended_.ok() && bounds_.time.count() > 0 && spent >= bounds_.time)
       ended_ = TookTooLong(bounds_.time);
     if (ended_.ok() && bounds_.told_to_stop && bounds_.told_to_stop()) ended_ = ToldToStop();
-    // Again and again until it has ended: a query that only begins forgets an interrupt.
+    // Repeated until the query has ended: a query that is just starting drops an interrupt.
     if (!ended_.ok()) duckdb_interrupt(connection_);
     auto wait = kSqlLookEvery;
     if (ended_.ok() && bounds_.time.count() > 0) wait = std::min(wait, bounds_.time - spent);

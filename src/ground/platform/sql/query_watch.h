@@ -1,4 +1,4 @@
-// Ends a query of DuckDB that takes too long or that nobody waits for any more.
+// Interrupts a DuckDB query that takes too long or whose caller was told to stop.
 #pragma once
 
 #include <condition_variable>
@@ -14,16 +14,17 @@ namespace weirhouse::platform {
 // Watches the connection's query from a thread of its own for as long as it lives. Threads: one.
 class QueryWatch {
  public:
-  // `bounds` and the connection must outlive it. Without a bound on time or a question to ask there
-  // is no thread.
+  // `bounds` and the connection must outlive it. If `bounds` limits no time and has no callback, no
+  // thread is started.
   QueryWatch(duckdb_connection connection, const SqlBounds& bounds);
   ~QueryWatch();
   QueryWatch(const QueryWatch&) = delete;
   QueryWatch& operator=(const QueryWatch&) = delete;
 
-  // Why the query must not begin: a bound is to be kept, and nobody can watch it (WH8052).
+  // An error if the query must not start: it has a bound, and the watching thread could not be
+  // started (WH8052).
   const Status& unwatched() const { return unwatched_; }
-  // Why the query was ended; OK if it was not. Ends the watch.
+  // Ends the watch. Returns why the query was interrupted, or OK.
   Status Finish();
 
  private:

@@ -26,13 +26,13 @@
 namespace weirhouse::platform {
 namespace {
 Status ArrowRefused(const arrow::Status& status) {
-  return Status(Code::kInternal, "could not take rows from SQL: " + status.message())
+  return Status(Code::kInternal, "could not read the rows of a query: " + status.message())
       .WithError("WH7038");
 }
 
 Status ErrorOf(const DuckError& error) {
   if (error.get() == nullptr || !duckdb_error_data_has_error(error.get())) return Status::Ok();
-  return StatusOfDuckError(duckdb_error_data_message(error.get()), "");
+  return DuckErrorToStatus(duckdb_error_data_message(error.get()), "");
 }
 
 // The C interface ends SQL at a NUL: what follows would silently not be run.
@@ -41,14 +41,14 @@ Result<std::string> WithoutNul(std::string_view sql) {
   if (nul == std::string_view::npos) return std::string(sql);
   SourceSpan span;
   span.column = static_cast<int>(nul) + 1;
-  return Status(Code::kInvalidInput, "SQL was refused: it holds a NUL character")
+  return Status(Code::kInvalidInput, "SQL was refused: it contains a NUL character")
       .WithError("WH7035")
       .WithSpan(std::move(span));
 }
 
 std::string_view TextOf(const char* text) { return text == nullptr ? "" : text; }
 
-// What an SQL type without a form of ours comes out as: plain text for enumerations, µs for times.
+// The type in which an unsupported SQL type is returned: plain text for enumerations, µs for times.
 std::shared_ptr<arrow::DataType> OutputType(const std::shared_ptr<arrow::DataType>& type) {
   switch (type->id()) {
     case arrow::Type::DICTIONARY:
@@ -126,14 +126,15 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(DuckResult* result, std::string_v
     if (bytes_max == 0) continue;
     bytes += arrow::util::TotalBufferSize(*batches.back());
     if (bytes > bytes_max) {
-      return Status(Code::kUnavailable,
-                    fmt::format("SQL was ended: its rows are more than {} MiB", bytes_max >> 20))
+      return Status(
+                 Code::kUnavailable,
+                 fmt::format("SQL was stopped: its result is larger than {} MiB", bytes_max >> 20))
           .WithError("WH7048")
           .WithHint("return fewer rows or columns");
     }
   }
   if (const char* error = duckdb_result_error(result->out()); error != nullptr) {
-    return StatusOfDuckError(error, sql);
+    return DuckErrorToStatus(error, sql);
   }
   auto table = arrow::Table::FromRecordBatches(schema, batches);
   if (!table.ok()) return ArrowRefused(table.status());
@@ -222,7 +223,7 @@ class DuckSession : public SqlSession {
     const auto view = catalog_->views.find(known_as);
     if (view != catalog_->views.end() && view->second.name == name &&
         view->second.empty.rows->schema()->Equals(*rows->schema(), false)) {
-      // The view stands and reads whatever is under its name: only the rows change.
+      // The view exists and reads the table registered under its name: only the rows change.
       auto replaced = std::make_shared<RegisteredTable>(view->second.empty);
       replaced->rows = std::move(rows);
       tables_->Put(catalog_->id, name, std::move(replaced));
@@ -263,14 +264,14 @@ class DuckSession : public SqlSession {
                   TextFrom(fmt::format("SELECT json_serialize_sql({})", QuoteLiteral(sql))));
     const auto tree = nlohmann::json::parse(json, nullptr, false);
     if (!tree.is_object()) {
-      return StatusOfNoTree(sql);
+      return NoSyntaxTree(sql);
     }
     if (!tree.value("error", false)) return json;
     // The same form as an error of a query, so that both become the same status.
     const nlohmann::json error = {{"exception_type", tree.value("error_type", "")},
                                   {"exception_message", tree.value("error_message", "")},
                                   {"position", tree.value("position", "")}};
-    return StatusOfDuckError(error.dump(), sql);
+    return DuckErrorToStatus(error.dump(), sql);
   }
 
   Result<std::string> JsonToSql(std::string_view json) override {
@@ -306,7 +307,7 @@ class DuckSession : public SqlSession {
     DuckResult result;
     if (duckdb_query(connection(), text.c_str(), result.out()) != DuckDBSuccess) {
       is_plain_ = false;
-      return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), sql);
+      return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), sql);
     }
     return Status::Ok();
   }
@@ -326,8 +327,7 @@ class DuckSession : public SqlSession {
     return QuoteIdentifier(parts.name_space()) + "." + QuoteIdentifier(parts.own());
   }
 
-  // Rows that are bounded come as they are found: all at once they would not be the engine's
-  // memory.
+  // A bounded result is streamed: materialised at once it would not count as the engine's memory.
   Result<std::shared_ptr<arrow::Table>> Run(const DuckPrepared& prepared, std::string_view sql) {
     DuckResult result;
     DuckPending pending;
@@ -337,9 +337,9 @@ class DuckSession : public SqlSession {
     } else if (duckdb_pending_prepared_streaming(prepared.get(), pending.out()) == DuckDBSuccess) {
       good = duckdb_execute_pending(pending.get(), result.out()) == DuckDBSuccess;
     } else {
-      return StatusOfDuckError(TextOf(duckdb_pending_error(pending.get())), sql);
+      return DuckErrorToStatus(TextOf(duckdb_pending_error(pending.get())), sql);
     }
-    if (!good) return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), sql);
+    if (!good) return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), sql);
     return TakeRows(&result, sql, bounds_.result_bytes);
   }
 
@@ -349,17 +349,16 @@ class DuckSession : public SqlSession {
     DuckStatements statements;
     const idx_t count = duckdb_extract_statements(connection(), text.c_str(), statements.out());
     if (const char* error = duckdb_extract_statements_error(statements.get()); error != nullptr) {
-      return StatusOfDuckError(error, sql);
+      return DuckErrorToStatus(error, sql);
     }
     if (count != 1) {
-      return Status(Code::kInvalidInput,
-                    fmt::format("SQL must be one statement: it holds {}", count))
+      return Status(Code::kInvalidInput, fmt::format("SQL must be one statement, found {}", count))
           .WithError("WH7035");
     }
     DuckPrepared prepared;
     if (duckdb_prepare_extracted_statement(connection(), statements.get(), 0, prepared.out()) !=
         DuckDBSuccess) {
-      return StatusOfDuckError(TextOf(duckdb_prepare_error(prepared.get())), sql);
+      return DuckErrorToStatus(TextOf(duckdb_prepare_error(prepared.get())), sql);
     }
     return prepared;
   }
@@ -370,7 +369,7 @@ class DuckSession : public SqlSession {
     if (table->num_columns() != 1 || table->num_rows() != 1 ||
         table->column(0)->type()->id() != arrow::Type::STRING ||
         table->column(0)->null_count() > 0) {
-      return Status(Code::kInternal, "the SQL engine gave no text").WithError("WH7038");
+      return Status(Code::kInternal, "the SQL engine returned no text").WithError("WH7038");
     }
     return static_cast<const arrow::StringArray&>(*table->column(0)->chunk(0)).GetString(0);
   }
@@ -430,7 +429,8 @@ std::string SettingsOf(const SqlOptions& options) {
 
 Result<std::unique_ptr<SqlEngine>> SqlEngine::Open(const SqlOptions& options) {
   if (options.threads < 1 || options.memory_limit_mb < 1) {
-    return Status(Code::kInvalidInput, "the SQL engine needs a thread and a MiB at least")
+    return Status(Code::kInvalidInput,
+                  "could not open the SQL engine: it needs at least one thread and 1 MiB")
         .WithError("WH7037");
   }
   DuckDatabase database;
@@ -446,7 +446,7 @@ Result<std::unique_ptr<SqlEngine>> SqlEngine::Open(const SqlOptions& options) {
   const std::string settings = SettingsOf(options);
   DuckResult result;
   if (duckdb_query(connection.get(), settings.c_str(), result.out()) != DuckDBSuccess) {
-    return StatusOfDuckError(TextOf(duckdb_result_error(result.out())), settings);
+    return DuckErrorToStatus(TextOf(duckdb_result_error(result.out())), settings);
   }
   return std::unique_ptr<SqlEngine>(
       std::make_unique<DuckEngine>(std::move(database), std::move(tables)));

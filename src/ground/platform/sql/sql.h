@@ -39,12 +39,13 @@ class SqlEngine {
   virtual Result<std::unique_ptr<SqlSession>> Connect() = 0;
 };
 
-// What the queries of a session may take. Reaching a bound is an error of the query (kUnavailable):
-// WH7047 time, WH7048 rows, WH7049 told to stop.
+// Limits of a session's queries. Exceeding one is an error of the query (kUnavailable): WH7047
+// time, WH7048 rows, WH7049 told to stop.
 struct SqlBounds {
-  std::chrono::milliseconds time{0};  // 0 = as long as it takes
-  std::int64_t result_bytes = 0;      // of the rows returned; 0 = any
-  // Asked from another thread every kSqlLookEvery while a query runs; may be empty.
+  std::chrono::milliseconds time{0};  // 0 = no limit
+  std::int64_t result_bytes = 0;      // of the returned rows; 0 = no limit
+  // Called on another thread every kSqlLookEvery while a query runs; returning true stops it. May
+  // be empty.
   std::function<bool()> told_to_stop{};
 };
 inline constexpr std::chrono::milliseconds kSqlLookEvery{100};
@@ -61,14 +62,14 @@ class SqlSession {
   // decimal128, VARCHAR as utf8, TIMESTAMPTZ as timestamp[us, UTC], TIMESTAMP as timestamp[us],
   // HUGEINT as decimal128(38,0).
   virtual Result<std::shared_ptr<arrow::Table>> Query(std::string_view sql) = 0;
-  // Bounds Query from now on; answers what was before. The memory that a query works in is bounded
-  // by SqlOptions.
+  // Sets the limits of later queries and returns the previous ones. The working memory of a query
+  // is limited by SqlOptions.
   virtual SqlBounds SetBounds(SqlBounds bounds) = 0;
 
-  // Makes `rows` readable under `name` ("records.arrival": the part before the dot is made a
-  // schema), replacing what stood there. Zero copy; keeps `rows` alive until replaced, unregistered
-  // or the session ends. Names belong to the session alone. Cost, whatever the size: about 0.3 ms
-  // for a new name or other columns, microseconds for new rows of the same columns.
+  // Makes `rows` readable under `name` ("records.arrival": the part before the dot becomes a
+  // schema), replacing an earlier registration. Zero copy; keeps `rows` alive until replaced,
+  // unregistered or the session ends. Names are private to the session. Cost, whatever the size:
+  // about 0.3 ms for a new name or other columns, microseconds for new rows of the same columns.
   virtual Status Register(const std::string& name, std::shared_ptr<arrow::Table> rows) = 0;
   virtual Status Unregister(const std::string& name) = 0;
 
@@ -76,7 +77,7 @@ class SqlSession {
   virtual Result<std::string> ParseToJson(std::string_view sql) = 0;
   virtual Result<std::string> JsonToSql(std::string_view json) = 0;
 
-  // Names and types that `sql` would return, without running it.
+  // The names and types of the columns that `sql` would return, without running it.
   virtual Result<std::shared_ptr<arrow::Schema>> Describe(std::string_view sql) = 0;
 };
 

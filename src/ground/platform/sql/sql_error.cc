@@ -66,7 +66,7 @@ std::string ErrorCodeOf(Code code) {
   }
 }
 
-// The public header promises the byte offset from 1, without a line: SQL here is a generated text.
+// sql.h promises a byte offset from 1, without a line, because most SQL here is generated.
 SourceSpan SpanAt(std::string_view sql, std::int64_t position) {
   SourceSpan span;
   const auto offset = static_cast<std::size_t>(
@@ -74,7 +74,7 @@ SourceSpan SpanAt(std::string_view sql, std::int64_t position) {
   span.column = static_cast<int>(offset) + 1;
   return span;
 }
-// The end of the text, name or remark in quotes that begins at `at`; `at` where none does.
+// The end of the string, quoted name or comment that begins at `at`; `at` if none does.
 std::size_t EndOfQuoted(std::string_view sql, std::size_t at) {
   const auto behind = [&](std::string_view mark, std::size_t from) {
     const std::size_t end = sql.find(mark, from);
@@ -86,8 +86,8 @@ std::size_t EndOfQuoted(std::string_view sql, std::size_t at) {
   return at;
 }
 
-// Where the first number stands that no DOUBLE holds: the engine reads it as infinite, which its
-// syntax tree cannot say.
+// The position of the first number beyond the range of DOUBLE: the engine reads it as infinite,
+// which its syntax tree cannot represent.
 std::optional<std::size_t> NumberBeyondDouble(std::string_view sql) {
   const auto is_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
@@ -117,11 +117,11 @@ std::optional<std::size_t> NumberBeyondDouble(std::string_view sql) {
 }
 }  // namespace
 
-Status StatusOfDuckError(std::string_view error, std::string_view sql) {
+Status DuckErrorToStatus(std::string_view error, std::string_view sql) {
   DuckErrorParts parts = PartsOf(error);
   std::string hint;
   std::string message;
-  // The first line says what; the others say what DuckDB would suggest.
+  // The first line is the error; the others are DuckDB's suggestions.
   for (const std::string_view line : Split(parts.message, '\n')) {
     const std::string_view text = Trim(line);
     if (text.empty()) continue;
@@ -136,20 +136,20 @@ Status StatusOfDuckError(std::string_view error, std::string_view sql) {
       Status(code, (no_memory ? "SQL ran out of memory: " : "SQL was refused: ") + message)
           .WithError(no_memory ? std::string(kNoMemoryError.code()) : ErrorCodeOf(code));
   if (code == Code::kUnavailable && hint.empty()) {
-    hint = "give the engine more memory or a folder to spill to, or make the query smaller";
+    hint = "give the engine more memory or a folder for spilling, or make the query smaller";
   }
   if (!hint.empty()) status = std::move(status).WithHint(std::move(hint));
   if (parts.position) status = std::move(status).WithSpan(SpanAt(sql, *parts.position));
   return status;
 }
 
-Status StatusOfNoTree(std::string_view sql) {
+Status NoSyntaxTree(std::string_view sql) {
   const std::optional<std::size_t> at = NumberBeyondDouble(sql);
   if (!at) {
-    return Status(Code::kInternal, "the SQL engine gave no syntax tree").WithError("WH7038");
+    return Status(Code::kInternal, "the SQL engine returned no syntax tree").WithError("WH7038");
   }
   return Status(Code::kInvalidInput,
-                "SQL was refused: a number is greater than any that DOUBLE holds (1.8e308)")
+                "SQL was refused: a number is beyond the range of DOUBLE (1.8e308)")
       .WithError(ErrorCodeOf(Code::kInvalidInput))
       .WithSpan(SpanAt(sql, static_cast<std::int64_t>(*at)));
 }

@@ -8,9 +8,9 @@
 
 namespace weirhouse::platform {
 
-// `error` is DuckDB's text, in which it embeds JSON where `errors_as_json` is set: the kind decides
-// the code, the position becomes span.column.
-Status StatusOfDuckError(std::string_view error, std::string_view sql);
-// Where the engine parsed `sql` and gives no tree of it.
-Status StatusOfNoTree(std::string_view sql);
+// The status of a DuckDB error. `error` is DuckDB's text, which embeds JSON if `errors_as_json` is
+// set: its kind decides the code, its position becomes span.column.
+Status DuckErrorToStatus(std::string_view error, std::string_view sql);
+// The status for SQL that the engine parsed but returned no syntax tree for.
+Status NoSyntaxTree(std::string_view sql);
 }  // namespace weirhouse::platform

@@ -334,7 +334,7 @@ TEST_F(Sql, RefusesRowsWithoutColumns) {
       "t", arrow::Table::Make(arrow::schema({}), arrow::ChunkedArrayVector(), 3));
   EXPECT_EQ(status.code(), Code::kInvalidInput);
   EXPECT_EQ(status.error_code(), "WH7039");
-  EXPECT_EQ(status.message(), "rows without columns cannot be read by SQL");
+  EXPECT_EQ(status.message(), "could not pass rows to the SQL engine: they have no columns");
 }
 
 constexpr char kSlowQuery[] =
@@ -369,7 +369,7 @@ TEST_F(Sql, EndsAQueryWhoseRowsAreTooMany) {
             "WH7048");
   ASSERT_OK_AND(const auto few, session_->Query("SELECT i FROM range(10000) t(i)"));
   EXPECT_EQ(few->num_rows(), 10'000);
-  // What goes wrong while rows are fetched is told.
+  // An error while rows are fetched is returned.
   EXPECT_EQ(session_->Query("SELECT i, error('x') FROM range(10) t(i)").status().error_code(),
             "WH7035");
 }
@@ -397,7 +397,7 @@ TEST_F(Sql, SaysWhereItCouldNotSpill) {
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_EQ(status.error_code(), "WH7037") << status.ToString();
   EXPECT_THAT(status.message(), HasSubstr("file/spill"));
-  EXPECT_THAT(status.hint(), HasSubstr("a folder to spill to"));
+  EXPECT_THAT(status.hint(), HasSubstr("a folder for spilling"));
 }
 
 TEST_F(Sql, KeepsMemoryUnderItsLimit) {

@@ -17,7 +17,7 @@
 namespace weirhouse::feature {
 namespace {
 using nlohmann::json;
-using platform::JsonOfNumber;
+using platform::NumberToJson;
 
 constexpr std::size_t kShownMax = 60;             // shown of a refused value
 constexpr int kWholeDigitsMax = 40;               // more than any 64 bits have
@@ -227,7 +227,7 @@ Result<Value> ValueOfField(const json& fields, const std::map<std::string, std::
 json JsonOfValue(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-  if (const auto* number = std::get_if<double>(&value)) return JsonOfNumber(*number);
+  if (const auto* number = std::get_if<double>(&value)) return NumberToJson(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   if (const auto* time = std::get_if<Timestamp>(&value)) return FormatTime(time->us);
   return nullptr;

@@ -94,7 +94,7 @@ json ToJson(const TableHistoryAnswer& answer) {
 }
 
 std::string TableFilesAnswer::partition(const iceberg::DataFile& file) const {
-  return iceberg::PartitionOf(*table, file);
+  return iceberg::FormatPartition(*table, file);
 }
 
 Result<TableFilesAnswer> ReadTableFiles(work::Workspace& workspace, const std::string& name,

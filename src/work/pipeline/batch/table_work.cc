@@ -390,7 +390,7 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
                                                            definition.partition_expressions(), {}));
     iceberg::TablePtr base = held;
     if (full_ && ref == "main") {
-      WEIRHOUSE_TRY(base, iceberg::Reshaped(held, schema, definition.partition_expressions()));
+      WEIRHOUSE_TRY(base, iceberg::Reshape(held, schema, definition.partition_expressions()));
     }
     iceberg::StageOptions options = publication.StageAs(ref);
     if (!change.empty()) options.summary[kChangeSummary] = change;

@@ -173,7 +173,7 @@ Result<iceberg::TablePtr> WithColumns(const iceberg::TablePtr& base, const arrow
   for (const iceberg::Field& field : schema.fields) {
     if (base->schema().Find(field.name) == nullptr) kept.fields.push_back(field);
   }
-  return iceberg::Reshaped(base, kept, {});
+  return iceberg::Reshape(base, kept, {});
 }
 
 void AddLineage(const std::vector<ViewWork>& work, catalog::CommitRequest& request) {

@@ -85,7 +85,7 @@ Status HeldByOther(pid_t holder) {
         .WithError(kProjectHeld)
         .WithHint("wait for it, or stop it (`fuser .weirhouse` names it)");
   }
-  const std::string story = platform::StoryOfProcess(holder);
+  const std::string story = platform::DescribeProcess(holder);
   if (platform::IsStopped(holder)) {
     return Status(Code::kUnavailable,
                   fmt::format("a stopped process holds this project: {}", story))

@@ -1,4 +1,4 @@
-#include "api/iceberg/ask.h"
+#include "api/iceberg/rest_call.h"
 
 #include <fmt/format.h>
 
@@ -30,12 +30,13 @@ constexpr std::size_t kShownBytesMax = 200;
 
 std::string Shown(std::string_view text) { return EscapeControl(text.substr(0, kShownBytesMax)); }
 
-// The joined form cannot hold a dot inside a level: two names would then be spelled alike.
+// A level with a dot would be ambiguous in the joined form.
 Status CheckLevel(std::string_view level) {
-  if (level.empty()) return Malformed("name cannot be used: one of its levels is empty");
+  if (level.empty()) return Malformed("the name cannot be used: one of its levels is empty");
   if (level.find('.') != std::string_view::npos) {
     return Malformed(fmt::format(
-        "name cannot be used: it holds a dot, which separates levels here: \"{}\"", Shown(level)));
+        "the name cannot be used: it has a dot, which separates levels in this catalog: \"{}\"",
+        Shown(level)));
   }
   return Status();
 }
@@ -45,7 +46,7 @@ void AddLevel(Name& name, std::string_view level) {
   name.text += level;
   if (name.problem.ok()) name.problem = CheckLevel(level);
   if (name.problem.ok() && name.text.size() > kNameBytesMax)
-    name.problem = Malformed("name cannot be used: it is longer than 1,024 bytes");
+    name.problem = Malformed("the name cannot be used: it is longer than 1,024 bytes");
 }
 
 Status WrongType(std::string_view key, std::string_view wanted, const json& found) {
@@ -76,29 +77,29 @@ std::optional<std::string> OfHex(std::string_view hex) {
 }
 }  // namespace
 
-Name NamespaceOfStep(std::string_view step) {
+Name ParseNamespaceStep(std::string_view step) {
   Name name;
   for (const std::string_view level : Split(step, kLevelSeparator)) AddLevel(name, level);
   return name;
 }
 
-Name ChildOf(const Name& name_space, std::string_view own_name) {
+Name JoinName(const Name& name_space, std::string_view own_name) {
   Name name = name_space;
   AddLevel(name, own_name);
   return name;
 }
 
-Name NamespaceAsked(const Ask& ask) {
-  return NamespaceOfStep(ask.request.parameters.at("namespace"));
+Name NamespaceInPath(const RestCall& call) {
+  return ParseNamespaceStep(call.request.parameters.at("namespace"));
 }
-Name TableAsked(const Ask& ask) {
-  return ChildOf(NamespaceAsked(ask), ask.request.parameters.at("table"));
+Name TableInPath(const RestCall& call) {
+  return JoinName(NamespaceInPath(call), call.request.parameters.at("table"));
 }
-Name ViewAsked(const Ask& ask) {
-  return ChildOf(NamespaceAsked(ask), ask.request.parameters.at("view"));
+Name ViewInPath(const RestCall& call) {
+  return JoinName(NamespaceInPath(call), call.request.parameters.at("view"));
 }
 
-Result<Name> NameOfLevels(const json& levels, std::string_view where) {
+Result<Name> ParseLevels(const json& levels, std::string_view where) {
   if (!levels.is_array()) return WrongType(where, "an array of texts", levels);
   if (levels.empty()) return Malformed(fmt::format("\"{}\" is empty: name a namespace", where));
   Name name;
@@ -109,16 +110,16 @@ Result<Name> NameOfLevels(const json& levels, std::string_view where) {
   return name;
 }
 
-Result<Name> NameOfIdentifier(const json& identifier, std::string_view where) {
+Result<Name> ParseIdentifier(const json& identifier, std::string_view where) {
   if (!identifier.is_object()) return WrongType(where, "an object", identifier);
   const json* levels = Find(identifier, "namespace");
   if (levels == nullptr) return Malformed(fmt::format("\"{}\" lacks \"namespace\"", where));
-  WEIRHOUSE_TRY(const Name name_space, NameOfLevels(*levels, "namespace"));
-  WEIRHOUSE_TRY(const std::string own, TextIn(identifier, "name"));
-  return ChildOf(name_space, own);
+  WEIRHOUSE_TRY(const Name name_space, ParseLevels(*levels, "namespace"));
+  WEIRHOUSE_TRY(const std::string own, ParseText(identifier, "name"));
+  return JoinName(name_space, own);
 }
 
-json LevelsOf(std::string_view name_space) {
+json LevelsToJson(std::string_view name_space) {
   json levels = json::array();
   for (const std::string_view level : NamespaceView(name_space).levels()) levels.push_back(level);
   return levels;
@@ -129,7 +130,7 @@ Status Malformed(std::string what) {
 }
 
 Result<json> ParseBody(std::string_view text) {
-  if (JsonDepthOf(text) > kSentDepthMax)
+  if (MeasureJsonDepth(text) > kSentDepthMax)
     return Malformed(fmt::format("the body is nested deeper than {} levels", kSentDepthMax));
   json body = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (body.is_discarded()) return Malformed("the body is not JSON");
@@ -137,49 +138,49 @@ Result<json> ParseBody(std::string_view text) {
   return body;
 }
 
-Result<std::string> TextIn(const json& object, const char* key) {
+Result<std::string> ParseText(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   std::string text = JsonFields(place, object, "").AnyText(key);
   return place.Unless(std::move(text));
 }
 
-Result<bool> FlagIn(const json& object, const char* key) {
+Result<bool> ParseFlagMember(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   const bool flag = JsonFields(place, object, "").OptionalBool(key);
   return place.Unless(flag);
 }
 
-Result<std::map<std::string, std::string>> TextsIn(const json& object, const char* key) {
+Result<std::map<std::string, std::string>> ParseTexts(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   auto texts = JsonFields(place, object, "").OptionalTextMap(key);
   return place.Unless(std::move(texts));
 }
 
-Result<std::vector<std::string>> ListIn(const json& object, const char* key) {
+Result<std::vector<std::string>> ParseList(const json& object, const char* key) {
   RequestPlace place(kBodyWords, "");
   auto texts = JsonFields(place, object, "").OptionalTexts(key);
   return place.Unless(std::move(texts));
 }
 
-Result<const json*> ArrayIn(const json& object, const char* key) {
+Result<const json*> ParseArray(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return static_cast<const json*>(nullptr);
   if (!found->is_array()) return WrongType(key, "an array", *found);
   return &*found;
 }
 
-Result<bool> FlagAsked(const Ask& ask, const std::string& name) {
-  const auto found = ask.request.query.find(name);
-  if (found == ask.request.query.end() || found->second.empty()) return false;
+Result<bool> ParseFlag(const RestCall& call, const std::string& name) {
+  const auto found = call.request.query.find(name);
+  if (found == call.request.query.end() || found->second.empty()) return false;
   const std::string value = LowerCase(found->second);
   if (value == "true" || value == "false") return value == "true";
   return Malformed(
       fmt::format("\"{}\" must be true or false, found \"{}\"", name, Shown(found->second)));
 }
 
-Result<Page> PageAsked(const Ask& ask) {
+Result<Page> ParsePage(const RestCall& call) {
   Page page;
-  const auto& query = ask.request.query;
+  const auto& query = call.request.query;
   if (const auto size = query.find("pageSize"); size != query.end() && !size->second.empty()) {
     const std::string& text = size->second;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), page.size);
@@ -193,16 +194,16 @@ Result<Page> PageAsked(const Ask& ask) {
   if (const auto token = query.find("pageToken"); token != query.end()) {
     page.wanted = true;
     const auto after = OfHex(token->second);
-    if (!after) return Malformed("\"pageToken\" is none that was given out here");
+    if (!after) return Malformed("\"pageToken\" was not issued by this catalog");
     page.after = *after;
   }
   return page;
 }
 
-std::string TokenOfPage(std::string_view last_name) { return ToHex(last_name); }
+std::string MakePageToken(std::string_view last_name) { return ToHex(last_name); }
 
-std::string EngineOf(const http::HttpRequest& request) {
-  // Java's client names itself and its version only in a field of its own.
+std::string FindEngine(const http::HttpRequest& request) {
+  // Java's client states its name and version in this header field only.
   const std::string* agent = Header(request, "x-client-version");
   if (agent == nullptr) agent = Header(request, "user-agent");
   if (agent == nullptr) return "";
