@@ -140,7 +140,7 @@ TEST_F(V1Test, AReadThatMeetsDamagedBytesIsNoAnswer) {
   Ingest("2024-01-01");
   ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.order"));
   weirhouse::testing::WriteFile(table->current_snapshot()->manifest_list, "no manifest list");
-  iceberg::ClearTableCaches();
+  Reopen();
   for (const std::string path :
        {"/v1/tables/processed.order/files", "/v1/tables/processed.order/diff?from=main"}) {
     EXPECT_EQ(Get(path).status, 500) << path;

@@ -298,11 +298,11 @@ TEST_F(PredictionTraceTest, AViewThatWasEditedSinceIsTakenFromTheDeployedCode) {
 }
 
 TEST_F(PredictionTraceTest, AViewThatNothingDefinesAnyMoreIsNamed) {
-  std::string edited = kShopView;
+  std::string edited = ShopFile("features/sales.yaml");
   edited.replace(edited.find("24h"), 3, "48h");
   served->Write("features/sales.yaml", edited);
   auto project = LoadProject(served->scratch.path().string(), "");
-  served->Write("features/sales.yaml", kShopView);
+  served->Write("features/sales.yaml", ShopFile("features/sales.yaml"));
   ASSERT_OK(project);
   ASSERT_OK_AND(const auto reader, Workspace::Open(*project, Access::kRead));
   const std::string code = workspace->lake() + "/code";

@@ -252,7 +252,7 @@ TEST_F(RetryTest, AnObjectForWhichThereIsNoMemoryIsNamedAndWaits) {
 
 // A source that no table reads, beside the other.
 std::string WithVisits() {
-  std::string project = kShopProject;
+  std::string project = ShopFile("weirhouse.yaml");
   project.insert(project.find("  order: {"),
                  "  visit: { landing: landing/visit/, format: jsonl, contract: order }\n");
   return project;
@@ -269,7 +269,7 @@ TEST_F(RetryTest, AnObjectOfASourceThatIsGoneNeedsItsSource) {
   }
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   EXPECT_EQ(States()["quarantined"], 1);
-  Write("weirhouse.yaml", kShopProject);
+  Write("weirhouse.yaml", ShopFile("weirhouse.yaml"));
   Reopen();
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const Status status = RetryObject(*workspace, "visit", "a.jsonl", NoProgress()).status();
@@ -289,7 +289,7 @@ TEST_F(RetryTest, ASourceWhoseRecordsWaitCannotGo) {
   for (const WaitingBatch& batch : waiting.batches)
     ASSERT_OK(LandBatch(*workspace, batch, summary));
   ASSERT_EQ(summary.objects, 1);  // taken in, and not processed
-  Write("weirhouse.yaml", kShopProject);
+  Write("weirhouse.yaml", ShopFile("weirhouse.yaml"));
   Reopen();
   const Status status = Apply(*workspace, "", NoProgress()).status();
   EXPECT_EQ(status.code(), Code::kContractRefused);
@@ -336,7 +336,7 @@ class LateRecords : public RetryTest, public ::testing::WithParamInterface<LateC
           "-- wh: table processed.of_shop; key shop, amount; order reported_at; event reported_at\n"
           "-- wh: mode incremental\n"
           "SELECT o.shop, o.amount, o.reported_at FROM processed.order AS o\n");
-    std::string view = kShopView;
+    std::string view = ShopFile("features/sales.yaml");
     if (!GetParam().history) view.replace(view.find("_history"), 8, "");
     Write("features/sales.yaml", view);
     Reopen();

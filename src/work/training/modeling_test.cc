@@ -118,7 +118,7 @@ TEST_F(ModelingTest, LineageLeadsFromTheSetToWhatItRead) {
 
 TEST_F(ModelingTest, ColumnsThatItsTableCannotFollowNeedANewName) {
   Build();
-  std::string set = kShopTrainingSet;
+  std::string set = ShopModelFile("training_sets/big_v1.yaml");
   const std::string label = "o.amount > 50 as big";
   set.replace(set.find(label), label.size(), "o.shop as big");
   Write("training_sets/big_v1.yaml", set);

@@ -346,7 +346,8 @@ TEST_P(OnlineStoreTest, SaysWhatOfItCannotBeReadAndThatNothingIsLost) {
   for (const Status& status : {row, whole}) {
     EXPECT_EQ(status.code(), Code::kCorruption);
     EXPECT_EQ(status.error_code(), "WH4014");
-    EXPECT_THAT(status.hint(), ::testing::HasSubstr("only a cache; the next writing command rebuilds it"));
+    EXPECT_THAT(status.hint(),
+                ::testing::HasSubstr("only a cache; the next writing command rebuilds it"));
   }
   EXPECT_EQ(row.message(), "the online store has an unreadable row");
   EXPECT_EQ(whole.message(), "the online store has an unreadable marker");

@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 struct ProjectAnswersTest : work::ShopTest {
   // The contract as the file has it, with the first `from` replaced.
   void ChangeContract(const std::string& from, const std::string& to) {
-    std::string text = work::kShopContract;
+    std::string text = work::ShopFile("contracts/order.odcs.yaml");
     text.replace(text.find(from), from.size(), to);
     Write("contracts/order.odcs.yaml", text);
     Reopen();
@@ -59,8 +59,8 @@ TEST_F(ProjectAnswersTest, AContractIsRegisteredAloneWhereNothingElseChanged) {
   ASSERT_OK_AND(const std::string digest, CheckContractAlone(*workspace, contract, true));
   ASSERT_OK_AND(const PlanAnswer plan, RehearsePlan(*workspace, work::NoProgress()));
   EXPECT_EQ(digest, plan.plan.digest);
-  Write("gates/order.yaml",
-        std::string(work::kShopGate) + "  - range: { column: amount, min: 0 }\n");
+  Write("gates/order.yaml", std::string(work::ShopFile("gates/order.yaml")) +
+                                "  - range: { column: amount, min: 0 }\n");
   Reopen();
   EXPECT_EQ(CheckContractAlone(*workspace, *workspace->project().contracts.at("order"), true)
                 .status()
@@ -72,8 +72,8 @@ TEST_F(ProjectAnswersTest, ThePlanOfTheFilesIsThatOfWhatWasApplied) {
   ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
   ASSERT_OK_AND(const PlanAnswer none, PlanOfFiles(*workspace));
   EXPECT_EQ(ToJson(none)["items"], json::array());
-  Write("gates/order.yaml",
-        std::string(work::kShopGate) + "  - range: { column: amount, min: 0 }\n");
+  Write("gates/order.yaml", std::string(work::ShopFile("gates/order.yaml")) +
+                                "  - range: { column: amount, min: 0 }\n");
   ASSERT_OK_AND(const PlanAnswer changed, PlanOfFiles(*workspace));  // opened by the former files
   ASSERT_EQ(changed.plan.items.size(), 1u);
   const json item = ToJson(changed)["items"][0];
@@ -81,9 +81,9 @@ TEST_F(ProjectAnswersTest, ThePlanOfTheFilesIsThatOfWhatWasApplied) {
   EXPECT_EQ(item["kind"], "gate");
   Write("gates/order.yaml", "gate: [");
   EXPECT_EQ(PlanOfFiles(*workspace).status().code(), Code::kInvalidInput);
-  Write("gates/order.yaml", work::kShopGate);
-  Write("weirhouse.yaml",
-        std::string(work::kShopProject) + "profiles: { local: { warehouse: elsewhere } }\n");
+  Write("gates/order.yaml", work::ShopFile("gates/order.yaml"));
+  Write("weirhouse.yaml", std::string(work::ShopFile("weirhouse.yaml")) +
+                              "profiles: { local: { warehouse: elsewhere } }\n");
   EXPECT_EQ(PlanOfFiles(*workspace).status().error_code(), "WH8032");
 }
 

@@ -92,7 +92,7 @@ TEST_F(TableSnapshotsTest, AManifestListThatIsDamagedIsCorruption) {
   ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.order"));
   ASSERT_NE(table->current_snapshot(), nullptr);
   testing::WriteFile(table->current_snapshot()->manifest_list, "no manifest list");
-  iceberg::ClearTableCaches();
+  Reopen();
   EXPECT_EQ(ReadTableFiles(*workspace, "processed.order", "").status().code(), Code::kCorruption);
 }
 
