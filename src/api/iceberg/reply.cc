@@ -36,6 +36,7 @@ constexpr CodeKind kKinds[] = {
     {"WH7130", {409, "NamespaceNotEmptyException"}},
     {"WH8073", {401, "NotAuthorizedException"}},
     {"WH8090", {404, "NoSuchWarehouseException"}},
+    {"WH8093", {404, "NotFoundException"}},  // where a table is loaded; else it is corruption
     {"WH8092", {422, "UnprocessableEntityException"}},
     {"WH8094", {422, "UnprocessableEntityException"}},
     // The project is not open: nothing was started, so the same request may be sent again.

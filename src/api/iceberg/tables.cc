@@ -134,8 +134,17 @@ Result<Reply> LoadTable(RestCall& call) {
   WEIRHOUSE_TRY(const Snapshots snapshots, SnapshotsAsked(call));
   WEIRHOUSE_TRY(const auto pointer, FindPointer(call, TableInPath(call), PointerKind::kTable));
   // Checked even if the metadata is cached, because the client must be able to open the file.
-  WEIRHOUSE_TRY_STATUS(
-      iceberg::CheckMetadataThere(call.workspace.store(), pointer.metadata_location));
+  // Iceberg's compatibility kit asks for 404 here, with a type that says it is the file and not the
+  // table that is not there.
+  const Status there =
+      iceberg::CheckMetadataThere(call.workspace.store(), pointer.metadata_location);
+  if (there.Is(iceberg::kMetadataMissing)) {
+    return Status(Code::kNotFound, fmt::format("Failed to open input stream for file: {}",
+                                               pointer.metadata_location))
+        .WithError(iceberg::kMetadataMissing)
+        .WithHint("put it back from a copy: `wh verify` names every file that is missing");
+  }
+  WEIRHOUSE_TRY_STATUS(there);
   // The state in a staging area differs from its metadata file.
   if (!call.who().staging_area) {
     const std::string tag = EntityTag(pointer.metadata_location, snapshots);
