@@ -82,7 +82,7 @@ TEST_F(OpenAsAppliedTest, TheSameStateCanBeWorkedByOtherDefinitions) {
 
 TEST_F(OpenAsAppliedTest, CodeThatCannotBeReadIsNamedWhereItIsNeeded) {
   ASSERT_OK_AND(const auto key, catalog::setting::AppliedCode().In(workspace->catalog()));
-  const std::string path = CodePath(*workspace, *key);
+  const std::string path = fmt::format("{}/code/{}.json", workspace->lake(), *key);
   std::filesystem::permissions(path, std::filesystem::perms(0644));
   weirhouse::testing::WriteFile(path, "{");
   std::filesystem::remove(scratch / "gates/order.yaml");

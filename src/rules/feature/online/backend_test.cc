@@ -1,5 +1,6 @@
 #include "rules/feature/online/backend.h"
 
+#include "rules/feature/online/backend_conformance.h"
 #include "rules/feature/online/online_drivers_test.h"
 #include "rules/feature/online/online_store.h"
 #include "rules/feature/oracle/sample_rows_test.h"

@@ -6,9 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "rules/feature/online/backend_conformance.h"
 #include "rules/feature/online/kv_backend.h"
 #include "rules/feature/online/memory_backend_test.h"
+#include "rules/feature/online/online_place_test.h"
+#include "testing/testing.h"
 
 namespace weirhouse::feature {
 
