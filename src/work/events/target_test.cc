@@ -88,7 +88,7 @@ TEST(CommandTarget, AnEventThatCannotBeHandedOverIsNoTry) {
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_EQ(status.error_code(), "WH8010");
   EXPECT_EQ(status.message(),
-            "could not hand the event to the command \"true\": Too many open files");
+            "could not pass the event to the command \"true\": Too many open files");
   EXPECT_THAT(status.hint(), ::testing::HasSubstr("it is tried again"));
 }
 

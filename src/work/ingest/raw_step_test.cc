@@ -83,7 +83,7 @@ TEST_F(RawStepTest, ALargeFileThatChangesBetweenItsReadingsIsTold) {
   EXPECT_EQ(summary.objects, 0);
   const std::string place = scratch / "landing/order/2024-01-01.jsonl";
   ASSERT_EQ(summary.untaken_files.size(), 1U);
-  EXPECT_THAT(summary.untaken_files[place], HasSubstr("the next look takes it whole"));
+  EXPECT_THAT(summary.untaken_files[place], HasSubstr("the next run reads it again"));
   catalog::RunFilter failed;
   failed.state = catalog::RunState::kFailed;
   ASSERT_OK_AND(const auto runs, workspace->catalog().Runs(failed));

@@ -57,11 +57,11 @@ TEST_P(TamperedConformance, ALayoutThatSomebodyChangedIsTold) {
       "'duplicate'";
   const std::string step = "CREATE UNIQUE INDEX run_step ON run (kind, step_identity)";
   for (const Change& change : std::vector<Change>{
-           {"DROP INDEX object_arrival", "unique index \"object_arrival\" is gone", arrival},
-           {"DROP INDEX node_by_seq", "index \"node_by_seq\" is gone",
+           {"DROP INDEX object_arrival", "unique index \"object_arrival\" is missing", arrival},
+           {"DROP INDEX node_by_seq", "index \"node_by_seq\" is missing",
             "CREATE INDEX node_by_seq ON node (seq)"},
            {"DROP INDEX run_step; CREATE INDEX run_step ON run (kind, step_identity)",
-            "unique index \"run_step\" is gone", "DROP INDEX run_step; " + step}}) {
+            "unique index \"run_step\" is missing", "DROP INDEX run_step; " + step}}) {
     ASSERT_OK(catalog_->VerifyChain());
     place_->Edit(change.edit);
     const Status status = catalog_->VerifyChain();

@@ -210,7 +210,7 @@ TEST_P(CatalogConformance, AFileCommittedTwiceMustHoldTheSameBytes) {
   EXPECT_EQ(other_bytes.code(), Code::kCorruption);
   EXPECT_EQ(other_bytes.error_code(), "WH7087");
   EXPECT_EQ(other_bytes.message(),
-            fmt::format("file was committed before with other bytes: data.parquet: SHA-256 {} "
+            fmt::format("the file was committed before with other bytes: data.parquet: SHA-256 {} "
                         "then, {} now",
                         Sha256Of("x").ToHex(), Sha256Of("y").ToHex()));
   EXPECT_THAT(other_bytes.hint(), ::testing::HasSubstr("`wh verify --deep`"));

@@ -253,7 +253,7 @@ TEST_F(ScanTest, AnotherFileFormatIsRefusedByName) {
   task.file.SetFormat("orc");
   const Status status = scan.Read(task).status();
   EXPECT_EQ(status.error_code(), "WH7065");
-  EXPECT_THAT(status.message(), HasSubstr("file format orc cannot be read"));
+  EXPECT_THAT(status.message(), HasSubstr("in format orc, which is not supported"));
 }
 
 TEST_F(ScanTest, AMissingDataFileIsCorruptionWithItsPath) {

@@ -297,7 +297,7 @@ TEST(Partitioning, RefusesWhatItCannotDo) {
   EXPECT_THAT(ParsePartitioning({"bucket(4, delay)"}, Flights()).status().message(),
               HasSubstr("of type double"));
   EXPECT_THAT(ParsePartitioning({"day(at)", "day(at)"}, Flights()).status().message(),
-              HasSubstr("two fields \"at_day\""));
+              HasSubstr("two fields have the name \"at_day\""));
   EXPECT_THAT(ParsePartitioning({"month(origin)"}, Flights()).status().message(),
               HasSubstr("column \"origin\" is of type string"));
   EXPECT_THAT(ParsePartitioning({"week(at)"}, Flights()).status().message(),

@@ -182,7 +182,7 @@ TEST_F(MetadataUpdateTest, SchemasAreCheckedMemberByMember) {
   identified["identifier-field-ids"] = {1};
   refused(identified, "names 1, which may be null");
   identified["identifier-field-ids"] = {2};
-  refused(identified, "floating");
+  refused(identified, "float or double");
   identified["identifier-field-ids"] = {12};
   refused(identified, "which is not a column");
 }
@@ -194,7 +194,7 @@ TEST_F(MetadataUpdateTest, TheCurrentSchemaAndThoseOfSnapshotsStay) {
   Apply({{{"action", "add-schema"}, {"schema", SchemaOf(fields)}},
          {{"action", "set-current-schema"}, {"schema-id", -1}}});
   ExpectRefused({{{"action", "remove-schemas"}, {"schema-ids", {1}}}}, "the current schema");
-  ExpectRefused({{{"action", "remove-schemas"}, {"schema-ids", {0}}}}, "snapshot 1 was written");
+  ExpectRefused({{{"action", "remove-schemas"}, {"schema-ids", {0}}}}, "which snapshot 1 uses");
   Apply({{{"action", "remove-snapshots"}, {"snapshot-ids", {1}}},
          {{"action", "remove-schemas"}, {"schema-ids", {0}}}});
   EXPECT_EQ(base_.schemas.size(), 1u);
@@ -212,9 +212,9 @@ TEST_F(MetadataUpdateTest, UnknownIdsAreRefused) {
   ExpectRefused({{{"action", "set-current-schema"}, {"schema-id", 4}}},
                 "is 4, but the table has no such schema");
   ExpectRefused({{{"action", "set-current-schema"}, {"schema-id", -1}}}, "no schema was added");
-  ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", 4}}}, "no partition spec");
+  ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", 4}}}, "no such partition spec");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", -1}}}, "no partition spec was added");
-  ExpectRefused({{{"action", "set-default-sort-order"}, {"sort-order-id", 4}}}, "no sort order");
+  ExpectRefused({{{"action", "set-default-sort-order"}, {"sort-order-id", 4}}}, "no such sort order");
   ExpectRefused({{{"action", "set-default-sort-order"}, {"sort-order-id", -1}}}, "was added");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", -2}}}, "must be from -1");
 }
@@ -247,7 +247,7 @@ TEST_F(MetadataUpdateTest, SpecsMustFitTheSchema) {
   refused(field(9, "x", "identity"), "is column 9");
   refused(field(4, "x", "bucket[4]"), "cannot be applied to column \"delay\"");
   refused(field(2, "x", "month"), "cannot be applied to column \"origin\"");
-  refused(field(1, "x", "hour"), "does not take");
+  refused(field(1, "x", "hour"), "cannot be applied to column");
   refused(field(1, "origin", "identity"), "the name of a column");
   refused(field(1, "x", "bucket[0]"), "not a transform of Iceberg");
   refused(field(1, "x", "bucket[99999999999999999999]"), "not a transform of Iceberg");
@@ -475,7 +475,7 @@ TEST_F(MetadataUpdateTest, WhatIsExcludedIsSaid) {
                 "encryption of tables is not supported", Code::kInvalidInput, "WH7068");
   ExpectRefused({{{"action", "add-view-version"}}}, "not an update of a table");
   ExpectRefused({{{"action", "assign-uuid"}, {"uuid", "00000000-0000-0000-0000-000000000000"}}},
-                "keeps it");
+                "cannot be changed");
 }
 
 TEST_F(MetadataUpdateTest, TheUpdateAtFaultIsNamedByItsPlace) {
@@ -579,7 +579,7 @@ TEST_F(MetadataUpdateTest, MalformedRequirementsAreRefusedBeforeUnmetOnes) {
     EXPECT_THAT(status.message(), HasSubstr(message));
   };
   EXPECT_EQ(CheckRequest(&base_, Json::object()).code(), Code::kInvalidInput);
-  refused({unmet, {{"type", "assert-weather"}}}, "requirement 2: \"type\" is no requirement");
+  refused({unmet, {{"type", "assert-weather"}}}, "requirement 2: \"type\" is not a requirement");
   refused({unmet, {{"type", "assert-default-spec-id"}, {"default-spec-id", "0"}}}, "an integer");
   refused({unmet, {{"type", "assert-table-uuid"}}}, "\"uuid\" is missing");
   refused({unmet, 5}, "must be an object");

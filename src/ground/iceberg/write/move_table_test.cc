@@ -77,8 +77,8 @@ TEST_F(MoveTableTest, EntriesKeepTheirPlaceInHistory) {
   const TablePtr table = Flights();
   const auto entries_of = [&](platform::ObjectStore& from, const TablePtr& one) {
     std::vector<std::string> entries;
-    for (const ManifestFile& file :
-         *LoadManifestList(from, one->current_snapshot()->manifest_list).value()) {
+    const auto list = LoadManifestList(from, one->current_snapshot()->manifest_list).value();
+    for (const ManifestFile& file : *list) {
       const auto manifest = LoadManifest(from, *one, file).value();
       for (const ManifestEntry& entry : manifest->entries) {
         const DataFile& data = *entry.file;
