@@ -297,7 +297,7 @@ TEST_F(RetryTest, ASourceWhoseRecordsWaitCannotGo) {
   EXPECT_EQ(status.message(),
             "the source \"visit\" is gone from weirhouse.yaml, and records of it still wait to be "
             "processed: visit/a.jsonl");
-  EXPECT_THAT(status.hint(), HasSubstr("put it back until `wh ingest` has processed them"));
+  EXPECT_THAT(status.hint(), HasSubstr("restore it until `wh ingest` has processed them"));
 }
 
 TEST_F(RetryTest, AnObjectOfAContractThatWasNeverRegisteredIsNotRead) {

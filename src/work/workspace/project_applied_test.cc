@@ -87,7 +87,9 @@ TEST_F(OpenAsAppliedTest, CodeThatCannotBeReadIsNamedWhereItIsNeeded) {
   weirhouse::testing::WriteFile(path, "{");
   std::filesystem::remove(scratch / "gates/order.yaml");
   ASSERT_OK_AND(const auto files, LoadProjectFiles(scratch.path().string(), ""));
-  const Status status = OpenAsApplied(files, Access::kRead, &draft).status();
+  ASSERT_OK(OpenAsApplied(files, Access::kRead, &draft));  // by the files, for who mends it
+  EXPECT_THAT(draft.Damage().hint(), HasSubstr("restore the files as they were applied"));
+  const Status status = draft.lost;
   EXPECT_EQ(status.code(), Code::kCorruption);
   EXPECT_EQ(status.error_code(), "WH2024");
   EXPECT_THAT(status.message(), HasSubstr("stored code cannot be read: " + path));
