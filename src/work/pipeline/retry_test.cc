@@ -326,6 +326,7 @@ class LateRecords : public RetryTest, public ::testing::WithParamInterface<LateC
 
   void SetUp() override {
     RetryTest::SetUp();
+    std::filesystem::remove(scratch / "gates/order.yaml");  // batches of every size pass
     Write(
         "processed/order.sql",
         fmt::format("-- wh: table processed.order; key id;{} event at; known reported_at\n"
