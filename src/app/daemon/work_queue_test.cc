@@ -141,7 +141,7 @@ TEST(DaemonLink, SaysThatTheDaemonWentAwayBeforeItAnswered) {
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_EQ(status.error_code(), "WH8031");
   EXPECT_EQ(status.message(), "the daemon went away before it answered");
-  EXPECT_THAT(status.hint(), ::testing::HasSubstr("`wh status` shows it"));
+  EXPECT_THAT(status.hint(), ::testing::HasSubstr("`wh status` shows what it committed"));
 }
 
 TEST(DaemonLink, SaysWhereItsSocketCannotBeMade) {

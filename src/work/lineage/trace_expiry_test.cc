@@ -106,7 +106,7 @@ TEST_F(TraceExpiryTest, AStoreThatStandsAtACommitWhoseRowsAreGoneSaysSo) {
   EXPECT_EQ(past.code(), Code::kUnavailable);
   EXPECT_EQ(past.error_code(), "WH4025");
   EXPECT_EQ(past.message(),
-            fmt::format("the online store stands at commit {}, whose feature tables are no longer "
+            fmt::format("the online store is at commit {}, whose feature tables are no longer "
                         "kept: view \"shop_sales@1\"",
                         seq.value()));
   EXPECT_THAT(past.hint(), HasSubstr("`wh run` brings the online store up to date"));

@@ -313,7 +313,7 @@ TEST_F(PredictionTraceTest, AViewThatNothingDefinesAnyMoreIsNamed) {
   EXPECT_EQ(status.error_code(), "WH6006");
   EXPECT_EQ(status.message(),
             "the project no longer defines the view \"shop_sales@1\" as it was served");
-  EXPECT_THAT(status.hint(), HasSubstr("put its file back"));
+  EXPECT_THAT(status.hint(), HasSubstr("restore its file"));
 }
 
 TEST_F(PredictionTraceTest, WhatWasLoggedAndCannotBeReadIsNamed) {
@@ -477,7 +477,7 @@ TEST_F(TracingTest, VerifyReachesTheFilesOfEveryLiveSnapshot) {
   ASSERT_NE(manifest, files.end());
   std::filesystem::remove(manifest->path);
   const lineage::VerifyReport broken = verify();
-  EXPECT_THAT(broken.problems, ::testing::Contains(HasSubstr("cannot be planned")));
+  EXPECT_THAT(broken.problems, ::testing::Contains(HasSubstr("of processed.order is missing")));
   EXPECT_THAT(broken.problems, ::testing::Contains(HasSubstr(manifest->path)));
 }
 

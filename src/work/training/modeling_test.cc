@@ -271,7 +271,7 @@ TEST_F(ModelingTest, ADeployedModelStaysAsItWasDeployed) {
     // The new script gives other columns than declared: what is deployed answers on.
     const Status refused = DeployModel(*workspace, "big#1");
     EXPECT_EQ(refused.error_code(), "WH5015");
-    EXPECT_THAT(refused.message(), HasSubstr("\"big#1\" is not deployed"));
+    EXPECT_THAT(refused.message(), HasSubstr("\"big#1\" was not deployed"));
     ASSERT_OK_AND(const Prediction on, service.Predict("big", Request(), at));
     EXPECT_EQ(on.output, old.output);
   }
@@ -360,7 +360,7 @@ TEST_F(ModelingTest, WithoutTheViewsOfItsTrainingNothingIsServed) {
   EXPECT_EQ(status.message(),
             "\"big#1\" was trained on the view \"order_request@1\", which the project no longer "
             "defines");
-  EXPECT_THAT(status.hint(), HasSubstr("put the view's definition back"));
+  EXPECT_THAT(status.hint(), HasSubstr("restore the view's definition"));
 }
 
 TEST_F(ModelingTest, RecordsThatCannotBeReadAreNamed) {

@@ -1,6 +1,7 @@
 #include "work/answers/table/table_snapshots.h"
 
 #include <arrow/api.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -17,7 +18,12 @@ struct TableSnapshotsTest : work::ShopTest {
   // Two batches: an order, then the same one with another amount and a second one.
   void IngestTwoDays() {
     ASSERT_OK(work::Apply(*workspace, "", work::NoProgress()));
-    Land("2024-01-01.jsonl", work::Order("o1", 1, "2024-01-01T01:00:00Z", "2024-01-01T01:00:00Z"));
+    std::string first = work::Order("o1", 1, "2024-01-01T01:00:00Z", "2024-01-01T01:00:00Z");
+    // So many that the one which is replaced is no reason to write the file anew.
+    for (int i = 0; i < 20; ++i)
+      first +=
+          work::Order(fmt::format("p{}", i), 3, "2024-01-01T01:00:00Z", "2024-01-01T01:00:00Z");
+    Land("2024-01-01.jsonl", first);
     ASSERT_OK(work::RunPending(*workspace, work::NoProgress()));
     Land("2024-01-02.jsonl",
          work::Order("o1", 5, "2024-01-01T01:00:00Z", "2024-01-02T01:00:00Z") +
@@ -41,7 +47,7 @@ TEST_F(TableSnapshotsTest, HistoryIsNewestFirstAndSaysWhoMadeEachSnapshot) {
   EXPECT_EQ(answer.history[0].refs, std::vector<std::string>{"main"});
   EXPECT_TRUE(answer.history[1].refs.empty());
   const json document = ToJson(answer);
-  EXPECT_EQ(document["history"][0]["rows"], 2);
+  EXPECT_EQ(document["history"][0]["rows"], 22);
   EXPECT_EQ(document["history"][0]["kept"], "yes");
   EXPECT_EQ(document["history"][1]["by"], "processed 2024-01-01");
   ASSERT_OK_AND(const TableHistoryAnswer one, ReadTableHistory(*workspace, "processed.order", 1));
@@ -57,7 +63,7 @@ TEST_F(TableSnapshotsTest, FilesAreThoseOfTheSnapshotThatIsNamed) {
   ASSERT_EQ(then.files.size(), 1u);
   const json file = ToJson(then)["files"][0];
   EXPECT_EQ(file["content"], "data");
-  EXPECT_EQ(file["rows"], 1);
+  EXPECT_EQ(file["rows"], 21);
   EXPECT_THAT(file["partition"].get<std::string>(), HasSubstr("at"));
   ASSERT_OK_AND(const TableFilesAnswer now, ReadTableFiles(*workspace, "processed.order", ""));
   EXPECT_GT(now.files.size(), 1u);
@@ -69,8 +75,8 @@ TEST_F(TableSnapshotsTest, ADifferenceListsRowsOfEitherSideUpToALimit) {
   const std::string before = CommitAt(1);
   ASSERT_OK_AND(const TableDiffAnswer answer,
                 ReadTableDiff(*workspace, "processed.order", before, "", 10));
-  EXPECT_EQ(answer.rows_before, 1);
-  EXPECT_EQ(answer.rows_after, 2);
+  EXPECT_EQ(answer.rows_before, 21);
+  EXPECT_EQ(answer.rows_after, 22);
   EXPECT_EQ(answer.differing_rows, 3);
   const json rows = ToJson(answer)["rows"];
   ASSERT_EQ(rows.size(), 3u);
@@ -81,10 +87,10 @@ TEST_F(TableSnapshotsTest, ADifferenceListsRowsOfEitherSideUpToALimit) {
                 ReadTableDiff(*workspace, "processed.order", before, "", 0));
   EXPECT_EQ(none.differing_rows, 3);
   EXPECT_EQ(ToJson(none)["rows"], json::array());
-  EXPECT_OK(ReadTableDiff(*workspace, "processed.order", before, "", 1, 3));
+  EXPECT_OK(ReadTableDiff(*workspace, "processed.order", before, "", 1, 43));
   const Status more = ReadTableDiff(*workspace, "processed.order", before, "", 1, 2).status();
   EXPECT_EQ(more.error_code(), "WH8048");
-  EXPECT_THAT(more.message(), HasSubstr("1 and 2, at most 2 together"));
+  EXPECT_THAT(more.message(), HasSubstr("21 and 22, at most 2 together"));
 }
 
 TEST_F(TableSnapshotsTest, AManifestListThatIsDamagedIsCorruption) {
