@@ -332,7 +332,7 @@ def test_a_view_over_rows_of_no_one_record_says_its_known_time(tmp_path, select,
     for verb in (["validate"], ["plan"], ["apply", "--yes"]):
         refused = project.wh(*verb, code=2)
         said = refused.stderr + refused.stdout
-        assert "WH4015" in said and '"processed.t" is of no one record' in said and "known_time: " in said
+        assert "WH4015" in said and '"processed.t" come from no single record' in said and "known_time: " in said
         assert "features/" in said
 
 
