@@ -214,7 +214,8 @@ TEST_F(MetadataUpdateTest, UnknownIdsAreRefused) {
   ExpectRefused({{{"action", "set-current-schema"}, {"schema-id", -1}}}, "no schema was added");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", 4}}}, "no such partition spec");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", -1}}}, "no partition spec was added");
-  ExpectRefused({{{"action", "set-default-sort-order"}, {"sort-order-id", 4}}}, "no such sort order");
+  ExpectRefused({{{"action", "set-default-sort-order"}, {"sort-order-id", 4}}},
+                "no such sort order");
   ExpectRefused({{{"action", "set-default-sort-order"}, {"sort-order-id", -1}}}, "was added");
   ExpectRefused({{{"action", "set-default-spec"}, {"spec-id", -2}}}, "must be from -1");
 }

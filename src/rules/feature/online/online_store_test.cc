@@ -346,8 +346,7 @@ TEST_P(OnlineStoreTest, SaysWhatOfItCannotBeReadAndThatNothingIsLost) {
   for (const Status& status : {row, whole}) {
     EXPECT_EQ(status.code(), Code::kCorruption);
     EXPECT_EQ(status.error_code(), "WH4014");
-    EXPECT_THAT(status.hint(),
-                ::testing::HasSubstr("only a cache, made anew from the tables"));
+    EXPECT_THAT(status.hint(), ::testing::HasSubstr("only a cache, made anew from the tables"));
   }
   EXPECT_EQ(row.message(), "the online store has an unreadable row");
   EXPECT_EQ(whole.message(), "the online store has an unreadable marker");
