@@ -193,6 +193,9 @@ class Comparison {
              const MayOpen& may_open)
       : store_(store), table_(table), after_(after), may_open_(may_open) {}
 
+  // What a client names may be missing; what the table names may not.
+  bool of_client() const { return may_open_ != nullptr; }
+
   Result<SnapshotChange> Run(const Snapshot* before) {
     if (before != nullptr) {
       WEIRHOUSE_TRY(was_, LoadManifestList(store_, before->manifest_list));
@@ -201,7 +204,8 @@ class Comparison {
       is_ = was_;
     } else {
       WEIRHOUSE_TRY_STATUS(Ask(after_.manifest_list, -1));
-      WEIRHOUSE_TRY(is_, ReloadManifestList(store_, after_.manifest_list));
+      WEIRHOUSE_TRY(is_, of_client() ? ReloadManifestList(store_, after_.manifest_list)
+                                     : LoadManifestList(store_, after_.manifest_list));
     }
     WEIRHOUSE_TRY_STATUS(SortManifests());
     WEIRHOUSE_TRY_STATUS(ReadOld());
@@ -269,7 +273,8 @@ class Comparison {
     for (const ManifestFile* file : fresh_) {
       WEIRHOUSE_TRY_STATUS(Ask(file->path, file->length));
       WEIRHOUSE_TRY(const std::shared_ptr<const Manifest> manifest,
-                    ReloadManifest(store_, table_, *file));
+                    of_client() ? ReloadManifest(store_, table_, *file)
+                                : LoadManifest(store_, table_, *file));
       WEIRHOUSE_TRY_STATUS(CheckCounts(*file, *manifest));
       for (const ManifestEntry& entry : manifest->entries) {
         WEIRHOUSE_TRY_STATUS(CheckEntry(*file, entry));

@@ -42,7 +42,8 @@ using MayOpen = std::function<Status(const std::string& path, std::int64_t size_
 // Compares two snapshots of one table (`before` nullptr: the empty table). Reads the manifests that
 // the two do not share. Shared manifests are only searched, in the cache, for added files that they
 // already hold, and are read if position deletes must be counted. With equality deletes
-// `rows_after` is an upper bound.
+// `rows_after` is an upper bound. With `may_open` the later snapshot is a client's: a file of it that
+// is missing is kNotFound, else kCorruption (WH7012).
 //   kCorruption, kInvalidInput  a list or manifest cannot be read (WH7052, WH7053), or contradicts
 //                               itself (WH7078: a file twice, deletes in a manifest of data, counts
 //                               that are not its entries', sequence numbers to come)

@@ -3,9 +3,11 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "ground/iceberg/format/metadata.h"
+#include "ground/iceberg/format/table_cache.h"
 #include "testing/projects/shop_fixture.h"
 #include "work/answers/table/upkeep_answer.h"
 
@@ -100,6 +102,23 @@ TEST_F(TableSnapshotsTest, AManifestListThatIsDamagedIsCorruption) {
   testing::WriteFile(table->current_snapshot()->manifest_list, "no manifest list");
   Reopen();
   EXPECT_EQ(ReadTableFiles(*workspace, "processed.order", "").status().code(), Code::kCorruption);
+}
+
+TEST_F(TableSnapshotsTest, AFileOfMetadataThatIsMissingIsCorruption) {
+  IngestTwoDays();
+  const std::string before = CommitAt(1);
+  ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.order"));
+  const std::string list = table->current_snapshot()->manifest_list;
+  ASSERT_OK_AND(const auto manifests, iceberg::LoadManifestList(workspace->store(), list));
+  for (const std::string& path : {list, manifests->front().path}) {
+    std::filesystem::rename(path, path + ".away");
+    Reopen();
+    const Status status = ReadTableDiff(*workspace, "processed.order", before, "", 10).status();
+    EXPECT_EQ(status.code(), Code::kCorruption) << path;
+    EXPECT_EQ(status.error_code(), "WH7012");
+    EXPECT_EQ(ReadTableFiles(*workspace, "processed.order", "").status().code(), Code::kCorruption);
+    std::filesystem::rename(path + ".away", path);
+  }
 }
 
 TEST_F(TableSnapshotsTest, WholeUpkeepTellsEachTableAndWhatBelongsToNone) {
