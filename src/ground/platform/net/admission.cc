@@ -78,11 +78,12 @@ std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRule
 
 Fault NoToken(std::string why, std::string code = "WH8073",
               std::string challenge = kBearerChallenge) {
-  return Fault{401,
-               std::move(code),
-               std::move(why),
-               "send `authorization: Bearer TOKEN`; `wh token` makes a new one",
-               {{"WWW-Authenticate", std::move(challenge)}}};
+  return Fault{
+      401,
+      std::move(code),
+      std::move(why),
+      "send `authorization: Bearer TOKEN`; `wh token new` makes another and ends the one before",
+      {{"WWW-Authenticate", std::move(challenge)}}};
 }
 
 std::optional<Fault> RefuseUnknown(const RequestHead& head, const Authenticator* authenticator,
