@@ -81,6 +81,9 @@ def test_at_shows_the_columns_of_then(lab):
     assert [c["name"] for c in then["columns"]] == ["id", "n"]
     assert then["rows"] == [{"id": "x", "n": 1}, {"id": "y", "n": 2}]
     assert "more" in lab.wh("sql", "select more from processed.a", "--at", str(before), code=2).stderr
+    # A time before there was anything is a mistake (a time of the data, most likely), not an empty table.
+    early = lab.wh("sql", "select * from processed.a", "--at", "2013-01-02", code=6).stderr
+    assert "WH8037" in early and "no commit at or before 2013-01-02" in early and "system.commits" in early
     # It did not exist yet: no rows, and nothing hidden.
     nothing = lab.json("sql", "select * from processed.a", "--at", "1")
     assert nothing["rows"] == [] and {c["name"] for c in nothing["columns"]} == {"id", "n", "more"}

@@ -100,6 +100,15 @@ def city(tmp_path):
     project.wh("verify", "--deep")
 
 
+def test_an_area_that_nobody_serves_is_said_to_be_so(tmp_path):
+    project = Project.trips(tmp_path / "city", "city", FILES)
+    project.apply()
+    note = "start `wh serve` before writing there"
+    assert note in project.wh("staging", "open", "processed.trips").stderr
+    with project.serve():
+        assert note not in project.wh("staging", "open", "processed.trips").stderr
+
+
 def test_two_tables_staged_judged_and_published_at_once(city):
     project = city.project
     first, db = city.open("processed.trips", "processed.refunds")
@@ -167,6 +176,9 @@ def test_a_view_is_discarded_and_a_stale_one_is_refused(city):
     db.execute(f"insert into {run}.processed.trips values ('t1', 'a', -1, '2024-01-02 10:00:00+00')")
     failed = project.wh("staging", "publish", run, code=3)
     assert "contract trips 1.0.0 broken" in failed.stdout and "fare below minimum 0" in failed.stdout
+    for words in (("show", run), ("list",)):     # a problem of several lines is shown as lines
+        assert "contract trips 1.0.0 broken" in project.wh("staging", *words).stdout, words
+        assert "\\x0a" not in project.wh("staging", *words).stdout, words
     other, db_other = city.open("processed.trips")
     db_other.execute(f"insert into {other}.processed.trips values ('t2', 'a', 1, '2024-01-02 10:00:00+00')")
     project.wh("staging", "publish", other)

@@ -52,10 +52,19 @@ Result<int> RunStagingOpen(Context& context) {
   context.Line(fmt::format("token     {}     shown this once", opened.token));
   context.Line("");
   context.Line(AttachSql(workspace->project().name, opened.area.run, answer.uri, opened.token));
+  if (context.host() == nullptr)
+    context.Say("no daemon answers at that address yet: start `wh serve` before writing there");
   context.Say(fmt::format("readers see what was staged only after `wh staging publish {}`", run));
   context.Answer(answers::ToJson(answer));
   return kExitOk;
 }
+
+namespace {
+// In a row of a list; `wh staging show` has all lines.
+json FirstLine(const std::string& text) {
+  return text.empty() ? json() : json(text.substr(0, text.find('\n')));
+}
+}  // namespace
 
 Result<int> RunStagingList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
@@ -63,7 +72,7 @@ Result<int> RunStagingList(Context& context) {
   Listing listing("staging_areas", {"run", "tables", "state", "opened_by", "opened_at", "problem"});
   for (const work::StagingArea& area : answer.areas) {
     listing.Add({ToString(area.run), Join(area.tables, ", "), area.state, area.opened_by,
-                 FormatTime(area.opened_at), area.problem.empty() ? json() : json(area.problem)});
+                 FormatTime(area.opened_at), FirstLine(area.problem)});
   }
   context.Print(listing, answers::ToJson(answer));
   return kExitOk;
@@ -85,7 +94,9 @@ Result<int> RunStagingShow(Context& context) {
                                                     : "";
     context.Line(fmt::format("table     {}  {}", name, what));
   }
-  if (!area.problem.empty()) context.Line(EscapeControl(area.problem));
+  for (const std::string_view line : Split(area.problem, '\n')) {
+    if (!line.empty()) context.Line(EscapeControl(line));
+  }
   context.Answer(answers::ToJson(answer));
   return kExitOk;
 }

@@ -18,19 +18,28 @@ constexpr std::int64_t kCommitsAtOnce = 1000;
 // Commits count from 1; Iceberg snapshot ids are random and have 60 bits or so.
 constexpr std::int64_t kSnapshotIdsFrom = 1LL << 40;
 
-// The last commit at or before a wall-clock time. If the clock once ran ahead, later commits have
-// earlier times: then the last of them counts.
-Result<std::optional<CommitSeq>> CommitBefore(catalog::Catalog& catalog, std::int64_t time_us) {
+// The last commit at or before a wall-clock time, written `at`. If the clock once ran ahead, later
+// commits have earlier times: then the last of them counts.
+Result<CommitSeq> CommitBefore(catalog::Catalog& catalog, std::int64_t time_us,
+                               const std::string& at) {
   CommitSeq last(0);
   CommitSeq after(0);
+  std::optional<ProcessTime> first;
   while (true) {
     WEIRHOUSE_TRY(const auto entries, catalog.Commits(after, kCommitsAtOnce));
     for (const catalog::Catalog::CommitEntry& entry : entries) {
+      if (!first) first = entry.committed_at;
       if (Micros(entry.committed_at) <= time_us) last = entry.seq;
     }
-    if (entries.empty()) return std::optional(last);
+    if (entries.empty()) break;
     after = entries.back().seq;
   }
+  if (last.value() > 0) return last;
+  return Status(Code::kNotFound,
+                fmt::format("there is no commit at or before {}: the first was made at {}", at,
+                            first ? FormatTime(*first) : "no time yet"))
+      .WithError("WH8037")
+      .WithHint("--at takes the time of a commit, not of the data: system.commits has them all");
 }
 
 Result<std::shared_ptr<arrow::Table>> EmptyTable(const std::shared_ptr<arrow::Schema>& schema) {
@@ -121,7 +130,7 @@ Result<AsOf> ParseAsOf(work::Workspace& workspace, const std::string& at) {
   }
   const auto time = ParseTimeMicros(at, /*zoneless_is_utc=*/true);
   if (!time.ok()) return AsOf{std::nullopt, at};
-  WEIRHOUSE_TRY(const std::optional<CommitSeq> commit, CommitBefore(workspace.catalog(), *time));
+  WEIRHOUSE_TRY(const CommitSeq commit, CommitBefore(workspace.catalog(), *time, at));
   return AsOf{commit, ""};
 }
 
