@@ -231,7 +231,7 @@ Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) 
     summary.warnings.push_back(fmt::format(
         "gave up run {} ({} {}): its process has ended, and none of its work is left to do; "
         "`wh gc` removes the files it left",
-        ToString(run.id), catalog::Name(run.plan.kind), run.plan.name));
+        ToString(run.id), catalog::ShownName(run.plan.kind), run.plan.name));
   }
   return Status();
 }

@@ -180,10 +180,15 @@ Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
         fmt::format("landing of {} is not served by this release: \"{}\"", what, source.landing));
   }
   WEIRHOUSE_TRY(source.format, Text(node, "format", what, "jsonl"));
+  if (source.format == "parquet") {
+    return node.Find("format")
+        ->Error("WH2005", fmt::format("landed Parquet of {} is not read by this release", what))
+        .WithHint("formats that are read: jsonl (one record a line), json, csv");
+  }
   if (source.format != "jsonl" && source.format != "json" && source.format != "csv") {
-    return node.Find("format")->Error(
-        "WH2005",
-        fmt::format("format of {} must be jsonl, json or csv, found \"{}\"", what, source.format));
+    return node.Find("format")
+        ->Error("WH2004", fmt::format("unknown format \"{}\" of {}", source.format, what))
+        .WithHint("formats that are read: jsonl (one record a line), json, csv");
   }
   source.nulls = {""};
   if (const YamlNode* nulls = node.Find("nulls")) {

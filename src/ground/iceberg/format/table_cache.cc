@@ -203,6 +203,11 @@ Result<std::string> ReadMetadata(platform::ObjectStore& store,
 }
 
 Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metadata_location) {
+  if (metadata_location.empty()) {  // no file could ever have that name
+    return Status(Code::kCorruption, "the catalog names no metadata file for a table")
+        .WithError("WH7088")
+        .WithHint("`wh verify` tells what was changed; restore the catalog from a backup");
+  }
   return Named(store.Stat(LocalPath(metadata_location)), kMetadataMissing.code()).status();
 }
 
