@@ -15,7 +15,9 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch, for batches by arrival
+// Objects of one batch, for batches by arrival: many small files become one commit. In memory each
+// of them takes about a kilobyte beside its bytes (raw_step.cc).
+constexpr std::size_t kArrivalObjectsMax = 16'384;
 constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 
 Result<std::vector<landing::Landing>> ListAll(Workspace& workspace) {

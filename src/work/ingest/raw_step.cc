@@ -37,6 +37,8 @@ constexpr std::string_view kGoneWhy =
 // batch; larger ones are read a second time.
 constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
 constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
+// Arrivals that the catalog is asked about at once.
+constexpr std::size_t kAskedTogetherMax = 512;
 
 struct Arriving {
   Arrival arrival;
@@ -45,9 +47,12 @@ struct Arriving {
   std::shared_ptr<SpooledBytes> spool;  // … from this spool, if the source gives them once
   Digest digest;
   std::int64_t size_bytes = 0;
+  // Of its records, or why they cannot be counted.
+  Result<std::int64_t> count = std::int64_t{0};
   std::int64_t record_count = 0;
   bool duplicate = false;
-  std::string problem;  // why the object as a whole cannot be read
+  bool changed = false;  // its file was seen to be another one than was measured
+  std::string problem;   // why the object as a whole cannot be read
   // Where its object lies, if that was missing or damaged and was restored from these bytes; and
   // how it was.
   std::string restored;
@@ -68,12 +73,11 @@ std::optional<Arriving> NotTaken(const Arrival& arrival, const Status& why, Repo
   return std::nullopt;
 }
 
-// Whether an arrival is new is looked up in one index. The file's own landing record is a second
-// witness: if it says that these bytes were stored, the index has lost them.
-Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& digest) {
-  WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
-                workspace.catalog().FindLanding(arrival.place));
-  if (!seen || seen->source != arrival.source || seen->digest != digest) return Status();
+// Whether an arrival is new is looked up in one index. The file's own landing record, `seen`, is a
+// second witness: if it says that these bytes were stored, the index has lost them.
+Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& digest,
+                    const catalog::LandingRecord& seen) {
+  if (seen.source != arrival.source || seen.digest != digest) return Status();
   // The landing folder may have been a parent or child folder: then the object has another name.
   WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
                 landing::FindStored(workspace.catalog(), arrival.source, arrival.name,
@@ -96,7 +100,9 @@ Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& 
       .WithHint("nothing was taken in; `wh verify --deep` names the index");
 }
 
-Status ChangedMeanwhile(const Arrival& arrival) {
+Status ChangedMeanwhile(Arriving& arriving) {
+  arriving.changed = true;
+  const Arrival& arrival = arriving.arrival;
   return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
                                              landing::TextOfName(arrival.place)))
       .WithError(kChangedError);
@@ -105,29 +111,29 @@ Status ChangedMeanwhile(const Arrival& arrival) {
 // Reads the bytes of an arrival again; an error if its file has changed.
 class ArrivedStream final : public ByteStream {
  public:
-  ArrivedStream(const Arriving& arriving, std::unique_ptr<ArrivalReader> reader)
+  ArrivedStream(Arriving& arriving, std::unique_ptr<ArrivalReader> reader)
       : arriving_(arriving), reader_(std::move(reader)) {}
   Result<std::size_t> Read(char* into, std::size_t room) override {
     WEIRHOUSE_TRY(const std::size_t got, reader_->Read(into, room));
     if (got > 0) return got;
     WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_->Finish(arriving_.digest));
-    if (!digest || *digest != arriving_.digest) return ChangedMeanwhile(arriving_.arrival);
+    if (!digest || *digest != arriving_.digest) return ChangedMeanwhile(arriving_);
     return got;
   }
 
  private:
-  const Arriving& arriving_;
+  Arriving& arriving_;
   std::unique_ptr<ArrivalReader> reader_;
 };
 
 // Opens the measured bytes again. kConflict (WH1314) if they have changed.
-Result<std::unique_ptr<ByteStream>> OpenAgain(const Arriving& arriving) {
+Result<std::unique_ptr<ByteStream>> OpenAgain(Arriving& arriving) {
   if (arriving.spool != nullptr) return arriving.spool->Open();
   if (arriving.bytes && !arriving.arrival.opens_again) {
     return std::unique_ptr<ByteStream>(std::make_unique<StreamOfBytes>(*arriving.bytes));
   }
   WEIRHOUSE_TRY(OpenedArrival opened, arriving.arrival.open());
-  if (opened.reader == nullptr) return ChangedMeanwhile(arriving.arrival);
+  if (opened.reader == nullptr) return ChangedMeanwhile(arriving);
   return std::unique_ptr<ByteStream>(
       std::make_unique<ArrivedStream>(arriving, std::move(opened.reader)));
 }
@@ -187,23 +193,21 @@ Status Hold(ArrivalReader& reader, std::int64_t size_bytes, std::string& bytes) 
 }
 
 // Measures bytes that can be read once only, or whose size is unknown.
-Result<Measured> MeasureOnce(Workspace& workspace, Arriving& arriving, ArrivalReader& reader,
-                             Result<std::int64_t>& count) {
+Result<Measured> MeasureOnce(Workspace& workspace, Arriving& arriving, ArrivalReader& reader) {
   WEIRHOUSE_TRY(arriving.spool, SpooledBytes::Take(reader, workspace.state_folder() + "/tmp"));
   WEIRHOUSE_TRY(const std::optional<Digest> digest, reader.Finish());
   if (!digest) return Measured::kChanged;
   arriving.digest = arriving.spool->digest();
   arriving.size_bytes = arriving.spool->size_bytes();
   const std::unique_ptr<ByteStream> stream = arriving.spool->Open();
-  count = contract::CountRecords(*stream, arriving.size_bytes, FormatOf(*arriving.source),
-                                 arriving.arrival.name);
+  arriving.count = contract::CountRecords(*stream, arriving.size_bytes, FormatOf(*arriving.source),
+                                          arriving.arrival.name);
   return Measured::kWhole;
 }
 
 // The digest of what arrived and the number of its records. Keeps the bytes in `arriving.bytes` if
 // they are to be held.
-Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t held_bytes,
-                         Result<std::int64_t>& count) {
+Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t held_bytes) {
   const Arrival& arrival = arriving.arrival;
   WEIRHOUSE_TRY(const OpenedArrival opened, arrival.open());
   ArrivalReader* const reader = opened.reader.get();
@@ -211,30 +215,31 @@ Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t 
   const bool hold = arrival.size_bytes && *arrival.size_bytes <= kHeldFileBytesMax &&
                     held_bytes + *arrival.size_bytes <= kHeldBatchBytesMax;
   if (!arrival.size_bytes || (!hold && !arrival.opens_again))
-    return MeasureOnce(workspace, arriving, *reader, count);
+    return MeasureOnce(workspace, arriving, *reader);
   arriving.size_bytes = *arrival.size_bytes;
   const contract::SourceFormat format = FormatOf(*arriving.source);
   if (hold) {
     std::string& bytes = arriving.bytes.emplace();
     WEIRHOUSE_TRY_STATUS(Hold(*reader, arriving.size_bytes, bytes));
-    count = contract::CountRecords(bytes, format, arrival.name);
+    arriving.count = contract::CountRecords(bytes, format, arrival.name);
   } else {
-    count = contract::CountRecords(*reader, arriving.size_bytes, format, arrival.name);
+    arriving.count = contract::CountRecords(*reader, arriving.size_bytes, format, arrival.name);
   }
   WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
   if (digest) arriving.digest = *digest;
   return digest ? Measured::kWhole : Measured::kChanged;
 }
 
-Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival& arrival,
-                                            std::int64_t held_bytes, Report& told) {
+// Reads and measures an arrival. Absent if it changed while it was read (the next run reads it
+// again) or cannot be read, which the summary then reports.
+Result<std::optional<Arriving>> MeasureArrival(Workspace& workspace, const Arrival& arrival,
+                                               std::int64_t held_bytes, Report& told) {
   Arriving arriving;
   arriving.arrival = arrival;
   arriving.source = workspace.project().FindSource(arrival.source);
   WEIRHOUSE_CHECK(arriving.source != nullptr);
-  Result<std::int64_t> count = std::int64_t{0};
   WEIRHOUSE_FAILPOINT("raw.read");
-  const Result<Measured> measured = Measure(workspace, arriving, held_bytes, count);
+  const Result<Measured> measured = Measure(workspace, arriving, held_bytes);
   if (!measured.ok()) return NotTaken(arrival, measured.status(), told);
   if (*measured != Measured::kWhole) {
     told.summary.untaken_files[arrival.place] =
@@ -243,36 +248,84 @@ Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival&
   }
   if (arriving.size_bytes == 0)
     told.summary.warnings.push_back("an empty file landed: " + arrival.place);
-  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
-                workspace.catalog().FindArrival(arrival.source, arrival.name, arriving.digest));
-  arriving.duplicate = known.has_value();
-  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, arrival, arriving.digest));
-  if (known) {
-    // Bytes that can be read again need not be held.
-    if (arrival.opens_again) arriving.bytes.reset();
-    const Status restored = Restore(workspace, arriving, *known);
-    arriving.bytes.reset();
-    if (!restored.ok()) return NotTaken(arrival, restored, told);
-  } else if (count.ok()) {
-    arriving.record_count = *count;
-  } else if (count.status().code() != Code::kInvalidInput) {
-    return NotTaken(arrival, count.status(), told);  // not the file's fault
-  } else {
-    arriving.problem = count.status().ToString();
-  }
-  told.unread.Forget(arrival.place);
   return std::optional<Arriving>(std::move(arriving));
 }
 
-// Reads one arrival. Absent if it changed while it was read (the next run reads it again) or cannot
-// be read, which the summary then reports.
 Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const Arrival& arrival,
                                             std::int64_t held_bytes, Report& told) {
   try {
-    return TakeArrival(workspace, arrival, held_bytes, told);
+    return MeasureArrival(workspace, arrival, held_bytes, told);
   } catch (const std::bad_alloc&) {
     return NotTaken(arrival, contract::OutOfMemory(), told);
   }
+}
+
+// What the catalog knows of some arrivals.
+struct Recalled {
+  std::map<std::tuple<std::string, std::string, Digest>, catalog::ObjectRecord> objects;
+  std::map<std::string, catalog::LandingRecord> landings;  // by path, of unknown arrivals
+};
+
+std::tuple<std::string, std::string, Digest> IdentityOf(const Arriving& arriving) {
+  return {arriving.arrival.source, arriving.arrival.name, arriving.digest};
+}
+
+Result<Recalled> Recall(Workspace& workspace, const std::vector<Arriving>& arrivals) {
+  Recalled recalled;
+  std::vector<catalog::Arrival> asked;
+  asked.reserve(arrivals.size());
+  for (const Arriving& one : arrivals)
+    asked.push_back({one.arrival.source, one.arrival.name, one.digest});
+  WEIRHOUSE_TRY(std::vector<catalog::ObjectRecord> objects,
+                workspace.catalog().FindArrivals(asked));
+  for (catalog::ObjectRecord& object : objects) {
+    std::tuple identity{object.source, object.name, object.digest};
+    recalled.objects.insert_or_assign(std::move(identity), std::move(object));
+  }
+  std::vector<std::string> places;
+  for (const Arriving& one : arrivals) {
+    if (!recalled.objects.contains(IdentityOf(one))) places.push_back(one.arrival.place);
+  }
+  WEIRHOUSE_TRY(std::vector<catalog::LandingRecord> landings,
+                workspace.catalog().FindLandings(places));
+  for (catalog::LandingRecord& landing : landings) {
+    std::string path = landing.path;
+    recalled.landings.insert_or_assign(std::move(path), std::move(landing));
+  }
+  return recalled;
+}
+
+// Decides whether a measured arrival is new, and restores the object of a known one. False if it is
+// not taken in now.
+Result<bool> Settle(Workspace& workspace, Arriving& arriving, const Recalled& recalled,
+                    Report& told) {
+  const Arrival& arrival = arriving.arrival;
+  const auto known = recalled.objects.find(IdentityOf(arriving));
+  arriving.duplicate = known != recalled.objects.end();
+  if (arriving.duplicate) {
+    // Bytes that can be read again need not be held.
+    if (arrival.opens_again) arriving.bytes.reset();
+    const Status restored = Restore(workspace, arriving, known->second);
+    arriving.bytes.reset();
+    if (!restored.ok()) {
+      NotTaken(arrival, restored, told);
+      return false;
+    }
+    told.unread.Forget(arrival.place);
+    return true;
+  }
+  if (const auto seen = recalled.landings.find(arrival.place); seen != recalled.landings.end())
+    WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, arrival, arriving.digest, seen->second));
+  if (arriving.count.ok()) {
+    arriving.record_count = *arriving.count;
+  } else if (arriving.count.status().code() != Code::kInvalidInput) {
+    NotTaken(arrival, arriving.count.status(), told);  // not the file's fault
+    return false;
+  } else {
+    arriving.problem = arriving.count.status().ToString();
+  }
+  told.unread.Forget(arrival.place);
+  return true;
 }
 
 std::shared_ptr<arrow::Schema> LedgerSchema() {
@@ -350,26 +403,15 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
   return workspace.catalog().PlanRun(PlanOf(step));
 }
 
-// Stores the bytes of an arrival; true if they were not in the lake yet. kConflict (WH1314) if its
-// file changed.
-Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
-  if (arriving.bytes) return workspace.store().PutIfAbsent(path, *arriving.bytes, kRawMode);
-  WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
-  return workspace.store().PutStreamIfAbsent(path, *stream, kRawMode);
-}
-
-// If a file changed meanwhile, `changed` becomes the place of its arrival.
-Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
-                                                        const catalog::Run& run,
-                                                        const std::string& batch,
-                                                        std::vector<Arriving>& arrivals,
-                                                        std::optional<std::size_t>& changed) {
+// An object for each new arrival, in order.
+std::vector<catalog::ObjectRecord> ObjectsOf(Workspace& workspace, const catalog::Run& run,
+                                             const std::string& batch,
+                                             const std::vector<Arriving>& arrivals) {
   std::vector<catalog::ObjectRecord> objects;
   std::int64_t next_record = run.first_record_id.value();
-  for (std::size_t i = 0; i < arrivals.size(); ++i) {
-    Arriving& arriving = arrivals[i];
+  for (const Arriving& arriving : arrivals) {
     if (arriving.duplicate) continue;
-    catalog::ObjectRecord object;
+    catalog::ObjectRecord& object = objects.emplace_back();
     object.source = arriving.arrival.source;
     object.name = arriving.arrival.name;
     object.digest = arriving.digest;
@@ -385,15 +427,40 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.state = arriving.problem.empty() ? catalog::ObjectState::kStored
                                             : catalog::ObjectState::kQuarantined;
     next_record += arriving.record_count;
-    WEIRHOUSE_FAILPOINT("raw.object.before");
-    const Result<bool> created = Put(workspace, arriving, object.path);
+  }
+  return objects;
+}
+
+// The bytes of an arrival, to be stored. Opening gives kConflict (WH1314) if its file changed.
+platform::NewObject ToPut(Arriving& arriving, const std::string& path) {
+  return {path, [&arriving]() -> Result<std::unique_ptr<ByteStream>> {
+            if (arriving.bytes)
+              return std::unique_ptr<ByteStream>(std::make_unique<StreamOfBytes>(*arriving.bytes));
+            return OpenAgain(arriving);
+          }};
+}
+
+// Stores the bytes of all new arrivals. kConflict (WH1314), and `changed` of an arrival is set, if
+// its file changed meanwhile.
+Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
+                                                        const catalog::Run& run,
+                                                        const std::string& batch,
+                                                        std::vector<Arriving>& arrivals) {
+  std::vector<catalog::ObjectRecord> objects = ObjectsOf(workspace, run, batch, arrivals);
+  std::vector<platform::NewObject> puts;
+  std::vector<Arriving*> senders;
+  puts.reserve(objects.size());
+  for (Arriving& arriving : arrivals) {
+    if (arriving.duplicate) continue;
+    puts.push_back(ToPut(arriving, objects[puts.size()].path));
+    senders.push_back(&arriving);
+  }
+  WEIRHOUSE_FAILPOINT("raw.object.before");
+  WEIRHOUSE_TRY(const std::vector<bool> created, workspace.store().PutAllIfAbsent(puts, kRawMode));
+  WEIRHOUSE_FAILPOINT("raw.object.after");
+  for (std::size_t i = 0; i < objects.size(); ++i) {
     // Stored before a crash, or under another name: the stored bytes must be those that arrived.
-    const Status stored =
-        created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
-    if (stored.Is(kChangedError)) changed = i;
-    WEIRHOUSE_TRY_STATUS(stored);
-    WEIRHOUSE_FAILPOINT("raw.object.after");
-    objects.push_back(std::move(object));
+    if (!created[i]) WEIRHOUSE_TRY_STATUS(Restore(workspace, *senders[i], objects[i]));
   }
   return objects;
 }
@@ -435,19 +502,18 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
   Stored stored;
   while (!arrivals.empty()) {
     WEIRHOUSE_TRY(stored.run, PlanRaw(workspace, batch, arrivals));
-    std::optional<std::size_t> changed;
-    auto objects = StoreObjects(workspace, stored.run, batch, arrivals, changed);
+    auto objects = StoreObjects(workspace, stored.run, batch, arrivals);
     if (objects.ok()) {
       stored.objects = std::move(objects).value();
       break;
     }
-    if (!changed) return objects.status();
+    const auto changed = std::ranges::find_if(arrivals, &Arriving::changed);
+    if (!objects.status().Is(kChangedError) || changed == arrivals.end()) return objects.status();
     workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary reports it");
     // A file moved aside with the same bytes was to be recorded as the repeat of this one.
-    const Arriving gone = arrivals[*changed];
+    const auto gone = IdentityOf(*changed);
     std::erase_if(arrivals, [&](const Arriving& one) {
-      const bool same = one.arrival.source == gone.arrival.source &&
-                        one.arrival.name == gone.arrival.name && one.digest == gone.digest;
+      const bool same = IdentityOf(one) == gone;
       if (same) summary.untaken_files[one.arrival.place] = std::string(kChangedWhy);
       return same;
     });
@@ -496,29 +562,51 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
   return StoreArrivals(workspace, batch.name, files, summary, take);
 }
 
-Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
-                           RunSummary& summary, Take take) {
+namespace {
+// Reads all arrivals that are to be taken in. The catalog is asked about many of them at once.
+Result<std::vector<Arriving>> ReadAll(Workspace& workspace, Arrivals& source, RunSummary& summary,
+                                      Take take) {
   std::vector<Arriving> arrivals;
   Report told{summary, UnreadFiles::Load(workspace)};
   std::set<std::tuple<std::string, std::string, Digest>> seen;
   std::int64_t held_bytes = 0;
-  while (true) {
-    WEIRHOUSE_TRY(const std::optional<Arrival> arrival, source.Next());
-    if (!arrival) break;
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving,
-                  ReadArrival(workspace, *arrival, held_bytes, told));
-    if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
-    // A file moved aside and the file that has its name may hold the same bytes.
-    if (!seen.emplace(arrival->source, arrival->name, arriving->digest).second) {
-      arriving->duplicate = true;
-      arriving->record_count = 0;
-      arriving->bytes.reset();
-      arriving->spool.reset();
+  for (bool more = true; more;) {
+    std::vector<Arriving> some;
+    while (more && some.size() < kAskedTogetherMax) {
+      WEIRHOUSE_TRY(const std::optional<Arrival> arrival, source.Next());
+      more = arrival.has_value();
+      if (!arrival) break;
+      WEIRHOUSE_TRY(std::optional<Arriving> arriving,
+                    ReadArrival(workspace, *arrival, held_bytes, told));
+      if (!arriving) continue;
+      if (arriving->bytes) held_bytes += static_cast<std::int64_t>(arriving->bytes->size());
+      some.push_back(*std::move(arriving));
     }
-    if (arriving->bytes) held_bytes += static_cast<std::int64_t>(arriving->bytes->size());
-    arrivals.push_back(*std::move(arriving));
+    WEIRHOUSE_TRY(const Recalled recalled, Recall(workspace, some));
+    for (Arriving& arriving : some) {
+      const std::int64_t held =
+          arriving.bytes ? static_cast<std::int64_t>(arriving.bytes->size()) : 0;
+      WEIRHOUSE_TRY(bool taken, Settle(workspace, arriving, recalled, told));
+      taken = taken && (take != Take::kKnown || arriving.duplicate);
+      // A file moved aside and the file that has its name may hold the same bytes.
+      if (taken && !seen.insert(IdentityOf(arriving)).second) {
+        arriving.duplicate = true;
+        arriving.record_count = 0;
+        arriving.bytes.reset();
+        arriving.spool.reset();
+      }
+      if (!taken || !arriving.bytes) held_bytes -= held;
+      if (taken) arrivals.push_back(std::move(arriving));
+    }
   }
   told.unread.Save();
+  return arrivals;
+}
+}  // namespace
+
+Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
+                           RunSummary& summary, Take take) {
+  WEIRHOUSE_TRY(std::vector<Arriving> arrivals, ReadAll(workspace, source, summary, take));
   if (arrivals.empty()) return false;
   WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch, arrivals, summary));
   if (arrivals.empty()) return false;

@@ -78,6 +78,7 @@ class SqlCatalog final : public Catalog {
                                                   const std::string& name,
                                                   const Digest& digest) override;
   Result<std::optional<LandingRecord>> FindLanding(const std::string& path) override;
+  Result<std::vector<ObjectRecord>> FindArrivals(const std::vector<Arrival>& arrivals) override;
   Result<std::vector<LandingRecord>> FindLandings(const std::vector<std::string>& paths) override;
   Result<std::vector<LandingRecord>> Landings(const std::string& source) override;
   Result<std::vector<VerdictRecord>> Verdicts(const VerdictFilter& filter) override;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ground/platform/io/object_store.h"
 
@@ -24,6 +25,9 @@ class FaultyStore : public ObjectStore {
                            unsigned mode) override;
   Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                  unsigned mode) override;
+  // Counts as one call for each object.
+  Result<std::vector<bool>> PutAllIfAbsent(std::span<const NewObject> objects,
+                                           unsigned mode) override;
   Status Replace(const std::string& location, std::string_view bytes) override;
   Status ReplaceByStream(const std::string& location, ByteStream& bytes, unsigned mode) override;
   Result<std::string> Read(const std::string& location) override;

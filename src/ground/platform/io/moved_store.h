@@ -36,6 +36,8 @@ class MovedStore final : public ObjectStore {
                            unsigned mode) override;
   Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                  unsigned mode) override;
+  Result<std::vector<bool>> PutAllIfAbsent(std::span<const NewObject> objects,
+                                           unsigned mode) override;
   Status Replace(const std::string& location, std::string_view bytes) override;
   Status ReplaceByStream(const std::string& location, ByteStream& bytes, unsigned mode) override;
   Result<std::string> Read(const std::string& location) override;
