@@ -54,9 +54,6 @@ class Ledger {
   virtual Result<std::optional<ObjectRecord>> FindArrival(const std::string& source,
                                                           const std::string& name,
                                                           const Digest& digest) = 0;
-  // As FindArrival for several, in no particular order; unknown ones are left out. Cost:
-  // O(arrivals).
-  virtual Result<std::vector<ObjectRecord>> FindArrivals(const std::vector<Arrival>& arrivals) = 0;
   virtual Result<std::optional<LandingRecord>> FindLanding(const std::string& path) = 0;
   // The landing records of `paths`, in no particular order; unknown paths are left out. Cost:
   // O(paths).

@@ -12,11 +12,12 @@
 #include <vector>
 
 #include "ground/platform/io/object_store.h"
+#include "ground/platform/io/put_together.h"
 
 namespace weirhouse::iceberg {
 
 // Threads: as `inner`, which must outlive it.
-class CachingStore final : public platform::ObjectStore {
+class CachingStore final : public platform::ObjectStore, public platform::PutsTogether {
  public:
   explicit CachingStore(platform::ObjectStore& inner);
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
+#include "ground/catalog/known_arrivals.h"
 #include "work/ingest/unread_file.h"
 #include "work/landing/landing_name.h"
 #include "work/records/batch_records.h"
@@ -252,7 +253,7 @@ Result<Recalled> Recall(Workspace& workspace, const std::vector<Arriving>& arriv
   for (const Arriving& one : arrivals)
     asked.push_back({one.arrival.source, one.arrival.name, one.digest});
   WEIRHOUSE_TRY(std::vector<catalog::ObjectRecord> objects,
-                workspace.catalog().FindArrivals(asked));
+                catalog::FindArrivals(workspace.catalog(), asked));
   for (catalog::ObjectRecord& object : objects) {
     std::tuple identity{object.source, object.name, object.digest};
     recalled.objects.insert_or_assign(std::move(identity), std::move(object));

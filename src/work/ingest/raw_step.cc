@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
+#include "ground/platform/io/put_together.h"
 #include "work/ingest/arriving.h"
 #include "work/ingest/landing_arrivals.h"
 #include "work/ingest/landing_list.h"
@@ -152,7 +153,8 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     senders.push_back(&arriving);
   }
   WEIRHOUSE_FAILPOINT("raw.object.before");
-  WEIRHOUSE_TRY(const std::vector<bool> created, workspace.store().PutAllIfAbsent(puts, kRawMode));
+  WEIRHOUSE_TRY(const std::vector<bool> created,
+                platform::PutAllIfAbsent(workspace.store(), puts, kRawMode));
   WEIRHOUSE_FAILPOINT("raw.object.after");
   for (std::size_t i = 0; i < objects.size(); ++i) {
     // Stored before a crash, or under another name: the stored bytes must be those that arrived.

@@ -42,10 +42,10 @@ Result<std::vector<bool>> FaultyStore::PutAllIfAbsent(std::span<const NewObject>
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const Status fault = Step("put", objects[i].location);
     if (fault.ok()) continue;
-    WEIRHOUSE_TRY_STATUS(inner_.PutAllIfAbsent(objects.first(i), mode).status());
+    WEIRHOUSE_TRY_STATUS(platform::PutAllIfAbsent(inner_, objects.first(i), mode).status());
     return fault;
   }
-  return inner_.PutAllIfAbsent(objects, mode);
+  return platform::PutAllIfAbsent(inner_, objects, mode);
 }
 Status FaultyStore::Replace(const std::string& location, std::string_view bytes) {
   WEIRHOUSE_TRY_STATUS(Step("replace", location));

@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "ground/platform/io/object_store.h"
+#include "ground/platform/io/put_together.h"
 
 namespace weirhouse::platform {
 
 // Fails the `fail_at`-th call that touches the store (1 = the first), once or from then on.
-class FaultyStore : public ObjectStore {
+class FaultyStore : public ObjectStore, public PutsTogether {
  public:
   FaultyStore(ObjectStore& inner, int fail_at, Code code, bool for_ever = false);
   bool fault_fired() const { return fired_; }

@@ -25,6 +25,7 @@
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
 #include "ground/platform/io/power_loss.h"
+#include "ground/platform/io/put_together.h"
 #include "ground/platform/io/shared_sync.h"
 
 namespace weirhouse::platform {
@@ -99,7 +100,7 @@ std::string PathOf(const std::string& location) {
   return location.starts_with("file:") ? CanonicalPath(location) : location;
 }
 
-class LocalDriver final : public ObjectStore {
+class LocalDriver final : public ObjectStore, public PutsTogether {
  public:
   Status Write(const std::string& location, std::string_view bytes) override {
     const std::string path = PathOf(location);

@@ -42,7 +42,7 @@ Result<std::vector<bool>> MovedStore::PutAllIfAbsent(std::span<const NewObject> 
   std::vector<NewObject> places(objects.begin(), objects.end());
   for (NewObject& object : places)
     object.location = MapLocation(object.location, former_, present_);
-  return inner_.PutAllIfAbsent(places, mode);
+  return platform::PutAllIfAbsent(inner_, places, mode);
 }
 Status MovedStore::Replace(const std::string& location, std::string_view bytes) {
   return inner_.Replace(MapLocation(location, former_, present_), bytes);

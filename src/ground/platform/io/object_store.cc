@@ -31,18 +31,6 @@ Result<bool> ObjectStore::PutStreamIfAbsent(const std::string& location, ByteStr
   return PutIfAbsent(location, whole, mode);
 }
 
-Result<std::vector<bool>> ObjectStore::PutAllIfAbsent(std::span<const NewObject> objects,
-                                                      unsigned mode) {
-  std::vector<bool> created;
-  created.reserve(objects.size());
-  for (const NewObject& object : objects) {
-    WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, object.open());
-    WEIRHOUSE_TRY(const bool one, PutStreamIfAbsent(object.location, *stream, mode));
-    created.push_back(one);
-  }
-  return created;
-}
-
 Status ObjectStore::ReplaceByStream(const std::string& location, ByteStream& bytes,
                                     unsigned /*mode*/) {
   WEIRHOUSE_TRY(const std::string whole, ReadToTheEnd(bytes));

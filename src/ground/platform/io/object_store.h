@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,12 +39,6 @@ struct FileInfo {
 struct ObjectPage {
   std::vector<FileInfo> objects;
   bool more = false;
-};
-
-// An object that is to be put, with a way to read its bytes, which is used once if at all.
-struct NewObject {
-  std::string location;
-  std::function<Result<std::unique_ptr<ByteStream>>()> open;
 };
 
 // What readers of a store keep of its objects, which never change. Whoever reads has a kind of their
@@ -85,13 +78,6 @@ class ObjectStore {
   // whole objects.
   virtual Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                          unsigned mode);
-
-  // As PutStreamIfAbsent for many objects: true for each that was created. Of objects with one
-  // location the first is created. After an error, the first that occurred, some are there, each of
-  // them whole. Cost on a disk: one flush and one fsync per folder for up to kPutTogetherMax objects,
-  // instead of two fsyncs for each.
-  virtual Result<std::vector<bool>> PutAllIfAbsent(std::span<const NewObject> objects,
-                                                   unsigned mode);
 
   // Creates or replaces an object whole and durably: a concurrent reader sees the old bytes or the
   // new ones.
@@ -136,9 +122,6 @@ class RangeStream final : public ByteStream {
   std::int64_t offset_;
   std::int64_t left_bytes_;
 };
-
-// Objects that PutAllIfAbsent makes durable together.
-inline constexpr std::size_t kPutTogetherMax = 4096;
 
 // The SHA-256 of an object's bytes. Memory: one piece.
 Result<Digest> HashObject(ObjectStore& store, const std::string& location);
