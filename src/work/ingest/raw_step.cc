@@ -17,6 +17,7 @@
 #include "work/ingest/landing_list.h"
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
+#include "work/project/awaited_event.h"
 #include "work/project/event_type.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
@@ -232,17 +233,19 @@ catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& b
                     {"quarantined", records}});
 }
 
-void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
+void AddEvents(const Arriving& arriving, bool arrival_awaited, catalog::CommitRequest& request) {
   const std::string subject = arriving.arrival.source + "/" + arriving.arrival.name;
-  request.events.push_back(
-      MakeEvent(EventKind::kObjectArrived, subject,
-                {{"source", arriving.arrival.source},
-                 {"name", arriving.arrival.name},
-                 {"sha256", arriving.digest.ToHex()},
-                 {"records", arriving.record_count},
-                 {"state", arriving.duplicate         ? catalog::ObjectState::kDuplicate
-                           : arriving.problem.empty() ? catalog::ObjectState::kStored
-                                                      : catalog::ObjectState::kQuarantined}}));
+  if (arrival_awaited) {
+    request.events.push_back(
+        MakeEvent(EventKind::kObjectArrived, subject,
+                  {{"source", arriving.arrival.source},
+                   {"name", arriving.arrival.name},
+                   {"sha256", arriving.digest.ToHex()},
+                   {"records", arriving.record_count},
+                   {"state", arriving.duplicate         ? catalog::ObjectState::kDuplicate
+                             : arriving.problem.empty() ? catalog::ObjectState::kStored
+                                                        : catalog::ObjectState::kQuarantined}}));
+  }
   if (arriving.restored.empty()) return;
   request.settings.push_back(catalog::setting::Restoring(arriving.restored).Removed());
   request.events.push_back(MakeEvent(EventKind::kObjectRestored, subject,
@@ -272,12 +275,13 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;
   std::set<std::string> restored_paths;
+  const bool arrival_awaited = IsAwaited(workspace.project(), EventKind::kObjectArrived, "");
   for (Arriving& arriving : arrivals) {
     // For two files of the same bytes, report the restoration once.
     if (!arriving.restored.empty() && !restored_paths.insert(arriving.restored).second)
       arriving.restored.clear();
     if (arriving.arrival.seen) request.landings.push_back(LandingOf(arriving));
-    AddEvents(arriving, request);
+    AddEvents(arriving, arrival_awaited, request);
     if (!arriving.duplicate && !arriving.problem.empty())
       request.events.push_back(RefusedWhole(arriving, batch));
     if (arriving.restored.empty()) continue;
