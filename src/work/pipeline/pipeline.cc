@@ -11,8 +11,10 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
 #include "ground/base/writers/retry.h"
+#include "work/ingest/landing_list.h"
 #include "work/ingest/raw_step.h"
 #include "work/landing/object_reader.h"
+#include "work/pipeline/arrived.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/feature_step.h"
@@ -279,7 +281,10 @@ Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
   return state;
 }
 
-Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
+namespace {
+// `looks`: null to list everything.
+Result<RunSummary> RunWhatWaits(Workspace& workspace, Progress& progress,
+                                landing::LandingLooks* looks) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   WEIRHOUSE_TRY(RunSummary promised, RunPromised(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
@@ -289,7 +294,8 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   state->summary = std::move(promised);
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillViewsBehind(workspace, *state->session, progress));
-  WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
+  WEIRHOUSE_TRY(const Waiting waiting,
+                looks == nullptr ? TidyLanding(workspace) : TidyLanding(workspace, *looks));
   const bool backfill = waiting.batches.size() > kBackfillBatches;
   WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
                 FeatureWorker::Start(workspace, backfill));
@@ -305,5 +311,15 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   RememberCatalog(workspace.local_store(), workspace.state_folder(), workspace.catalog());
   return std::move(state->summary);
+}
+}  // namespace
+
+Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
+  return RunWhatWaits(workspace, progress, nullptr);
+}
+
+Result<RunSummary> RunArrived(Workspace& workspace, Progress& progress,
+                              landing::LandingLooks& looks) {
+  return RunWhatWaits(workspace, progress, &looks);
 }
 }  // namespace weirhouse::work
