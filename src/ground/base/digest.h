@@ -41,9 +41,6 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 Digest Sha256Of(std::string_view bytes);
-// The digest of each message, into `digests`, which has room for as many. Threads: any. Cost: 60 ns
-// for each 64 bytes of a message, and nothing for the message itself.
-void Sha256OfEach(std::span<const std::string_view> messages, Digest* digests);
 // The digest of the pieces, each preceded by its length: {"a","bc"} and {"ab","c"} differ.
 Digest Sha256OfPieces(std::span<const std::string> pieces);
 

@@ -26,6 +26,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ground/base/hash/sha256_each.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/columnar/typed_array.h"
 

@@ -55,7 +55,7 @@ bool IsStoredAsInteger(const arrow::DataType& type) {
 }
 
 // A path is split at dots, so that a column with a dot in its name needs a path of one part.
-std::shared_ptr<parquet::schema::ColumnPath> PathOf(const std::string& name) {
+std::shared_ptr<parquet::schema::ColumnPath> ColumnPathOf(const std::string& name) {
   return std::make_shared<parquet::schema::ColumnPath>(std::vector<std::string>{name});
 }
 
@@ -63,9 +63,10 @@ std::shared_ptr<parquet::schema::ColumnPath> PathOf(const std::string& name) {
 void SetEncoding(parquet::WriterProperties::Builder& builder, const std::string& name,
                  const arrow::ChunkedArray& column) {
   const ColumnEncoding chosen = ChooseEncoding(column);
-  if (!chosen.dictionary) builder.disable_dictionary(PathOf(name));
-  if (chosen.delta) builder.encoding(PathOf(name), parquet::Encoding::DELTA_BINARY_PACKED);
-  if (!chosen.compressed) builder.compression(PathOf(name), parquet::Compression::UNCOMPRESSED);
+  if (!chosen.dictionary) builder.disable_dictionary(ColumnPathOf(name));
+  if (chosen.delta) builder.encoding(ColumnPathOf(name), parquet::Encoding::DELTA_BINARY_PACKED);
+  if (!chosen.compressed)
+    builder.compression(ColumnPathOf(name), parquet::Compression::UNCOMPRESSED);
 }
 
 std::shared_ptr<parquet::WriterProperties> PropertiesOf(const arrow::Table& rows,
@@ -89,8 +90,8 @@ std::shared_ptr<parquet::WriterProperties> PropertiesOf(const arrow::Table& rows
     const bool delta = std::find(options.delta_columns.begin(), options.delta_columns.end(),
                                  name) != options.delta_columns.end();
     if (delta && IsStoredAsInteger(*schema.field(i)->type())) {
-      builder.disable_dictionary(PathOf(name))
-          ->encoding(PathOf(name), parquet::Encoding::DELTA_BINARY_PACKED);
+      builder.disable_dictionary(ColumnPathOf(name))
+          ->encoding(ColumnPathOf(name), parquet::Encoding::DELTA_BINARY_PACKED);
     } else {
       SetEncoding(builder, name, *rows.column(i));
     }

@@ -2,9 +2,9 @@
 // context) for longer than it hashes a row of 70 bytes, so the processor's own instructions are
 // used where it has them: FIPS 180-4, in the order of Intel's "New Instructions Supporting the
 // Secure Hash Algorithm" (2013), two messages at once, because each round waits for the one before.
-#include <cstring>
+#include "ground/base/hash/sha256_each.h"
 
-#include "ground/base/digest.h"
+#include <cstring>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
