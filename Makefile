@@ -1,5 +1,5 @@
 # The front door. Every target says what it does and can be run again at any time.
-.PHONY: help setup build demo test crash-test fault-test simulate gate-model rck interop race-test rebuild-test bench fuzz ci-full tidy clean
+.PHONY: help setup build demo test crash-test fault-test simulate gate-model rck interop race-test rebuild-test bench bench-bulk fuzz ci-full tidy clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ rebuild-test: build ## 2,000 random projects against a model and against their f
 
 bench: setup     ## measure, beside named peers, in one run
 	@tools/bench
+
+bench-bulk: setup ## millions of landed rows to sorted features, beside DuckDB and pyiceberg
+	@tools/bench --only bulk
 
 fuzz: setup      ## ten seconds of every fuzz target
 	@tools/fuzz 10

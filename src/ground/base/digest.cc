@@ -7,13 +7,21 @@
 
 namespace weirhouse {
 
+namespace {
+// Found once for the process: OpenSSL looks an algorithm up by its name whenever it is asked for.
+const EVP_MD* Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm != nullptr ? algorithm : EVP_sha256();
+}
+}  // namespace
+
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   ~State() { EVP_MD_CTX_free(context); }
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  WEIRHOUSE_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+  WEIRHOUSE_CHECK(EVP_DigestInit_ex(state_->context, Algorithm(), nullptr) == 1);
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -38,7 +46,7 @@ Digest Sha256::Finish() {
   unsigned length = 0;
   WEIRHOUSE_CHECK(EVP_DigestFinal_ex(state_->context, digest.bytes.data(), &length) == 1);
   WEIRHOUSE_CHECK(length == digest.bytes.size());
-  WEIRHOUSE_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+  WEIRHOUSE_CHECK(EVP_DigestInit_ex(state_->context, Algorithm(), nullptr) == 1);
   return digest;
 }
 

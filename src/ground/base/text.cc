@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "ground/base/ascii.h"
 
@@ -58,7 +59,17 @@ int CharacterBytes(const unsigned char* at, const unsigned char* end) {
 bool IsValidUtf8(std::string_view text) {
   const auto* at = reinterpret_cast<const unsigned char*>(text.data());
   const auto* end = at + text.size();
+  constexpr std::ptrdiff_t kWord = 8;
+  constexpr std::uint64_t kFirstBits = 0x8080808080808080;
   while (at < end) {
+    // Eight characters of ASCII at once.
+    if (std::uint64_t word = 0; end - at >= kWord) {
+      std::memcpy(&word, at, kWord);
+      if ((word & kFirstBits) == 0) {
+        at += kWord;
+        continue;
+      }
+    }
     const int length = CharacterBytes(at, end);
     if (length == 0) return false;
     at += length;

@@ -57,6 +57,11 @@ Int128 PowerOfTen(int exponent) {
 }  // namespace
 
 bool IsJsonNumber(std::string_view text) {
+  bool whole = false;
+  return IsJsonNumber(text, &whole);
+}
+
+bool IsJsonNumber(std::string_view text, bool* whole) {
   std::size_t at = 0;
   const auto digits = [&] {
     const std::size_t begin = at;
@@ -65,8 +70,9 @@ bool IsJsonNumber(std::string_view text) {
   };
   if (at < text.size() && text[at] == '-') ++at;
   const bool zero = at < text.size() && text[at] == '0';
-  const std::size_t whole = digits();
-  if (whole == 0 || (zero && whole > 1)) return false;
+  const std::size_t before_point = digits();
+  if (before_point == 0 || (zero && before_point > 1)) return false;
+  *whole = at == text.size();
   if (at < text.size() && text[at] == '.') {
     ++at;
     if (digits() == 0) return false;

@@ -13,6 +13,8 @@ __extension__ using Int128 = __int128;
 
 // Whether `text` is a number by JSON's grammar.
 bool IsJsonNumber(std::string_view text);
+// The same; `whole` becomes whether it has neither a point nor an exponent.
+bool IsJsonNumber(std::string_view text, bool* whole);
 
 // How well a number fits a decimal of some scale.
 enum class DecimalFit : std::uint8_t { kExact, kInexact, kTooLarge, kNoNumber };

@@ -201,9 +201,9 @@ Status CompileDefault(const ContractField& field, FieldRules* rules) {
 }
 
 Parsed ParseNumber(std::string_view text, LogicalType type, Slot* slot) {
-  if (!IsJsonNumber(text)) return Parsed::kWrongType;
+  bool whole = false;
+  if (!IsJsonNumber(text, &whole)) return Parsed::kWrongType;
   const char* end = text.data() + text.size();
-  const bool whole = text.find_first_of(".eE") == std::string_view::npos;
   if (whole) {
     if (std::from_chars(text.data(), end, slot->integer).ec == std::errc()) {
       slot->number = NumberOfWhole(slot->integer, text.front() == '-');

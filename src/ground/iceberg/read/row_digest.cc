@@ -26,6 +26,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ground/base/hash/sha256_each.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/columnar/typed_array.h"
 
@@ -208,10 +209,9 @@ Status AddColumn(const arrow::ChunkedArray& column, ColumnBytes& bytes) {
 }  // namespace
 
 Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const int> columns) {
-  std::vector<Digest> digests;
-  digests.reserve(static_cast<std::size_t>(rows.num_rows()));
+  std::vector<Digest> digests(static_cast<std::size_t>(rows.num_rows()));
+  std::vector<std::string_view> texts;
   RowBlock block;
-  Sha256 hash;
   for (std::int64_t first = 0; first < rows.num_rows(); first += kBlockRows) {
     const std::int64_t count = std::min(kBlockRows, rows.num_rows() - first);
     std::vector<std::shared_ptr<arrow::ChunkedArray>> slices;
@@ -222,10 +222,9 @@ Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const
     block.Layout();
     ColumnBytes write(block, /*measure=*/false);
     for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(AddColumn(*slice, write));
-    for (std::int64_t row = 0; row < count; ++row) {
-      hash.Update(block.Of(row));
-      digests.push_back(hash.Finish());
-    }
+    texts.clear();
+    for (std::int64_t row = 0; row < count; ++row) texts.push_back(block.Of(row));
+    Sha256OfEach(texts, digests.data() + first);
   }
   return digests;
 }

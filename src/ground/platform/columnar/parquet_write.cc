@@ -1,5 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
+#include <arrow/util/byte_size.h>
 #include <arrow/util/key_value_metadata.h>
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
@@ -12,15 +13,16 @@
 #include <optional>
 #include <utility>
 
+#include "ground/platform/columnar/column_encoding.h"
 #include "ground/platform/columnar/column_statistics.h"
 #include "ground/platform/columnar/parquet.h"
 
 namespace weirhouse::platform {
 namespace {
-constexpr int kZstdLevel = 1;  // files are small and written while someone waits
 // Below this a zstd context for each column chunk costs more than it saves (a fifth of the time of
 // writing and reading 900 rows), and compaction rewrites such files anyway.
 constexpr std::int64_t kSmallFileRows = 16 * 1024;
+constexpr std::int64_t kFooterBytes = 64 << 10;  // roughly
 
 Status StatusOfArrow(const arrow::Status& status, const std::string& path) {
   const Code code =
@@ -52,26 +54,47 @@ bool IsStoredAsInteger(const arrow::DataType& type) {
   }
 }
 
-std::shared_ptr<parquet::WriterProperties> PropertiesOf(const arrow::Schema& schema,
-                                                        std::int64_t row_count,
+// A path is split at dots, so that a column with a dot in its name needs a path of one part.
+std::shared_ptr<parquet::schema::ColumnPath> ColumnPathOf(const std::string& name) {
+  return std::make_shared<parquet::schema::ColumnPath>(std::vector<std::string>{name});
+}
+
+// Of a column without an encoding of its own.
+void SetEncoding(parquet::WriterProperties::Builder& builder, const std::string& name,
+                 const arrow::ChunkedArray& column) {
+  const ColumnEncoding chosen = ChooseEncoding(column);
+  if (!chosen.dictionary) builder.disable_dictionary(ColumnPathOf(name));
+  if (chosen.delta) builder.encoding(ColumnPathOf(name), parquet::Encoding::DELTA_BINARY_PACKED);
+  if (!chosen.compressed)
+    builder.compression(ColumnPathOf(name), parquet::Compression::UNCOMPRESSED);
+}
+
+std::shared_ptr<parquet::WriterProperties> PropertiesOf(const arrow::Table& rows,
                                                         const ParquetOptions& options) {
+  const arrow::Schema& schema = *rows.schema();
   parquet::WriterProperties::Builder builder;
-  if (row_count < kSmallFileRows) {
+  if (rows.num_rows() < kSmallFileRows) {
     builder.compression(parquet::Compression::SNAPPY);
   } else {
-    builder.compression(parquet::Compression::ZSTD)->compression_level(kZstdLevel);
+    // At Arrow's level, 1: files are written while someone waits. (A level said here would be asked
+    // of columns that are not compressed, too.)
+    builder.compression(parquet::Compression::ZSTD);
   }
   builder.version(parquet::ParquetVersion::PARQUET_2_6)
       ->max_row_group_length(options.row_group_rows)
       ->enable_store_decimal_as_integer()  // Iceberg: up to 9 digits int32, up to 18 int64
       ->enable_statistics()
       ->enable_write_page_index();
-  for (const std::string& name : options.delta_columns) {
-    const auto field = schema.GetFieldByName(name);
-    if (field == nullptr || !IsStoredAsInteger(*field->type())) continue;
-    // A path is split at dots, so that a column with a dot in its name needs a path of one part.
-    const auto path = std::make_shared<parquet::schema::ColumnPath>(std::vector<std::string>{name});
-    builder.disable_dictionary(path)->encoding(path, parquet::Encoding::DELTA_BINARY_PACKED);
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    const std::string& name = schema.field(i)->name();
+    const bool delta = std::find(options.delta_columns.begin(), options.delta_columns.end(),
+                                 name) != options.delta_columns.end();
+    if (delta && IsStoredAsInteger(*schema.field(i)->type())) {
+      builder.disable_dictionary(ColumnPathOf(name))
+          ->encoding(ColumnPathOf(name), parquet::Encoding::DELTA_BINARY_PACKED);
+    } else {
+      SetEncoding(builder, name, *rows.column(i));
+    }
   }
   return builder.build();
 }
@@ -82,14 +105,17 @@ struct Encoded {
 };
 
 arrow::Result<Encoded> Encode(const arrow::Table& rows, const ParquetOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create(1 << 16));
+  // Room for all at once: a buffer that grows is copied as it grows, and memory that is not written
+  // to costs nothing.
+  const std::int64_t room =
+      kFooterBytes + arrow::util::ReferencedBufferSize(rows).ValueOr(std::int64_t{0});
+  ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create(room));
   // Without the Arrow schema in the footer, bytes depend on rows and options only.
   parquet::ArrowWriterProperties::Builder arrow_builder;
   arrow_builder.coerce_timestamps(arrow::TimeUnit::MICRO)->disallow_truncated_timestamps();
   ARROW_ASSIGN_OR_RAISE(auto writer, parquet::arrow::FileWriter::Open(
                                          *rows.schema(), arrow::default_memory_pool(), sink,
-                                         PropertiesOf(*rows.schema(), rows.num_rows(), options),
-                                         arrow_builder.build()));
+                                         PropertiesOf(rows, options), arrow_builder.build()));
   if (!options.key_values.empty()) {
     auto metadata = std::make_shared<arrow::KeyValueMetadata>();
     for (const auto& [key, value] : options.key_values) metadata->Append(key, value);

@@ -46,6 +46,7 @@ CsvReader::CsvReader(const RecordProgram& program, const SourceFormat& format,
       nulls_(format.nulls),
       delimiter_(format.delimiter),
       columns_(std::move(columns)) {
+  for (const std::string& null : nulls_) longest_null_ = std::max(longest_null_, null.size());
   std::vector<bool> present(program.fields().size(), false);
   for (std::size_t column = 0; column < columns_.size(); ++column) {
     const int index = program.Find(columns_[column], static_cast<int>(column));
@@ -100,13 +101,14 @@ std::vector<AbsentField> CsvReader::AbsentFields() const {
 }
 
 bool CsvReader::IsNull(std::string_view text) const {
+  if (text.size() > longest_null_) return false;
   return std::find(nulls_.begin(), nulls_.end(), text) != nulls_.end();
 }
 
 bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
                           ViolationSink* sink) {
   const FieldRules& field = program_.fields()[static_cast<std::size_t>(field_of_column_[column])];
-  const std::string_view text = CsvText(slice, &scratch_[column]);
+  const std::string_view text = slice.doubled ? CsvText(slice, &scratch_[column]) : slice.text;
   // Quotes distinguish a text that looks like null from null; other types have no such text.
   if ((!slice.quoted || field.type != LogicalType::kString) && IsNull(text)) {
     slot->state = Slot::State::kNull;
@@ -172,9 +174,11 @@ bool CsvReader::Read(std::string_view record, std::int64_t record_offset, std::v
                      std::string* unknown, ViolationSink* sink) {
   for (Slot& slot : *slots) slot.state = Slot::State::kAbsent;
   unknown->clear();
-  const bool clean_text = IsValidUtf8(record) && record.find('\0') == std::string_view::npos;
+  const bool plain = SplitPlainCsvRecord(record, delimiter_, &slices_);
+  const bool clean_text =
+      plain || (IsValidUtf8(record) && record.find('\0') == std::string_view::npos);
   if (!clean_text && sink == nullptr) return false;
-  const bool split = SplitCsvRecord(record, delimiter_, &slices_);
+  const bool split = plain || SplitCsvRecord(record, delimiter_, &slices_);
   if (sink != nullptr && split && ReportUnclosed(record, record_offset, slices_, columns_, sink))
     return false;
   if (!split || slices_.size() != columns_.size()) {

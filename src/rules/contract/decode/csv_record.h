@@ -42,6 +42,7 @@ class CsvReader {
 
   const RecordProgram& program_;
   const std::vector<std::string>& nulls_;
+  std::size_t longest_null_ = 0;
   char delimiter_;
   std::vector<std::string> columns_;
   std::vector<int> field_of_column_;          // -1: undeclared

@@ -6,6 +6,10 @@
 #include <optional>
 #include <set>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "ground/base/text.h"
 #include "rules/contract/program.h"
 
@@ -224,6 +228,18 @@ class CsvCutter {
   // Advances to the line end that ends the record; false if the view ends before.
   bool PassFields(std::string_view bytes) {
     std::size_t& at = scan_.at;
+    if (place_ != Place::kQuoted) {
+      // Most records have no quote: then only a line end matters.
+      const std::size_t line_end = std::min(bytes.find('\n', at), bytes.size());
+      if (bytes.substr(at, line_end - at).find('"') == std::string_view::npos) {
+        if (line_end > at) {
+          at_field_start_ = bytes[line_end - 1] == delimiter_;
+          place_ = Place::kPlain;
+        }
+        at = line_end;
+        return line_end < bytes.size();
+      }
+    }
     for (; at < bytes.size(); ++at) {
       if (place_ == Place::kQuoted) {
         // All bytes are data except a quote that is not doubled.
@@ -333,6 +349,40 @@ bool SplitCsvRecord(std::string_view record, char delimiter, std::vector<CsvSlic
     if (at >= record.size()) return true;
     ++at;  // the delimiter; what follows it is a field even if empty
   }
+}
+
+bool SplitPlainCsvRecord(std::string_view record, char delimiter, std::vector<CsvSlice>* fields) {
+  fields->clear();
+  const char* const begin = record.data();
+  const char* field = begin;
+  std::size_t at = 0;
+  const auto end_field = [&](const char* end) {
+    fields->emplace_back().text = {field, static_cast<std::size_t>(end - field)};
+    field = end + 1;
+  };
+#if defined(__SSE2__)
+  constexpr std::size_t kLane = 16;
+  const __m128i delimiters = _mm_set1_epi8(delimiter);
+  const __m128i quotes = _mm_set1_epi8('"');
+  const __m128i returns = _mm_set1_epi8('\r');
+  const __m128i zeros = _mm_setzero_si128();
+  for (; at + kLane <= record.size(); at += kLane) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
+    const __m128i special =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quotes), _mm_cmpeq_epi8(bytes, returns)),
+                     _mm_or_si128(_mm_cmpeq_epi8(bytes, zeros), bytes));  // the first bit of a byte
+    if (_mm_movemask_epi8(special) != 0) return false;
+    auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, delimiters)));
+    for (; found != 0; found &= found - 1) end_field(begin + at + __builtin_ctz(found));
+  }
+#endif
+  for (; at < record.size(); ++at) {
+    const char c = begin[at];
+    if (c == '"' || c == '\r' || c == '\0' || (c & 0x80) != 0) return false;
+    if (c == delimiter) end_field(begin + at);
+  }
+  end_field(begin + at);
+  return fields->size() <= static_cast<std::size_t>(kCsvColumnsMax);
 }
 
 std::string_view CsvText(const CsvSlice& slice, std::string* scratch) {

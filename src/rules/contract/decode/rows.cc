@@ -4,6 +4,7 @@
 #include <arrow/util/decimal.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -62,13 +63,14 @@ std::shared_ptr<arrow::Schema> RecordsSchema(const Contract& contract) {
 struct RowCollector::Columns {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<LogicalType> types;
-  std::vector<bool> decimal;
+  std::vector<std::uint8_t> decimal;
   std::vector<std::unique_ptr<arrow::ArrayBuilder>> builders;
   arrow::Int64Builder record_ids;
   arrow::StringBuilder unknown;
   bool keeps_unknown = false;
   std::vector<arrow::ArrayVector> full;  // chunks that are done, by column
   std::int64_t full_rows = 0;
+  std::int64_t reserved = 0;        // rows that the builders have room for
   std::vector<std::int64_t> nulls;  // by column, of all rows
   std::int64_t rows = 0;
   std::int64_t bytes = 0;      // since the last chunk
@@ -84,7 +86,7 @@ RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at, Ro
   for (const ContractField& field : contract.fields()) {
     columns_->row_bytes += field.decimal ? 16 : 8;
     columns_->types.push_back(field.type);
-    columns_->decimal.push_back(field.decimal.has_value());
+    columns_->decimal.push_back(field.decimal ? 1 : 0);
     if (field.decimal) {
       columns_->builders.push_back(std::make_unique<arrow::Decimal128Builder>(
           ArrowType(field.type, field.decimal), arrow::default_memory_pool()));
@@ -116,50 +118,73 @@ RowCollector::RowCollector(const Contract& contract, ProcessTime ingested_at, Ro
 RowCollector::~RowCollector() = default;
 
 namespace {
+constexpr std::int64_t kReservedRows = 1024;
+constexpr std::int64_t kFirstRows = 16;
+
+// Room for one more value was reserved; a text still asks for its own bytes.
 arrow::Status AppendSlot(LogicalType type, bool decimal, const Slot& slot,
                          arrow::ArrayBuilder* builder) {
   if (slot.state != Slot::State::kValue) return builder->AppendNull();
   if (decimal) {
-    return static_cast<arrow::Decimal128Builder*>(builder)->Append(arrow::Decimal128(
+    static_cast<arrow::Decimal128Builder*>(builder)->UnsafeAppend(arrow::Decimal128(
         static_cast<std::int64_t>(slot.decimal >> 64), static_cast<std::uint64_t>(slot.decimal)));
+    return arrow::Status::OK();
   }
   switch (type) {
     case LogicalType::kString:
       return static_cast<arrow::StringBuilder*>(builder)->Append(slot.text);
     case LogicalType::kDate:
-      return static_cast<arrow::Date32Builder*>(builder)->Append(
+      static_cast<arrow::Date32Builder*>(builder)->UnsafeAppend(
           static_cast<std::int32_t>(slot.integer));
+      break;
     case LogicalType::kTimestamp:
-      return static_cast<arrow::TimestampBuilder*>(builder)->Append(slot.integer);
+      static_cast<arrow::TimestampBuilder*>(builder)->UnsafeAppend(slot.integer);
+      break;
     case LogicalType::kNumber:
-      return static_cast<arrow::DoubleBuilder*>(builder)->Append(slot.number);
+      static_cast<arrow::DoubleBuilder*>(builder)->UnsafeAppend(slot.number);
+      break;
     case LogicalType::kInteger:
-      return static_cast<arrow::Int64Builder*>(builder)->Append(slot.integer);
+      static_cast<arrow::Int64Builder*>(builder)->UnsafeAppend(slot.integer);
+      break;
     case LogicalType::kBoolean:
-      return static_cast<arrow::BooleanBuilder*>(builder)->Append(slot.integer != 0);
+      static_cast<arrow::BooleanBuilder*>(builder)->UnsafeAppend(slot.integer != 0);
+      break;
   }
   return arrow::Status::OK();
 }
 }  // namespace
 
+Status RowCollector::Reserve() {
+  // The first rows of an object ask for little, because most objects are small.
+  const std::int64_t rows =
+      std::min(std::max(columns_->record_ids.length(), kFirstRows), kReservedRows);
+  for (const auto& builder : columns_->builders) {
+    WEIRHOUSE_TRY_STATUS(FromArrow(builder->Reserve(rows)));
+  }
+  WEIRHOUSE_TRY_STATUS(FromArrow(columns_->record_ids.Reserve(rows)));
+  columns_->reserved = rows;
+  return Status();
+}
+
 Status RowCollector::Append(const std::vector<Slot>& slots, std::int64_t record_id,
                             std::string_view unknown) {
+  if (columns_->reserved == 0) WEIRHOUSE_TRY_STATUS(Reserve());
+  --columns_->reserved;
+  std::size_t text_bytes = unknown.size();
   for (std::size_t i = 0; i < columns_->builders.size(); ++i) {
-    const arrow::Status appended =
-        AppendSlot(columns_->types[i], columns_->decimal[i], slots[i], columns_->builders[i].get());
+    const Slot& slot = slots[i];
+    const arrow::Status appended = AppendSlot(columns_->types[i], columns_->decimal[i] != 0, slot,
+                                              columns_->builders[i].get());
     if (!appended.ok()) return FromArrow(appended);
+    if (slot.state == Slot::State::kValue) text_bytes += slot.text.size();
   }
-  for (const Slot& slot : slots) {
-    if (slot.state == Slot::State::kValue)
-      columns_->bytes += static_cast<std::int64_t>(slot.text.size());
-  }
-  columns_->bytes += columns_->row_bytes + static_cast<std::int64_t>(unknown.size());
+  columns_->bytes += columns_->row_bytes + static_cast<std::int64_t>(text_bytes);
   if (columns_->keeps_unknown) {
     const arrow::Status appended =
         unknown.empty() ? columns_->unknown.AppendNull() : columns_->unknown.Append(unknown);
     if (!appended.ok()) return FromArrow(appended);
   }
-  WEIRHOUSE_TRY_STATUS(FromArrow(columns_->record_ids.Append(record_id)));
+  columns_->record_ids.UnsafeAppend(record_id);
   const bool full =
       columns_->record_ids.length() >= sink_.piece_rows || columns_->bytes >= sink_.piece_bytes;
   if (!full) return Status();
@@ -173,6 +198,7 @@ Status RowCollector::EndChunk() {
   columns_->full_rows += columns_->record_ids.length();
   columns_->rows += columns_->record_ids.length();
   columns_->bytes = 0;
+  columns_->reserved = 0;
   std::size_t column = 0;
   const auto finish = [&](arrow::ArrayBuilder& builder) {
     std::shared_ptr<arrow::Array> array;

@@ -28,6 +28,7 @@ class RowCollector {
 
  private:
   struct Columns;
+  Status Reserve();
   Status EndChunk();
   std::shared_ptr<arrow::Table> TakeFull();
   std::unique_ptr<Columns> columns_;
