@@ -1,22 +1,25 @@
-// The manifest, numbers in little-endian order, replaced by a rename:
+// A manifest, numbers in little-endian order. There are two, written in turn, in place: the one with
+// the greater number counts, and if that is not whole, the other, which is one change older. (A
+// rename over a file makes some file systems write it out at once, which took 2 ms of each commit.)
 //
-//   magic (8) | secret (16) | next run's id (8) | runs (4) | size of the state (4) | state |
+//   magic (8) | number (8) | secret (16) | next run's id (8) | runs (4) | size of the state (4) |
+//   state |
 //   for each run, oldest first: id (8) | entries (8) | removed (8) | size (8) | checksum (4) |
-//   CRC-32C of all this (4)
+//   CRC-32C of all this (4) | bytes of earlier ones, which mean nothing
 //
 // Run 12 is the file 12.run. One that the manifest does not name was written or replaced when the
 // process ended; who opens the store next for writing removes it.
 #include "ground/platform/kv/run_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -32,9 +35,11 @@ namespace weirhouse::platform {
 namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kMagic("WHRUNS\0\1", 8);
-constexpr std::size_t kManifestHead = 8 + 16 + 8 + 4 + 4;
+constexpr std::size_t kManifestHead = 8 + 8 + 16 + 8 + 4 + 4;
 constexpr std::size_t kRunBytes = 36;
 constexpr std::size_t kRunsOfClass = 4;                // as many are merged
+constexpr std::size_t kRunsOfLargeClass = 8;           // merges cost more than a run more to ask
+constexpr int kLargeClass = 4;                         // from 64 Ki entries on
 constexpr std::uint64_t kSmallestClassEntries = 1024;  // up to here it is one class
 
 Status DamagedManifest(std::string_view what, const std::string& folder) {
@@ -43,7 +48,9 @@ Status DamagedManifest(std::string_view what, const std::string& folder) {
       .WithHint("it is only a cache; the next writing command rebuilds it from the tables");
 }
 
-std::string ManifestOf(const std::string& folder) { return folder + "/manifest"; }
+std::string ManifestOf(const std::string& folder, std::uint64_t number) {
+  return fmt::format("{}/manifest.{}", folder, number % 2);
+}
 
 // Absent if there is no such file.
 Result<std::optional<std::string>> ReadManifest(const std::string& path) {
@@ -60,6 +67,86 @@ Result<std::optional<std::string>> ReadManifest(const std::string& path) {
   std::fclose(file);
   if (failed) return DamagedManifest("has a manifest that cannot be read", path);
   return std::optional(std::move(bytes));
+}
+
+// A manifest that is whole.
+struct Manifest {
+  std::uint64_t number = 0;
+  SipHash128::Key secret{};
+  std::uint64_t next_id = 1;
+  std::string state;
+  std::vector<RunFacts> runs;
+};
+
+std::string BytesOf(const Manifest& manifest) {
+  std::string bytes(kMagic);
+  AppendU64(bytes, manifest.number);
+  bytes.append(reinterpret_cast<const char*>(manifest.secret.data()), manifest.secret.size());
+  AppendU64(bytes, manifest.next_id);
+  AppendU32(bytes, static_cast<std::uint32_t>(manifest.runs.size()));
+  AppendU32(bytes, static_cast<std::uint32_t>(manifest.state.size()));
+  bytes += manifest.state;
+  for (const RunFacts& run : manifest.runs) {
+    AppendU64(bytes, run.id);
+    AppendU64(bytes, run.entries);
+    AppendU64(bytes, run.removed);
+    AppendU64(bytes, run.size_bytes);
+    AppendU32(bytes, run.checksum);
+  }
+  AppendU32(bytes, Crc32c(bytes));
+  return bytes;
+}
+
+// Absent if the bytes contradict themselves.
+std::optional<Manifest> ParseManifest(std::string_view bytes) {
+  if (bytes.size() < kManifestHead + 4 || !bytes.starts_with(kMagic)) return std::nullopt;
+  const std::uint64_t runs = GetU32(bytes.data() + 40);
+  const std::uint64_t state = GetU32(bytes.data() + 44);
+  const std::uint64_t end = kManifestHead + state + runs * kRunBytes;
+  if (bytes.size() < end + 4 || Crc32c(bytes.substr(0, end)) != GetU32(bytes.data() + end))
+    return std::nullopt;
+  Manifest manifest;
+  manifest.number = GetU64(bytes.data() + 8);
+  std::copy_n(bytes.data() + 16, manifest.secret.size(),
+              reinterpret_cast<char*>(manifest.secret.data()));
+  manifest.next_id = GetU64(bytes.data() + 32);
+  manifest.state = bytes.substr(kManifestHead, state);
+  for (const char* at = bytes.data() + kManifestHead + state; at < bytes.data() + end;
+       at += kRunBytes) {
+    manifest.runs.push_back(
+        {GetU64(at), GetU64(at + 8), GetU64(at + 16), GetU64(at + 24), GetU32(at + 32)});
+  }
+  return manifest;
+}
+
+// The one that counts; absent if there is none.
+Result<std::optional<Manifest>> FindManifest(const std::string& folder) {
+  std::optional<Manifest> newest;
+  bool damaged = false;
+  for (std::uint64_t number = 0; number < 2; ++number) {
+    WEIRHOUSE_TRY(const auto bytes, ReadManifest(ManifestOf(folder, number)));
+    if (!bytes) continue;
+    std::optional<Manifest> one = ParseManifest(*bytes);
+    damaged = damaged || !one;
+    if (one && (!newest || newest->number < one->number)) newest = std::move(one);
+  }
+  if (!newest && damaged) return DamagedManifest("has a damaged manifest", folder);
+  return newest;
+}
+
+Status WriteManifest(const std::string& path, std::string_view bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) return ErrnoToStatus(errno, "open the manifest of an index", path);
+  Status status;
+  while (!bytes.empty() && status.ok()) {
+    const ssize_t wrote = ::write(file, bytes.data(), bytes.size());
+    if (wrote < 0 && errno != EINTR)
+      status = ErrnoToStatus(errno, "write the manifest of an index", path);
+    if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  if (::close(file) != 0 && status.ok())
+    status = ErrnoToStatus(errno, "close the manifest of an index", path);
+  return status;
 }
 
 bool IsRun(const fs::path& path) { return path.extension() == ".run"; }
@@ -129,50 +216,36 @@ std::string RunStore::PathOf(std::uint64_t id) const {
 }
 
 Result<std::shared_ptr<RunStore>> RunStore::Open(const std::string& folder, bool read_only) {
-  WEIRHOUSE_TRY(const std::optional<std::string> manifest, ReadManifest(ManifestOf(folder)));
-  SipHash128::Key key{};
+  WEIRHOUSE_TRY(const std::optional<Manifest> manifest, FindManifest(folder));
   auto standing = std::make_shared<Standing>();
+  std::error_code error;
   if (!manifest) {
     if (HasRuns(folder)) return DamagedManifest("has lost its manifest", folder);
+    SipHash128::Key key{};
     for (std::size_t i = 0; i < key.size(); i += 8)
       SetU64(reinterpret_cast<char*>(key.data()) + i, SystemRandom().Next());
     std::shared_ptr<RunStore> store(new RunStore(folder, read_only, key));
     store->now_ = standing;
     if (read_only) return store;
-    std::error_code error;
     fs::create_directories(folder, error);
     if (error) return ErrnoToStatus(error.value(), "make the folder of an index", folder);
-    WEIRHOUSE_TRY_STATUS(store->Save(standing));  // before any run: see HasRuns
+    WEIRHOUSE_TRY_STATUS(store->Save(std::make_shared<Standing>()));  // before any run: see HasRuns
     return store;
   }
-  const std::string& bytes = *manifest;
-  if (bytes.size() < kManifestHead + 4 || !bytes.starts_with(kMagic) ||
-      Crc32c(std::string_view(bytes).substr(0, bytes.size() - 4)) !=
-          GetU32(bytes.data() + bytes.size() - 4)) {
-    return DamagedManifest("has a damaged manifest", folder);
-  }
-  std::copy_n(bytes.begin() + 8, key.size(), reinterpret_cast<char*>(key.data()));
-  standing->next_id = GetU64(bytes.data() + 24);
-  const std::size_t runs = GetU32(bytes.data() + 32);
-  const std::size_t state = GetU32(bytes.data() + 36);
-  if (bytes.size() != kManifestHead + state + runs * kRunBytes + 4)
-    return DamagedManifest("has a contradictory manifest", folder);
-  std::shared_ptr<RunStore> store(new RunStore(folder, read_only, key));
-  standing->state = bytes.substr(kManifestHead, state);
+  std::shared_ptr<RunStore> store(new RunStore(folder, read_only, manifest->secret));
+  standing->number = manifest->number;
+  standing->next_id = manifest->next_id;
+  standing->state = manifest->state;
   std::set<std::string> named;
-  for (std::size_t i = 0; i < runs; ++i) {
-    const char* at = bytes.data() + kManifestHead + state + i * kRunBytes;
-    const RunFacts facts{GetU64(at), GetU64(at + 8), GetU64(at + 16), GetU64(at + 24),
-                         GetU32(at + 32)};
+  for (const RunFacts& facts : manifest->runs) {
     standing->runs.push_back(std::make_shared<RunFile>(store->PathOf(facts.id), facts));
     named.insert(fmt::format("{}.run", facts.id));
   }
   store->now_ = std::move(standing);
   if (read_only) return store;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (IsRun(entry.path()) && named.count(entry.path().filename().string()) == 0)
-      fs::remove(entry.path(), ignored);
+      fs::remove(entry.path(), error);
   }
   return store;
 }
@@ -192,31 +265,11 @@ Status RunStore::CheckWritable() const {
       .WithError("WH7029");
 }
 
-Status RunStore::Save(std::shared_ptr<const Standing> standing) {
-  std::string bytes(kMagic);
-  bytes.append(reinterpret_cast<const char*>(key_.data()), key_.size());
-  AppendU64(bytes, standing->next_id);
-  AppendU32(bytes, static_cast<std::uint32_t>(standing->runs.size()));
-  AppendU32(bytes, static_cast<std::uint32_t>(standing->state.size()));
-  bytes += standing->state;
-  for (const auto& run : standing->runs) {
-    AppendU64(bytes, run->facts().id);
-    AppendU64(bytes, run->facts().entries);
-    AppendU64(bytes, run->facts().removed);
-    AppendU64(bytes, run->facts().size_bytes);
-    AppendU32(bytes, run->facts().checksum);
-  }
-  AppendU32(bytes, Crc32c(bytes));
-  const std::string path = ManifestOf(folder_);
-  const std::string next = path + ".next";
-  std::FILE* const file = std::fopen(next.c_str(), "wbe");
-  if (file == nullptr) return ErrnoToStatus(errno, "create the manifest of an index", next);
-  const bool wrote = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  const int write_error = errno;
-  if (std::fclose(file) != 0 || !wrote)
-    return ErrnoToStatus(wrote ? errno : write_error, "write the manifest of an index", next);
-  if (std::rename(next.c_str(), path.c_str()) != 0)
-    return ErrnoToStatus(errno, "replace the manifest of an index", path);
+Status RunStore::Save(std::shared_ptr<Standing> standing) {
+  standing->number = Now()->number + 1;
+  Manifest manifest{standing->number, key_, standing->next_id, standing->state, {}};
+  for (const auto& run : standing->runs) manifest.runs.push_back(run->facts());
+  WEIRHOUSE_TRY_STATUS(WriteManifest(ManifestOf(folder_, manifest.number), BytesOf(manifest)));
   const std::scoped_lock lock(mutex_);
   now_ = std::move(standing);
   return Status::Ok();
@@ -259,6 +312,9 @@ Status RunStore::Commit(const RunBatch& batch, std::string_view state) {
 // A run counts as at least as large as those that are newer, so that classes only fall from the
 // oldest to the newest, and runs that are merged lie side by side.
 Status RunStore::MergeWhatIsDue() {
+  const auto runs_of = [](int size_class) {
+    return size_class < kLargeClass ? kRunsOfClass : kRunsOfLargeClass;
+  };
   while (true) {
     const auto before = Now();
     const Runs& runs = before->runs;
@@ -268,13 +324,13 @@ Status RunStore::MergeWhatIsDue() {
     while (begin > 0) {
       const int larger = std::max(size_class, ClassOf(runs[begin - 1]->facts()));
       if (larger != size_class) {
-        if (end - begin >= kRunsOfClass) break;
+        if (end - begin >= runs_of(size_class)) break;
         end = begin;
         size_class = larger;
       }
       --begin;
     }
-    if (end - begin < kRunsOfClass) return Status::Ok();
+    if (end - begin < runs_of(size_class)) return Status::Ok();
     const Runs merged(runs.begin() + static_cast<std::ptrdiff_t>(begin),
                       runs.begin() + static_cast<std::ptrdiff_t>(end));
     WEIRHOUSE_TRY(const RunFacts facts, Merge(merged, /*keep_removed=*/begin > 0, before->next_id));

@@ -1,5 +1,5 @@
 // A store of 128-bit keys, written a batch at a time: each batch becomes one sorted run, and runs
-// are merged by size, four into one, so that a key costs a few sequential writes in all and no
+// are merged by size, four or eight into one, so that a key costs a few sequential writes in all and no
 // insert of its own. For indexes that can be made anew from tables: a cache, never synced.
 #pragma once
 
@@ -42,7 +42,7 @@ class RunBatch {
   std::string payloads_;
 };
 
-// A folder with a manifest and runs. After a crash of the process it stands at the last commit, or
+// A folder with manifests and runs. After a crash of the process it stands at the last commit, or
 // the one before. Threads: one writer; reads from any. Errors: kCorruption (kDamagedStoreError) if
 // its files are missing or contradict themselves, found when they are read; kUnavailable (disk);
 // kPermissionDenied (WH7029) for a change of one that was opened for reading.
@@ -77,13 +77,14 @@ class RunStore {
   using Runs = std::vector<std::shared_ptr<RunFile>>;  // oldest first
   // What the manifest says; replaced whole.
   struct Standing {
+    std::uint64_t number = 0;  // of the manifest
     std::uint64_t next_id = 1;
     Runs runs;
     std::string state;
   };
   RunStore(std::string folder, bool read_only, const SipHash128::Key& key);
   std::shared_ptr<const Standing> Now() const;
-  Status Save(std::shared_ptr<const Standing> standing);
+  Status Save(std::shared_ptr<Standing> standing);
   Status CheckWritable() const;
   Result<RunFacts> Write(const RunBatch& batch, std::uint64_t id) const;
   Result<RunFacts> Merge(const Runs& runs, bool keep_removed, std::uint64_t id) const;
