@@ -5,7 +5,7 @@
 
 namespace weirhouse {
 namespace {
-std::uint64_t Word(const char* bytes) {
+std::uint64_t SipWord(const char* bytes) {
   std::uint64_t word;
   std::memcpy(&word, bytes, sizeof(word));
   if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
@@ -41,14 +41,15 @@ struct SipState {
 }  // namespace
 
 SipHash128::SipHash128(const Key& key)
-    : k0_(Word(reinterpret_cast<const char*>(key.data()))),
-      k1_(Word(reinterpret_cast<const char*>(key.data()) + 8)) {}
+    : k0_(SipWord(reinterpret_cast<const char*>(key.data()))),
+      k1_(SipWord(reinterpret_cast<const char*>(key.data()) + 8)) {}
 
 Hash128 SipHash128::operator()(std::string_view bytes) const {
   SipState state{k0_ ^ 0x736f6d6570736575, k1_ ^ 0x646f72616e646f6d ^ 0xee,
                  k0_ ^ 0x6c7967656e657261, k1_ ^ 0x7465646279746573};
   const char* at = bytes.data();
-  for (std::size_t words = bytes.size() / 8; words > 0; --words, at += 8) state.Compress(Word(at));
+  for (std::size_t words = bytes.size() / 8; words > 0; --words, at += 8)
+    state.Compress(SipWord(at));
   std::uint64_t last = static_cast<std::uint64_t>(bytes.size()) << 56;
   for (std::size_t i = 0; i < bytes.size() % 8; ++i)
     last |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(at[i])) << (8 * i);

@@ -12,7 +12,7 @@
 
 namespace weirhouse {
 namespace {
-std::string BytesOf(const Hash128& hash) {
+std::string BytesOfHash(const Hash128& hash) {
   std::string bytes(16, '\0');
   for (std::size_t i = 0; i < 8; ++i) {
     bytes[i] = static_cast<char>(hash.high >> (8 * i));
@@ -40,8 +40,8 @@ TEST(SipHash, GivesTheVectorsOfItsAuthors) {
   SipHash128::Key key;
   for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i);
   const SipHash128 hash(key);
-  EXPECT_EQ(ToHex(BytesOf(hash(""))), "a3817f04ba25a8e66df67214c7550293");
-  EXPECT_EQ(ToHex(BytesOf(hash(std::string(1, '\0')))), "da87c1d86b99af44347659119b22fc45");
+  EXPECT_EQ(ToHex(BytesOfHash(hash(""))), "a3817f04ba25a8e66df67214c7550293");
+  EXPECT_EQ(ToHex(BytesOfHash(hash(std::string(1, '\0')))), "da87c1d86b99af44347659119b22fc45");
 }
 
 TEST(SipHash, IsThatOfOpenSsl) {
@@ -51,7 +51,7 @@ TEST(SipHash, IsThatOfOpenSsl) {
     for (auto& byte : key) byte = static_cast<std::uint8_t>(random.Next());
     std::string text(size, '\0');
     for (char& byte : text) byte = static_cast<char>(random.Next());
-    ASSERT_EQ(BytesOf(SipHash128(key)(text)), OpenSslSipHash(key, text)) << size;
+    ASSERT_EQ(BytesOfHash(SipHash128(key)(text)), OpenSslSipHash(key, text)) << size;
   }
 }
 

@@ -24,27 +24,27 @@
 
 namespace weirhouse::platform {
 namespace {
-constexpr std::string_view kMagic("WHRUN\0\0\1", 8);
-constexpr std::size_t kFooterBytes = 56;
-constexpr std::size_t kIndexBytes = 28;  // of a block
-constexpr std::size_t kBlockBytes = 4096;
-constexpr std::size_t kBufferBytes = 256 << 10;
-constexpr std::size_t kEntryHead = 20;
-constexpr std::uint32_t kRemoved = 0xffffffff;
+constexpr std::string_view kRunMagic("WHRUN\0\0\1", 8);
+constexpr std::size_t kRunFooterBytes = 56;
+constexpr std::size_t kBlockIndexBytes = 28;  // of a block
+constexpr std::size_t kRunBlockBytes = 4096;
+constexpr std::size_t kRunBufferBytes = 256 << 10;
+constexpr std::size_t kEntryHeadBytes = 20;
+constexpr std::uint32_t kRemovedEntry = 0xffffffff;
 constexpr std::uint64_t kFilterBitsOfKey = 12;
 constexpr std::size_t kFilterWords = 8;   // of a block of the filter
 constexpr std::size_t kGapBlocksMax = 2;  // between two blocks that are read in one piece
 
 // The entry at `at`, or false where the bytes end within it.
 bool TakeEntry(std::string_view bytes, std::size_t& at, RunEntry& entry) {
-  if (bytes.size() - at < kEntryHead) return false;
+  if (bytes.size() - at < kEntryHeadBytes) return false;
   entry.key = {GetU64(bytes.data() + at), GetU64(bytes.data() + at + 8)};
   const std::uint32_t size = GetU32(bytes.data() + at + 16);
-  entry.removed = size == kRemoved;
+  entry.removed = size == kRemovedEntry;
   const std::size_t payload = entry.removed ? 0 : size;
-  if (bytes.size() - at - kEntryHead < payload) return false;
-  entry.payload = bytes.substr(at + kEntryHead, payload);
-  at += kEntryHead + payload;
+  if (bytes.size() - at - kEntryHeadBytes < payload) return false;
+  entry.payload = bytes.substr(at + kEntryHeadBytes, payload);
+  at += kEntryHeadBytes + payload;
   return true;
 }
 }  // namespace
@@ -90,7 +90,7 @@ Result<std::unique_ptr<RunWriter>> RunWriter::Make(std::string path, std::uint64
 RunWriter::RunWriter(std::string path, std::uint64_t id, std::uint64_t entries_max, int file)
     : path_(std::move(path)), file_(file), filter_(entries_max) {
   facts_.id = id;
-  buffer_.reserve(kBufferBytes + kBlockBytes);
+  buffer_.reserve(kRunBufferBytes + kRunBlockBytes);
 }
 
 RunWriter::~RunWriter() {
@@ -101,20 +101,21 @@ RunWriter::~RunWriter() {
 Status RunWriter::Add(const RunEntry& entry) {
   WEIRHOUSE_CHECK(facts_.entries == 0 || last_ < entry.key);
   last_ = entry.key;
-  const std::size_t size = kEntryHead + entry.payload.size();
-  if (buffer_.size() > block_begin_ && buffer_.size() - block_begin_ + size > kBlockBytes) {
+  const std::size_t size = kEntryHeadBytes + entry.payload.size();
+  if (buffer_.size() > block_begin_ && buffer_.size() - block_begin_ + size > kRunBlockBytes) {
     EndBlock();
-    if (buffer_.size() >= kBufferBytes) WEIRHOUSE_TRY_STATUS(Flush());
+    if (buffer_.size() >= kRunBufferBytes) WEIRHOUSE_TRY_STATUS(Flush());
   }
   if (buffer_.size() == block_begin_) {
     blocks_.first.push_back(entry.key);
     blocks_.offset.push_back(written_ + buffer_.size());
   }
-  char head[kEntryHead];
+  char head[kEntryHeadBytes];
   SetU64(head, entry.key.high);
   SetU64(head + 8, entry.key.low);
-  SetU32(head + 16, entry.removed ? kRemoved : static_cast<std::uint32_t>(entry.payload.size()));
-  buffer_.append(head, kEntryHead);
+  SetU32(head + 16,
+         entry.removed ? kRemovedEntry : static_cast<std::uint32_t>(entry.payload.size()));
+  buffer_.append(head, kEntryHeadBytes);
   if (!entry.removed) buffer_.append(entry.payload);
   filter_.Add(entry.key);
   ++facts_.entries;
@@ -153,17 +154,17 @@ Result<RunFacts> RunWriter::Finish() {
   };
   for (const std::uint32_t word : filter_.words()) {
     AppendU32(buffer_, word);
-    WEIRHOUSE_TRY_STATUS(flush(kBufferBytes));
+    WEIRHOUSE_TRY_STATUS(flush(kRunBufferBytes));
   }
   for (std::size_t i = 0; i < blocks_.first.size(); ++i) {
     AppendU64(buffer_, blocks_.first[i].high);
     AppendU64(buffer_, blocks_.first[i].low);
     AppendU64(buffer_, blocks_.offset[i]);
     AppendU32(buffer_, blocks_.checksum[i]);
-    WEIRHOUSE_TRY_STATUS(flush(kBufferBytes));
+    WEIRHOUSE_TRY_STATUS(flush(kRunBufferBytes));
   }
   WEIRHOUSE_TRY_STATUS(flush(1));
-  buffer_.append(kMagic);
+  buffer_.append(kRunMagic);
   AppendU64(buffer_, facts_.entries);
   AppendU64(buffer_, facts_.removed);
   AppendU64(buffer_, filter_.words().size());
@@ -222,27 +223,27 @@ Status RunFile::LoadOnce() {
   struct stat found{};
   if (::fstat(file_, &found) != 0) return ErrnoToStatus(errno, "look at a run of an index", path_);
   if (static_cast<std::uint64_t>(found.st_size) != facts_.size_bytes ||
-      facts_.size_bytes < kFooterBytes) {
+      facts_.size_bytes < kRunFooterBytes) {
     return Damaged("has another size");
   }
-  std::string footer(kFooterBytes, '\0');
-  const std::uint64_t footer_at = facts_.size_bytes - kFooterBytes;
+  std::string footer(kRunFooterBytes, '\0');
+  const std::uint64_t footer_at = facts_.size_bytes - kRunFooterBytes;
   WEIRHOUSE_TRY_STATUS(ReadAt(footer_at, footer.data(), footer.size()));
-  const std::uint32_t checksum = Crc32c(std::string_view(footer).substr(0, kFooterBytes - 4));
-  if (checksum != facts_.checksum || GetU32(footer.data() + kFooterBytes - 4) != checksum ||
-      !footer.starts_with(kMagic) || GetU64(footer.data() + 8) != facts_.entries) {
+  const std::uint32_t checksum = Crc32c(std::string_view(footer).substr(0, kRunFooterBytes - 4));
+  if (checksum != facts_.checksum || GetU32(footer.data() + kRunFooterBytes - 4) != checksum ||
+      !footer.starts_with(kRunMagic) || GetU64(footer.data() + 8) != facts_.entries) {
     return Damaged("is another than was written");
   }
   const std::uint64_t words = GetU64(footer.data() + 24);
   const std::uint64_t blocks = GetU64(footer.data() + 32);
   const std::uint64_t blocks_end = GetU64(footer.data() + 40);
   if (words % kFilterWords != 0 || words == 0 || words > footer_at || blocks > footer_at ||
-      blocks_end + words * 4 + blocks * kIndexBytes != footer_at) {
+      blocks_end + words * 4 + blocks * kBlockIndexBytes != footer_at) {
     return Damaged("contradicts itself");
   }
   std::vector<std::uint32_t> filter(words);
   WEIRHOUSE_TRY_STATUS(ReadAt(blocks_end, reinterpret_cast<char*>(filter.data()), words * 4));
-  std::string index(blocks * kIndexBytes, '\0');
+  std::string index(blocks * kBlockIndexBytes, '\0');
   WEIRHOUSE_TRY_STATUS(ReadAt(blocks_end + words * 4, index.data(), index.size()));
   const std::string_view filter_bytes(reinterpret_cast<const char*>(filter.data()), words * 4);
   if (Crc32c(index, Crc32c(filter_bytes)) != GetU32(footer.data() + 48))
@@ -253,7 +254,7 @@ Status RunFile::LoadOnce() {
   read.offset.reserve(blocks + 1);
   read.checksum.reserve(blocks);
   for (std::uint64_t i = 0; i < blocks; ++i) {
-    const char* at = index.data() + i * kIndexBytes;
+    const char* at = index.data() + i * kBlockIndexBytes;
     read.first.push_back({GetU64(at), GetU64(at + 8)});
     read.offset.push_back(GetU64(at + 16));
     read.checksum.push_back(GetU32(at + 24));
@@ -308,7 +309,7 @@ Status RunFile::Find(std::span<const AskedKey> asked, const Found& found) {
     const std::size_t first = wanted[begin].block;
     std::size_t end = begin + 1;
     while (end < wanted.size() && wanted[end].block - wanted[end - 1].block <= kGapBlocksMax + 1 &&
-           blocks_.offset[wanted[end].block + 1] - blocks_.offset[first] <= kBufferBytes) {
+           blocks_.offset[wanted[end].block + 1] - blocks_.offset[first] <= kRunBufferBytes) {
       ++end;
     }
     const std::uint64_t offset = blocks_.offset[first];
@@ -340,7 +341,7 @@ Result<bool> RunCursor::Fill() {
   const std::size_t count = blocks.first.size();
   if (block_ == count) return false;
   std::size_t end = block_ + 1;
-  while (end < count && blocks.offset[end + 1] - blocks.offset[block_] <= kBufferBytes) ++end;
+  while (end < count && blocks.offset[end + 1] - blocks.offset[block_] <= kRunBufferBytes) ++end;
   bytes_.resize(blocks.offset[end] - blocks.offset[block_]);
   at_ = 0;
   WEIRHOUSE_TRY_STATUS(file_->ReadAt(blocks.offset[block_], bytes_.data(), bytes_.size()));

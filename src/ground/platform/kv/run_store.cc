@@ -34,9 +34,9 @@
 namespace weirhouse::platform {
 namespace {
 namespace fs = std::filesystem;
-constexpr std::string_view kMagic("WHRUNS\0\1", 8);
-constexpr std::size_t kManifestHead = 8 + 8 + 16 + 8 + 4 + 4;
-constexpr std::size_t kRunBytes = 36;
+constexpr std::string_view kManifestMagic("WHRUNS\0\1", 8);
+constexpr std::size_t kManifestHeadBytes = 8 + 8 + 16 + 8 + 4 + 4;
+constexpr std::size_t kRunFactsBytes = 36;
 constexpr std::size_t kRunsOfClass = 4;                // as many are merged
 constexpr std::size_t kRunsOfLargeClass = 8;           // merges cost more than a run more to ask
 constexpr int kLargeClass = 4;                         // from 64 Ki entries on
@@ -79,7 +79,7 @@ struct Manifest {
 };
 
 std::string BytesOf(const Manifest& manifest) {
-  std::string bytes(kMagic);
+  std::string bytes(kManifestMagic);
   AppendU64(bytes, manifest.number);
   bytes.append(reinterpret_cast<const char*>(manifest.secret.data()), manifest.secret.size());
   AppendU64(bytes, manifest.next_id);
@@ -99,10 +99,11 @@ std::string BytesOf(const Manifest& manifest) {
 
 // Absent if the bytes contradict themselves.
 std::optional<Manifest> ParseManifest(std::string_view bytes) {
-  if (bytes.size() < kManifestHead + 4 || !bytes.starts_with(kMagic)) return std::nullopt;
+  if (bytes.size() < kManifestHeadBytes + 4 || !bytes.starts_with(kManifestMagic))
+    return std::nullopt;
   const std::uint64_t runs = GetU32(bytes.data() + 40);
   const std::uint64_t state = GetU32(bytes.data() + 44);
-  const std::uint64_t end = kManifestHead + state + runs * kRunBytes;
+  const std::uint64_t end = kManifestHeadBytes + state + runs * kRunFactsBytes;
   if (bytes.size() < end + 4 || Crc32c(bytes.substr(0, end)) != GetU32(bytes.data() + end))
     return std::nullopt;
   Manifest manifest;
@@ -110,9 +111,9 @@ std::optional<Manifest> ParseManifest(std::string_view bytes) {
   std::copy_n(bytes.data() + 16, manifest.secret.size(),
               reinterpret_cast<char*>(manifest.secret.data()));
   manifest.next_id = GetU64(bytes.data() + 32);
-  manifest.state = bytes.substr(kManifestHead, state);
-  for (const char* at = bytes.data() + kManifestHead + state; at < bytes.data() + end;
-       at += kRunBytes) {
+  manifest.state = bytes.substr(kManifestHeadBytes, state);
+  for (const char* at = bytes.data() + kManifestHeadBytes + state; at < bytes.data() + end;
+       at += kRunFactsBytes) {
     manifest.runs.push_back(
         {GetU64(at), GetU64(at + 8), GetU64(at + 16), GetU64(at + 24), GetU32(at + 32)});
   }

@@ -19,11 +19,11 @@ namespace weirhouse::platform {
 namespace {
 namespace fs = std::filesystem;
 
-std::string ReadFile(const fs::path& path) {
+std::string BytesOfFile(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-void WriteFile(const fs::path& path, const std::string& bytes) {
+void PutFile(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
@@ -204,24 +204,24 @@ TEST_F(RunStoreTest, DamageOfAnyFileIsFound) {
   };
   for (const std::string& name : names) {
     const fs::path path = folder() + "/" + name;
-    const std::string bytes = ReadFile(path);
+    const std::string bytes = BytesOfFile(path);
     for (int i = 0; i < 200; ++i) {
       std::string flipped = bytes;
       const std::size_t at = random.Below(flipped.size());
       flipped[at] = static_cast<char>(flipped[at] ^ (1 << random.Below(8)));
-      WriteFile(path, flipped);
+      PutFile(path, flipped);
       expect_damage(fmt::format("{} flipped at {}", name, at));
     }
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{1}, bytes.size() / 2, bytes.size() - 1}) {
-      WriteFile(path, bytes.substr(0, size));
+      PutFile(path, bytes.substr(0, size));
       expect_damage(fmt::format("{} cut to {}", name, size));
     }
     fs::remove(path);
     expect_damage(name + " is missing");
   }
   EXPECT_GT(stood["first"], 0);
-  for (const char* name : {"manifest.0", "manifest.1"}) WriteFile(folder() + "/" + name, "no");
+  for (const char* name : {"manifest.0", "manifest.1"}) PutFile(folder() + "/" + name, "no");
   expect_damage("both manifests are gone");
 }
 
@@ -229,9 +229,9 @@ TEST_F(RunStoreTest, ADamagedBlockIsFoundByALookUpAndByAMerge) {
   auto store = Open();
   Put(*store, 0, 300, "some value that fills blocks");
   const fs::path path = folder() + "/1.run";
-  std::string bytes = ReadFile(path);
+  std::string bytes = BytesOfFile(path);
   bytes[100] = static_cast<char>(bytes[100] ^ 1);
-  WriteFile(path, bytes);
+  PutFile(path, bytes);
   std::vector<Hash128> keys;
   for (std::uint64_t i = 0; i < 300; ++i) keys.push_back(KeyOf(*store, i));
   EXPECT_TRUE(store->Find(keys, [](std::size_t, std::string_view) { return Status::Ok(); })
@@ -254,8 +254,8 @@ TEST_F(RunStoreTest, AfterADeathItStandsAtACommit) {
     Put(*store, 0, 10, "two", "second");
   }
   // The run was written, and the manifest in part.
-  const std::string second = ReadFile(folder() + "/2.run");
-  WriteFile(folder() + "/manifest.1", ReadFile(folder() + "/manifest.1").substr(0, 20));
+  const std::string second = BytesOfFile(folder() + "/2.run");
+  PutFile(folder() + "/manifest.1", BytesOfFile(folder() + "/manifest.1").substr(0, 20));
   {
     auto store = Open();
     ASSERT_EQ(store->state(), "first");
@@ -270,7 +270,7 @@ TEST_F(RunStoreTest, AfterADeathItStandsAtACommit) {
     Put(*store, 10, 10, "x");
     Put(*store, 20, 10, "x", "fourth");
   }
-  WriteFile(folder() + "/2.run", second);
+  PutFile(folder() + "/2.run", second);
   auto store = Open();
   EXPECT_EQ(store->state(), "fourth");
   EXPECT_EQ(Get(*store, 3), "again");
