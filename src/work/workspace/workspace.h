@@ -149,7 +149,6 @@ class Workspace {
   platform::ObjectStore* store_;
   platform::ObjectStore* local_store_;
   std::shared_ptr<platform::KvStore> kv_;
-  std::shared_ptr<platform::RunStores> runs_;  // of the indexes
   std::shared_ptr<platform::SqlEngine> sql_;
   std::shared_ptr<ParsingMark> parsing_mark_;
   std::unique_ptr<feature::RequestSessions> request_sessions_;
@@ -165,6 +164,7 @@ class Workspace {
   std::mutex index_mutex_;  // guards the two maps; only one step uses an index at a time
   std::map<std::string, std::unique_ptr<iceberg::KeyIndex>> indexes_;
   std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;
+  std::shared_ptr<platform::RunStores> runs_;  // of the indexes
 };
 
 // Makes the state folder, the catalog and the token of a new project. Returns the token, which is

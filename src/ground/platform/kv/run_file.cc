@@ -33,6 +33,7 @@ constexpr std::size_t kEntryHeadBytes = 20;
 constexpr std::uint32_t kRemovedEntry = 0xffffffff;
 constexpr std::uint64_t kFilterBitsOfKey = 12;
 constexpr std::size_t kFilterWords = 8;   // of a block of the filter
+constexpr std::size_t kWholeBytesMax = 32 << 10;
 constexpr std::size_t kGapBlocksMax = 2;  // between two blocks that are read in one piece
 
 // The entry at `at`, or false where the bytes end within it.
@@ -193,6 +194,11 @@ Status RunFile::Damaged(std::string_view what) const {
 }
 
 Status RunFile::ReadAt(std::uint64_t offset, char* into, std::size_t size) const {
+  if (!whole_.empty()) {
+    if (offset > whole_.size() || size > whole_.size() - offset) return Damaged("is too short");
+    whole_.copy(into, size, offset);
+    return Status::Ok();
+  }
   while (size > 0) {
     const ssize_t got = ::pread(file_, into, size, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
@@ -215,6 +221,7 @@ Status RunFile::Load() {
 }
 
 Status RunFile::LoadOnce() {
+  whole_.clear();
   if (file_ < 0) file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) {
     return errno == ENOENT ? Damaged("is missing")
@@ -225,6 +232,13 @@ Status RunFile::LoadOnce() {
   if (static_cast<std::uint64_t>(found.st_size) != facts_.size_bytes ||
       facts_.size_bytes < kRunFooterBytes) {
     return Damaged("has another size");
+  }
+  if (facts_.size_bytes <= kWholeBytesMax) {
+    std::string bytes(facts_.size_bytes, '\0');
+    WEIRHOUSE_TRY_STATUS(ReadAt(0, bytes.data(), bytes.size()));
+    whole_ = std::move(bytes);
+    ::close(file_);
+    file_ = -1;
   }
   std::string footer(kRunFooterBytes, '\0');
   const std::uint64_t footer_at = facts_.size_bytes - kRunFooterBytes;

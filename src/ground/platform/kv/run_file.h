@@ -102,7 +102,8 @@ class RunFile {
 
   const RunFacts& facts() const { return facts_; }
   const std::string& path() const { return path_; }
-  // Opens the file, checks its footer, and reads its filter and index into memory; once.
+  // Opens the file, checks its footer, and reads its filter and index into memory; once. A file of
+  // up to 32 KiB is read whole and closed again, so that many small stores need no descriptors.
   Status Load();
   // Calls `found` for each of `asked` (ascending) that the run has. The payload is valid during the
   // call only.
@@ -122,6 +123,7 @@ class RunFile {
   std::mutex mutex_;  // guards the loading
   bool loaded_ = false;
   int file_ = -1;
+  std::string whole_;  // a small file's bytes
   RunFilter filter_;
   RunBlocks blocks_;
 };

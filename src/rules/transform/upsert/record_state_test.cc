@@ -22,7 +22,7 @@ namespace {
 
 using ::testing::IsEmpty;
 
-constexpr int kCases = 12'000;
+constexpr int kCases = 4'000;  // each makes stores of its own
 constexpr int kCasesWithFiles = 60;
 
 struct Arrived {
@@ -235,6 +235,7 @@ TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
     ASSERT_EQ(Show(FatesOf(events, LatestLosers(Stored(full.losers, 1)))), Show(wanted)) << number;
     // However they came, as many of each kind.
     ASSERT_EQ(CountsOf(FatesByDefinition(first, ordered)), batches.counts) << number;
+    ASSERT_OK(stores.KeepOnly({}));
   }
 }
 
