@@ -126,7 +126,8 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
   std::vector<iceberg::RowPosition> positions;
   if (work.whole || work.plan->view.source_keeps_history()) return positions;
   WEIRHOUSE_TRY(iceberg::KeyIndex * index,
-                workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
+                workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {},
+                                  iceberg::IndexedFacts::kPosition));
   const auto look_up = [&](std::vector<std::string> keys) -> Status {
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
@@ -257,18 +258,17 @@ static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
   if (work.many) return index->Refresh(workspace.store(), work.staged);
   WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*work.rows, {"row_key"}));
-  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    iceberg::KeyEntry entry;
-    entry.position = {
-        work.appended.files[static_cast<std::size_t>(work.appended.file_of_row[i])].path,
-        work.appended.position_of_row[i]};
-    entries.emplace_back(keys[i], std::move(entry));
-  }
-  const std::set<std::string> stays(keys.begin(), keys.end());
-  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
-  std::erase_if(gone, [&](const std::string& key) { return stays.count(key) != 0; });
-  return index->Apply(work.staged, entries, gone);
+  const auto row_at = [&](std::size_t i) {
+    const auto file = static_cast<std::size_t>(work.appended.file_of_row[i]);
+    iceberg::IndexedRow row;
+    row.key = keys[i];
+    row.file = work.appended.files[file].path;
+    row.position = work.appended.position_of_row[i];
+    return row;
+  };
+  // What leaves is removed before what comes is entered.
+  WEIRHOUSE_TRY(const std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  return index->Apply(work.staged, keys.size(), row_at, gone);
 }
 
 Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
