@@ -65,14 +65,17 @@ class FeatureWorker {
     if (thread_.joinable()) thread_.join();
   }
 
-  // There is a new processed commit. Waits while more than LagMax of them are unfinished.
-  Status Wake() {
+  // There is a new processed commit, of `rows` rows. Waits while more than LagMax of them are
+  // unfinished.
+  Status Wake(std::int64_t rows) {
     if (!thread_.joinable()) {
       ++asked_;
+      rows_ += rows;
       return IsDue() ? RunHere(/*all=*/false) : status_;
     }
     std::unique_lock lock(mutex_);
     ++asked_;
+    rows_ += rows;
     changed_.notify_all();
     changed_.wait(lock, [&] { return !status_.ok() || asked_ - done_ <= LagMax(); });
     return status_;
@@ -107,10 +110,12 @@ class FeatureWorker {
   }
   // Whether enough is waiting. With the mutex held, if there is a thread.
   bool IsDue() const {
-    return done_ < asked_ && (draining_ || asked_ - done_ >= static_cast<std::int64_t>(together_));
+    return done_ < asked_ && (draining_ || rows_ >= kRowsTogether ||
+                              asked_ - done_ >= static_cast<std::int64_t>(together_));
   }
 
   Status RunHere(bool all) {
+    rows_ = 0;
     if (status_.ok()) status_ = RunGuarded(all);
     done_ = asked_;
     return status_;
@@ -122,6 +127,7 @@ class FeatureWorker {
       if (stopping_) return;
       const std::int64_t asked = asked_;
       const bool all = draining_;
+      rows_ = 0;
       lock.unlock();
       const Status status = RunGuarded(all);
       lock.lock();
@@ -141,12 +147,11 @@ class FeatureWorker {
   // Leaves fewer commits than make one of features, unless `all` are asked for.
   Status RunAll(bool all) {
     while (true) {
-      WEIRHOUSE_TRY(const auto entries, NextToFeaturize(state_->workspace, together_));
-      if (entries.empty()) return Status();
-      if (!all && entries.size() < together_) return Status();
+      WEIRHOUSE_TRY(const ToFeaturize next, NextToFeaturize(state_->workspace, together_));
+      if (next.entries.empty() || (!all && !next.full)) return Status();
       // Both threads may add to the same quarantine table.
       WEIRHOUSE_TRY_STATUS(
-          WithRetries(kWhileWritersWin, [&] { return FeaturizeBatches(*state_, entries); }));
+          WithRetries(kWhileWritersWin, [&] { return FeaturizeBatches(*state_, next.entries); }));
     }
   }
 
@@ -157,6 +162,7 @@ class FeatureWorker {
   std::size_t together_ = 1;  // processed commits whose features are one commit
   std::int64_t asked_ = 0;
   std::int64_t done_ = 0;
+  std::int64_t rows_ = 0;  // of processed commits since the last look
   bool draining_ = false;
   bool stopping_ = false;
   Status status_;
@@ -187,7 +193,13 @@ Status MaintainIfDue(PipelineState& state, FeatureWorker& features) {
 // Runs all that raw commits left to do, in their order, then changes of other engines. Stops at a
 // halt.
 Status RunBacklog(PipelineState& state, FeatureWorker& features) {
+  const auto rows = [&] {
+    std::int64_t sum = 0;
+    for (const auto& [table, count] : state.summary.rows_by_table) sum += count;
+    return sum;
+  };
   while (!state.progress.Cancelled() && !state.summary.halted) {
+    const std::int64_t rows_before = rows();
     NextStep next;
     WEIRHOUSE_TRY(next.raw, NextCommit(state.workspace, kProcessedConsumer, catalog::Layer::kRaw));
     if (!next.raw) {
@@ -200,7 +212,7 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
       return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
-    WEIRHOUSE_TRY_STATUS(features.Wake());
+    WEIRHOUSE_TRY_STATUS(features.Wake(rows() - rows_before));
     if (!next.raw) continue;
     ++state.summary.batches;
     WEIRHOUSE_TRY_STATUS(MaintainIfDue(state, features));

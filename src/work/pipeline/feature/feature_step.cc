@@ -300,12 +300,6 @@ Result<bool> ReplacesAll(Workspace& workspace, RunId run) {
   return overridden.plan.kind == catalog::RunKind::kDownstream;
 }
 
-// Whether a run only published a batch that landed, so that its features may join those of others.
-Result<bool> OnlyPublishes(Workspace& workspace, RunId run) {
-  WEIRHOUSE_TRY(const catalog::Run published, workspace.catalog().GetRun(run));
-  return published.plan.kind == catalog::RunKind::kProcessed;
-}
-
 // Makes the feature rows of `source`; if there are many, a sorted run for each piece of them.
 Status BuildRows(Workspace& workspace, platform::SqlSession& session, const arrow::Table& source,
                  const std::vector<std::string>& key, ViewWork& view) {
@@ -424,24 +418,6 @@ Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& pl
   return change;
 }
 }  // namespace
-
-Result<std::vector<catalog::Catalog::CommitEntry>> NextToFeaturize(Workspace& workspace,
-                                                                   std::size_t count) {
-  std::vector<catalog::Catalog::CommitEntry> entries;
-  WEIRHOUSE_TRY(auto next, NextCommit(workspace, kFeatureConsumer, catalog::Layer::kProcessed));
-  while (next) {
-    entries.push_back(*std::move(next));
-    if (entries.size() >= count) break;
-    WEIRHOUSE_TRY(const bool plain, OnlyPublishes(workspace, entries.back().run));
-    if (!plain) break;
-    WEIRHOUSE_TRY(next,
-                  workspace.catalog().NextCommit(catalog::Layer::kProcessed, entries.back().seq));
-    if (!next) break;
-    WEIRHOUSE_TRY(const bool follows, OnlyPublishes(workspace, next->run));
-    if (!follows) break;
-  }
-  return entries;
-}
 
 Status FeaturizeBatches(PipelineState& state,
                         std::span<const catalog::Catalog::CommitEntry> entries) {
