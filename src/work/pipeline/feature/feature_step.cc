@@ -419,16 +419,25 @@ Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& pl
 }
 }  // namespace
 
-Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+Status FeaturizeBatches(PipelineState& state,
+                        std::span<const catalog::Catalog::CommitEntry> entries) {
   Workspace& workspace = state.workspace;
+  const catalog::Catalog::CommitEntry& entry = entries.back();
+  // Named after the first and the last, as a range of dates is.
+  const std::string batch =
+      entries.size() == 1 ? entry.batch : fmt::format("{}..{}", entries.front().batch, entry.batch);
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
-  WEIRHOUSE_TRY(const bool replaced, ReplacesAll(workspace, entry.run));
+  bool replaced = false;
+  for (const auto& one : entries) {
+    WEIRHOUSE_TRY(const bool replaces, ReplacesAll(workspace, one.run));
+    replaced = replaced || replaces;
+  }
   std::vector<ViewWork> work;
   std::map<std::string, SourceNews> sources;
   StepInputs step;
   step.kind = catalog::RunKind::kFeature;
-  step.name = entry.batch;
+  step.name = batch;
   step.inputs = {{"processed_seq", entry.seq.value()}, {"offset", offset.position}};
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     const std::string& source = plan.view.source;
@@ -452,13 +461,13 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   WEIRHOUSE_FAILPOINT("feature.planned");
-  Publication publication(workspace, run, catalog::Layer::kFeature, entry.batch);
+  Publication publication(workspace, run, catalog::Layer::kFeature, batch);
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
   WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back(
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
-  request.lineage.Read(entry.seq);
+  for (const auto& one : entries) request.lineage.Read(one.seq);
   request.batch_end = EndOf(workspace.project(), sources);
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;
