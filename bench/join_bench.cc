@@ -101,10 +101,9 @@ void WriteTable(const feature::FeatureView& view, const std::string& data, const
   iceberg::CachingStore store(platform::LocalStore());
   SeededRandom random(7);
   const std::string folder = FolderOf(data, view, rows);
-  const std::string source = fmt::format("{}/v{}_{}.parquet", data, view.name.substr(2), rows);
-  const auto counted =
-      Must(session.Query(fmt::format("SELECT count(*) FROM read_parquet('{}')", source)));
-  const std::int64_t count = std::stoll(counted->column(0)->GetScalar(0).ValueOrDie()->ToString());
+  const auto source = Must(platform::ReadParquet(
+      store, fmt::format("{}/v{}_{}.parquet", data, view.name.substr(2), rows), {}));
+  const std::int64_t count = source->num_rows();
   iceberg::NewTable wanted;
   wanted.name = view.table_name();
   wanted.location = folder;
@@ -114,10 +113,8 @@ void WriteTable(const feature::FeatureView& view, const std::string& data, const
   platform::ParquetOptions parquet;
   parquet.delta_columns = feature::FeatureDeltaColumns();
   for (std::int64_t batch = 0; batch < batches; ++batch) {
-    const auto landed = Must(session.Query(fmt::format(
-        "SELECT * EXCLUDE (file_row_number) FROM read_parquet('{}', file_row_number=true) WHERE "
-        "file_row_number >= {} AND file_row_number < {}",
-        source, count * batch / batches, count * (batch + 1) / batches)));
+    const std::int64_t begin = count * batch / batches;
+    const auto landed = source->Slice(begin, count * (batch + 1) / batches - begin);
     const auto made =
         Must(feature::BuildFeatureRows(plan, landed, {"driver_id", "event_timestamp"}, session));
     iceberg::StagedWrite write(store, table, random, Stage());
@@ -171,7 +168,8 @@ void Join(const Arguments& arguments) {
       -> Result<std::shared_ptr<const feature::FeaturePieces>> {
     const auto table = TableOf(FolderOf(data, view, arguments.Text("--rows")), kind);
     std::vector<std::string> columns;
-    for (const auto& field : feature::FeatureTableSchema(PlanOf(view))->fields())
+    const auto schema = feature::FeatureTableSchema(PlanOf(view));
+    for (const auto& field : schema->fields())
       columns.push_back(field->name());
     return feature::OpenPieces(store, table, table->current_snapshot()->id, columns,
                                kind == "upsert");

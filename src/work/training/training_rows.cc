@@ -91,8 +91,9 @@ Status NoRows(const feature::TrainingSetDefinition& definition) {
 }
 
 std::vector<std::string> DeclaredColumns(const feature::ViewPlan& plan) {
+  const auto schema = feature::FeatureTableSchema(plan);
   std::vector<std::string> columns;
-  for (const auto& field : feature::FeatureTableSchema(plan)->fields()) {
+  for (const auto& field : schema->fields()) {
     if (!iceberg::IsHidden(field->name())) columns.push_back(field->name());
   }
   return columns;
