@@ -294,6 +294,13 @@ Result<std::shared_ptr<arrow::Table>> ReadDataFile(platform::ObjectStore& store,
   return Named(platform::ReadParquet(store, LocalPath(file.path), options), kFileMissing);
 }
 
+Result<std::unique_ptr<platform::ParquetGroups>> OpenDataFile(
+    platform::ObjectStore& store, const DataFile& file,
+    const platform::ParquetReadOptions& options) {
+  return Named(platform::ParquetGroups::Open(store, LocalPath(file.path), file.size_bytes, options),
+               kFileMissing);
+}
+
 void KeepTable(platform::ObjectStore& store, const TablePtr& table) {
   Keep(store, &TableCaches::tables, TableKey(table->name, table->metadata_location), table, 1);
 }

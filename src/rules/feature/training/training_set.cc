@@ -13,8 +13,10 @@
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
+#include "rules/feature/kernel/latest.h"
 #include "rules/feature/kernel/request.h"
 #include "rules/feature/training/label_frame.h"
+#include "rules/feature/training/latest_columns.h"
 #include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
@@ -120,9 +122,29 @@ struct Built {
   }
 };
 
-Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
-                    const FeatureProvider& provider, const TrainingSetOptions& options,
-                    Built* built) {
+// The labels in the order of each distinct entity, sorted when first asked for.
+class OrdersOfLabels {
+ public:
+  explicit OrdersOfLabels(const LabelFrame& frame) : frame_(frame) {}
+  Result<const LabelOrder*> Of(const FeatureView& view) {
+    std::string entity;
+    for (const TypedName& part : view.entity)
+      entity += fmt::format("{} {}\n", TypeName(part.type), part.name);
+    const auto held = orders_.find(entity);
+    if (held != orders_.end()) return &held->second;
+    WEIRHOUSE_TRY(LabelOrder order, OrderLabels(view, frame_));
+    return &orders_.emplace(std::move(entity), std::move(order)).first->second;
+  }
+
+ private:
+  const LabelFrame& frame_;
+  std::map<std::string, LabelOrder> orders_;
+};
+
+// Views that look at whole windows of rows: the table is loaded, and labels slide over it.
+Status AddWindows(const SelectedView& selected, const LabelFrame& frame,
+                  const FeatureProvider& provider, const TrainingSetOptions& options,
+                  Built* built) {
   WEIRHOUSE_TRY(const auto entities, EncodeLabelEntities(*selected.view, *frame.rows));
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> table, provider(*selected.view));
   WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *table->schema()));
@@ -141,6 +163,29 @@ Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
     if (options.with_status) built->AddStatuses(name, outputs[c].status);
     outputs[c] = Output(ValueType::kInt64, 0, false);
   }
+  return Status();
+}
+
+Status AddTableView(const SelectedView& selected, const LabelFrame& frame, OrdersOfLabels& orders,
+                    const FeatureProvider& provider, const TrainingSetOptions& options,
+                    Built* built) {
+  if (options.with_status || !ChoosesRows(*selected.view, selected.columns)) {
+    return AddWindows(selected, frame, provider, options, built);
+  }
+  std::shared_ptr<const FeaturePieces> pieces;
+  if (options.pieces) {
+    WEIRHOUSE_TRY(pieces, options.pieces(*selected.view));
+  } else {
+    WEIRHOUSE_TRY(auto table, provider(*selected.view));
+    pieces = PiecesOf(std::move(table));
+  }
+  WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *pieces->schema()));
+  WEIRHOUSE_TRY(const LabelOrder* const order, orders.Of(*selected.view));
+  WEIRHOUSE_TRY(auto columns,
+                LatestColumns(plan, *pieces, *order, selected.columns, frame.labels.size(),
+                              std::clamp(options.threads, 1, kThreadsMax)));
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    built->Add(plan.outputs[selected.columns[c]].column.qualified, std::move(columns[c]));
   return Status();
 }
 
@@ -264,10 +309,11 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
   Built built;
   built.fields = frame.rows->schema()->fields();
   built.columns = frame.rows->columns();
+  OrdersOfLabels orders(frame);
   for (const SelectedView& view : selected) {
     WEIRHOUSE_TRY_STATUS(view.view->is_request()
                              ? AddRequestView(view, frame, session, options, &built)
-                             : AddTableView(view, frame, provider, options, &built));
+                             : AddTableView(view, frame, orders, provider, options, &built));
   }
   if (!definition.splits.empty()) {
     built.fields.push_back(arrow::field(kSplitColumn, arrow::utf8()));
