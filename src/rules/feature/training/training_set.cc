@@ -27,21 +27,26 @@ constexpr int kThreadsMax = 64;
 struct Output {
   ValueType type = ValueType::kDouble;
   std::vector<std::uint64_t> bits;
-  std::vector<std::string> texts;
+  std::vector<std::string_view> texts;  // into the view's rows
   std::vector<std::uint8_t> valid;
-  std::vector<std::uint8_t> status;
+  std::vector<FeatureStatus> status;
 
   Output(ValueType value_type, std::size_t rows, bool with_status)
       : type(value_type), bits(rows, 0), valid(rows, 0) {
     if (type == ValueType::kString) texts.resize(rows);
-    if (with_status) status.resize(rows, 0);
+    if (with_status) status.resize(rows, FeatureStatus::kNotFound);
   }
-  void Take(std::size_t row, const Cell& cell) {
-    if (!status.empty()) status[row] = static_cast<std::uint8_t>(cell.status);
-    if (cell.status != FeatureStatus::kPresent) return;
-    valid[row] = 1;
-    bits[row] = cell.bits;
-    if (type == ValueType::kString) texts[row] = std::string(cell.text);
+  AnswerColumn Column(std::size_t output) {
+    AnswerColumn column;
+    column.output = output;
+    column.bits = bits.data();
+    column.valid = valid.data();
+    if (!texts.empty()) column.texts = texts.data();
+    if (!status.empty()) column.status = status.data();
+    return column;
+  }
+  std::shared_ptr<arrow::Array> Build() const {
+    return BuildArray(type, bits, std::vector<std::string>(texts.begin(), texts.end()), valid);
   }
 };
 
@@ -77,25 +82,29 @@ std::vector<LabelGroup> GroupLabels(const LoadedView& view,
   return groups;
 }
 
-Status AnswerGroup(const ViewPlan& plan, const LabelGroup& group, const std::vector<Label>& labels,
-                   const std::vector<std::size_t>& columns, std::vector<Output>& outputs) {
-  std::vector<Label> mine;
-  mine.reserve(group.members.size());
-  for (const std::size_t member : group.members) mine.push_back(labels[member]);
-  return EvaluateMany(plan, group.rows, mine, [&](std::size_t i, std::span<const Cell> cells) {
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      outputs[c].Take(group.members[i], cells[columns[c]]);
-    }
-  });
-}
-
-// Threads take groups from one list; exactly one of them writes each label row.
+// Threads take groups from one list, some at once; exactly one of them writes each label row.
 Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
                     const std::vector<Label>& labels, const std::vector<std::size_t>& columns,
                     int threads, std::vector<Output>& outputs) {
-  return ForEachInParallel(
-      groups.size(), static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)),
-      [&](std::size_t g) { return AnswerGroup(plan, groups[g], labels, columns, outputs); });
+  constexpr std::size_t kGroupsAtOnce = 64;
+  const auto shares = static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax));
+  // The largest are first and go one by one where there are few.
+  const std::size_t at_once =
+      std::clamp<std::size_t>(groups.size() / (shares * 16), 1, kGroupsAtOnce);
+  return ForEachInParallel((groups.size() + at_once - 1) / at_once, shares, [&](std::size_t share) {
+    std::vector<AnswerColumn> wanted;
+    for (std::size_t c = 0; c < columns.size(); ++c)
+      wanted.push_back(outputs[c].Column(columns[c]));
+    ColumnEvaluation evaluation(plan, std::move(wanted));
+    std::vector<Label> mine;
+    const std::size_t end = std::min(groups.size(), (share + 1) * at_once);
+    for (std::size_t g = share * at_once; g < end; ++g) {
+      mine.clear();
+      for (const std::size_t member : groups[g].members) mine.push_back(labels[member]);
+      WEIRHOUSE_TRY_STATUS(evaluation.Answer(groups[g].rows, mine, groups[g].members));
+    }
+    return Status();
+  });
 }
 
 struct Built {
@@ -110,12 +119,10 @@ struct Built {
     columns.push_back(std::move(column));
     feature_columns.push_back(name);
   }
-  void AddStatuses(const std::string& name, const std::vector<std::uint8_t>& statuses) {
+  void AddStatuses(const std::string& name, const std::vector<FeatureStatus>& statuses) {
     std::vector<std::string> texts;
     texts.reserve(statuses.size());
-    for (const std::uint8_t status : statuses) {
-      texts.emplace_back(StatusName(static_cast<FeatureStatus>(status)));
-    }
+    for (const FeatureStatus status : statuses) texts.emplace_back(StatusName(status));
     status_fields.push_back(arrow::field(name + ".status", arrow::utf8()));
     status_columns.push_back(std::make_shared<arrow::ChunkedArray>(
         BuildArray(ValueType::kString, {}, texts, std::vector<std::uint8_t>(statuses.size(), 1))));
@@ -158,8 +165,7 @@ Status AddWindows(const SelectedView& selected, const LabelFrame& frame,
                                     selected.columns, options.threads, outputs));
   for (std::size_t c = 0; c < outputs.size(); ++c) {
     const std::string& name = plan.outputs[selected.columns[c]].column.qualified;
-    built->Add(name, std::make_shared<arrow::ChunkedArray>(BuildArray(
-                         outputs[c].type, outputs[c].bits, outputs[c].texts, outputs[c].valid)));
+    built->Add(name, std::make_shared<arrow::ChunkedArray>(outputs[c].Build()));
     if (options.with_status) built->AddStatuses(name, outputs[c].status);
     outputs[c] = Output(ValueType::kInt64, 0, false);
   }
@@ -203,11 +209,10 @@ Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
     const std::string& name = plan.outputs[column].column.qualified;
     built->Add(name, values);
     if (!options.with_status) continue;
-    std::vector<std::uint8_t> statuses;
+    std::vector<FeatureStatus> statuses;
     for (std::int64_t i = 0; i < values->length(); ++i) {
       const bool valid = values->chunk(0)->IsValid(i);
-      statuses.push_back(
-          static_cast<std::uint8_t>(valid ? FeatureStatus::kPresent : FeatureStatus::kNull));
+      statuses.push_back(valid ? FeatureStatus::kPresent : FeatureStatus::kNull);
     }
     built->AddStatuses(name, statuses);
   }
