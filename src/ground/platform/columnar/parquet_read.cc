@@ -12,78 +12,17 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
-#include <limits>
 #include <mutex>
 #include <set>
 #include <utility>
 
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/columnar/parquet_conform.h"
+#include "ground/platform/columnar/parquet_guard.h"
 
 namespace weirhouse::platform {
 namespace {
-// A page header of a few bytes can ask for gigabytes (apache/arrow #49955); no column of a row
-// group that we or others write comes near this.
-constexpr std::int64_t kAllocationBytesMax = std::int64_t{1} << 30;
 constexpr std::int64_t kParallelBytesMin = 4 << 20;  // below it threads cost more than they save
-
-// Refuses single allocations larger than any valid file needs. Never destroyed, because buffers
-// point back at it.
-class BoundedPool : public arrow::MemoryPool {
- public:
-  using arrow::MemoryPool::Allocate;
-  using arrow::MemoryPool::Reallocate;
-  arrow::Status Allocate(std::int64_t size, std::int64_t alignment, std::uint8_t** out) override {
-    if (size > kAllocationBytesMax) return TooLarge(size);
-    return inner_->Allocate(size, alignment, out);
-  }
-  arrow::Status Reallocate(std::int64_t old_size, std::int64_t new_size, std::int64_t alignment,
-                           std::uint8_t** pointer) override {
-    if (new_size > kAllocationBytesMax) return TooLarge(new_size);
-    return inner_->Reallocate(old_size, new_size, alignment, pointer);
-  }
-  void Free(std::uint8_t* buffer, std::int64_t size, std::int64_t alignment) override {
-    inner_->Free(buffer, size, alignment);
-  }
-  std::int64_t bytes_allocated() const override { return inner_->bytes_allocated(); }
-  std::int64_t max_memory() const override { return inner_->max_memory(); }
-  std::int64_t total_bytes_allocated() const override { return inner_->total_bytes_allocated(); }
-  std::int64_t num_allocations() const override { return inner_->num_allocations(); }
-  std::string backend_name() const override { return inner_->backend_name(); }
-
- private:
-  static arrow::Status TooLarge(std::int64_t size) {
-    return arrow::Status::OutOfMemory("a single allocation of ", size, " bytes exceeds the limit");
-  }
-  arrow::MemoryPool* inner_ = arrow::default_memory_pool();
-};
-arrow::MemoryPool* ThePool() {
-  static BoundedPool* const pool = new BoundedPool;
-  return pool;
-}
-
-// Buffers are sized by these counts, so they must be consistent.
-Status CheckCounts(const parquet::FileMetaData& metadata, const std::string& path) {
-  std::int64_t rows = 0;
-  for (int i = 0; i < metadata.num_row_groups(); ++i) {
-    const auto group = metadata.RowGroup(i);
-    const std::int64_t group_rows = group->num_rows();
-    if (group_rows < 0 || group_rows > std::numeric_limits<std::int64_t>::max() - rows) {
-      return CorruptParquet(path, "a row group has an impossible row count");
-    }
-    rows += group_rows;
-    for (int column = 0; column < group->num_columns(); ++column) {
-      const auto chunk = group->ColumnChunk(column);
-      if (chunk->num_values() < 0 || chunk->total_compressed_size() < 0 ||
-          chunk->total_compressed_size() > metadata.size() + kAllocationBytesMax * 64) {
-        return CorruptParquet(path, "a column chunk has an impossible size");
-      }
-    }
-  }
-  if (rows != metadata.num_rows())
-    return CorruptParquet(path, "row groups do not add up to its rows");
-  return Status::Ok();
-}
 
 void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
   if (field.is_leaf()) leaves->push_back(field.column_index);
@@ -176,11 +115,12 @@ Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string&
   const bool parallel = static_cast<std::int64_t>(bytes.size()) >= kParallelBytesMin;
   auto source =
       std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move(bytes)));
-  parquet::ReaderProperties properties(ThePool());
+  parquet::ReaderProperties properties(ParquetPool());
   auto file = parquet::ParquetFileReader::Open(std::move(source), properties);
-  WEIRHOUSE_TRY_STATUS(CheckCounts(*file->metadata(), path));
+  if (const std::string fault = FaultOfCounts(*file->metadata()); !fault.empty())
+    return CorruptParquet(path, fault);
   parquet::ArrowReaderProperties arrow_properties(parallel);
-  auto reader = parquet::arrow::FileReader::Make(ThePool(), std::move(file), arrow_properties);
+  auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(file), arrow_properties);
   if (!reader.ok()) return CorruptParquet(path, reader.status().message());
   Reader fields(*std::move(reader), options, path);
   auto table = options.schema == nullptr ? fields.ReadAll() : fields.ReadFields(options.schema);
@@ -254,8 +194,10 @@ class OpenGroups final : public ParquetGroups {
   Status ReadFooter() {
     return Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
       metadata_ =
-          parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ThePool()))->metadata();
-      return CheckCounts(*metadata_, path_);
+          parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()))->metadata();
+      if (const std::string fault = FaultOfCounts(*metadata_); !fault.empty())
+        return CorruptParquet(path_, fault);
+      return Status();
     });
   }
 
@@ -291,8 +233,8 @@ class OpenGroups final : public ParquetGroups {
     std::shared_ptr<arrow::Table> table;
     WEIRHOUSE_TRY_STATUS(Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
       auto opened =
-          parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ThePool()), metadata_);
-      auto reader = parquet::arrow::FileReader::Make(ThePool(), std::move(opened),
+          parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()), metadata_);
+      auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(opened),
                                                      parquet::ArrowReaderProperties(false));
       if (!reader.ok()) return CorruptParquet(path_, reader.status().message());
       Reader rows(*std::move(reader), options, path_, group);
