@@ -65,11 +65,11 @@ int DepthOf(std::string_view place) {
   return place.empty() ? 0 : 1 + static_cast<int>(std::count(place.begin(), place.end(), '/'));
 }
 
-std::string_view FolderOf(std::string_view place) {
+std::string_view FolderOfPlace(std::string_view place) {
   const auto slash = place.rfind('/');
   return slash == std::string_view::npos ? std::string_view() : place.substr(0, slash);
 }
-std::string_view BaseOf(std::string_view place) { return place.substr(place.rfind('/') + 1); }
+std::string_view NameInFolder(std::string_view place) { return place.substr(place.rfind('/') + 1); }
 
 std::string PrefixOf(const std::string& place) { return place.empty() ? "" : place + "/"; }
 }  // namespace
@@ -134,15 +134,15 @@ void Walk::LookAt(const std::set<std::string>& places) {
   below.begun = true;
   // Neighbours come one after the other.
   for (auto place = places.begin(); place != places.end() && problem_.ok();) {
-    const std::string parent(FolderOf(*place));
+    const std::string parent(FolderOfPlace(*place));
     const auto folder = root->Walk(parent);
     std::vector<Entry> entries;
-    for (; place != places.end() && FolderOf(*place) == parent; ++place) {
+    for (; place != places.end() && FolderOfPlace(*place) == parent; ++place) {
       if (!folder.ok() || place->empty() || entries.size() == kEntriesAtOnce) {
         if (entries.size() == kEntriesAtOnce) break;
         continue;
       }
-      auto entry = folder->Look(std::string(BaseOf(*place)));
+      auto entry = folder->Look(std::string(NameInFolder(*place)));
       if (entry.ok()) {
         entries.push_back(std::move(entry).value());
       } else if (entry.status().code() != Code::kNotFound) {

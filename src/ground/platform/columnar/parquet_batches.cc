@@ -54,9 +54,8 @@ Result<std::int64_t> FooterLength(std::string_view tail, std::int64_t size_bytes
 
 // `footer`: without the last 8 bytes of the file.
 Result<std::shared_ptr<parquet::FileMetaData>> ParseFooter(std::string_view footer) {
-  auto length = static_cast<std::uint32_t>(footer.size());
   std::shared_ptr<parquet::FileMetaData> metadata =
-      parquet::FileMetaData::Make(footer.data(), &length);
+      parquet::FileMetaData::Make(footer.data(), static_cast<std::int64_t>(footer.size()));
   if (const std::string fault = FaultOfCounts(*metadata); !fault.empty()) return NotParquet(fault);
   return metadata;
 }

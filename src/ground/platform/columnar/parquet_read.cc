@@ -193,8 +193,8 @@ class OpenGroups final : public ParquetGroups {
 
   Status ReadFooter() {
     return Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
-      metadata_ =
-          parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()))->metadata();
+      metadata_ = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()))
+                      ->metadata();
       if (const std::string fault = FaultOfCounts(*metadata_); !fault.empty())
         return CorruptParquet(path_, fault);
       return Status();
@@ -232,8 +232,8 @@ class OpenGroups final : public ParquetGroups {
     options.schema = arrow::schema(std::move(fields));
     std::shared_ptr<arrow::Table> table;
     WEIRHOUSE_TRY_STATUS(Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
-      auto opened =
-          parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()), metadata_);
+      auto opened = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()),
+                                                     metadata_);
       auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(opened),
                                                      parquet::ArrowReaderProperties(false));
       if (!reader.ok()) return CorruptParquet(path_, reader.status().message());

@@ -15,14 +15,14 @@
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::int64_t kDayMicros = 86'400'000'000;
+constexpr std::int64_t kMicrosOfDay = 86'400'000'000;
 // The years 0001 to 9999, which RFC 3339 can write.
 const std::int64_t kFirstDay = DaysFromCivil(1, 1, 1);
 const std::int64_t kEndDay = DaysFromCivil(10'000, 1, 1);
 
 bool IsDay(std::int64_t day) { return day >= kFirstDay && day < kEndDay; }
 bool IsTime(std::int64_t micros) {
-  return micros >= kFirstDay * kDayMicros && micros < kEndDay * kDayMicros;
+  return micros >= kFirstDay * kMicrosOfDay && micros < kEndDay * kMicrosOfDay;
 }
 
 template <typename Array>
@@ -55,7 +55,7 @@ bool ToMicros(std::int64_t value, arrow::TimeUnit::type unit, std::int64_t* micr
 
 std::string DayText(std::int64_t day) {
   if (!IsDay(day)) return fmt::format("{} days after 1970-01-01", day);
-  return FormatDate(day * kDayMicros);
+  return FormatDate(day * kMicrosOfDay);
 }
 
 std::string TimeText(std::int64_t value, arrow::TimeUnit::type unit) {

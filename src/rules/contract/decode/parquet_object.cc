@@ -19,7 +19,7 @@
 
 namespace weirhouse::contract {
 namespace {
-constexpr std::int64_t kRefusedBytes = 1 << 10;  // about the size of a refused record's report
+constexpr std::int64_t kRefusedRowBytes = 1 << 10;  // about the size of a refused record's report
 
 // The reader's error as one of the object. Equal faults have equal messages, so the details are the
 // hint.
@@ -146,7 +146,7 @@ class ParquetDecoding {
     WEIRHOUSE_CHECK(!record.violations.empty());
     if (record.byte_length > kRecordBytesMax) record.raw.clear();
     ++quarantined_count_;
-    bad_bytes_ += static_cast<std::int64_t>(record.raw.size()) + kRefusedBytes;
+    bad_bytes_ += static_cast<std::int64_t>(record.raw.size()) + kRefusedRowBytes;
     decoded_.quarantined.push_back(std::move(record));
     const bool full = static_cast<std::int64_t>(decoded_.quarantined.size()) >= sink_.piece_rows ||
                       bad_bytes_ >= sink_.piece_bytes;

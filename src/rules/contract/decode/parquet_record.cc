@@ -10,7 +10,7 @@
 
 namespace weirhouse::contract {
 namespace {
-bool Broken(ViolationSink* sink, ViolationKind kind, std::string_view path, std::string_view rule,
+bool Breaks(ViolationSink* sink, ViolationKind kind, std::string_view path, std::string_view rule,
             const std::string& expected, std::string why = "") {
   if (sink != nullptr) sink->Add(kind, path, rule, expected, std::move(why));
   return false;
@@ -100,21 +100,21 @@ bool ParquetReader::ReadDeclared(Column& column, std::int64_t row, std::int64_t 
   }
   if (parsed == Parsed::kOutOfRange) {
     const bool is_time = field.type == LogicalType::kDate || field.type == LogicalType::kTimestamp;
-    return Broken(sink, ViolationKind::kOutOfRange, field.name, "range",
+    return Breaks(sink, ViolationKind::kOutOfRange, field.name, "range",
                   is_time ? "a time of the years 1 to 9999" : RangeText(field));
   }
   if (parsed == Parsed::kWrongType) {
-    return Broken(sink, ViolationKind::kWrongType, field.name, "type",
+    return Breaks(sink, ViolationKind::kWrongType, field.name, "type",
                   std::string(TypeName(field.type)),
                   fmt::format("the column is {}", column.cells->type()->ToString()));
   }
   if (field.type == LogicalType::kString) {
     if (static_cast<std::int64_t>(slot->text.size()) > kStringBytesMax) {
-      return Broken(sink, ViolationKind::kTooLarge, field.name, "string_bytes",
+      return Breaks(sink, ViolationKind::kTooLarge, field.name, "string_bytes",
                     WithThousands(kStringBytesMax));
     }
     if (!IsValidUtf8(slot->text) || slot->text.find('\0') != std::string_view::npos)
-      return Broken(sink, ViolationKind::kNotText, field.name, "utf8", "UTF-8 without NUL");
+      return Breaks(sink, ViolationKind::kNotText, field.name, "utf8", "UTF-8 without NUL");
   }
   return JudgeSlot(field, *slot, sink);
 }
@@ -128,7 +128,7 @@ bool ParquetReader::ReadUndeclared(const Column& column, std::int64_t row, std::
     found = CellText(*column.cells, row);
     sink->Look(found, offset);
   }
-  return Broken(sink, ViolationKind::kUnknownField, column.name, "unknown",
+  return Breaks(sink, ViolationKind::kUnknownField, column.name, "unknown",
                 "a field of the contract");
 }
 

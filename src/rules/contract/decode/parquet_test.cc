@@ -73,7 +73,7 @@ std::string FileOf(
 
 const ObjectContext kContext{"sale", "day.parquet", RecordId(100), ProcessTimeOfMicros(5)};
 
-std::vector<std::string> ReasonsOf(const Decoded& decoded) {
+std::vector<std::string> RefusalsOf(const Decoded& decoded) {
   std::vector<std::string> reasons;
   for (const QuarantinedRecord& record : decoded.quarantined) {
     for (const Violation& violation : record.violations) {
@@ -108,7 +108,7 @@ TEST(ParquetObject, ReadsEachTypeAsTheFieldsType) {
   EXPECT_EQ(decoded.record_count, 2);
   ASSERT_EQ(decoded.rows->num_rows(),
             0);  // 12.345 has a digit too many, 5,001 ns is no microsecond
-  EXPECT_THAT(ReasonsOf(decoded), ElementsAre("0 exact WH1213", "1 at WH1202", "1 exact WH1213"));
+  EXPECT_THAT(RefusalsOf(decoded), ElementsAre("0 exact WH1213", "1 at WH1202", "1 exact WH1213"));
   EXPECT_EQ(decoded.quarantined[1].raw,
             R"({"at":"1970-01-01T00:00:00.000005001Z","day":null,"paid":false,"exact":0.001,)"
             R"("price":2,"count":7,"id":"b"})");
@@ -166,7 +166,7 @@ TEST(ParquetObject, RefusesWhatIsNoValueOfTheField) {
   ASSERT_OK_AND(const Decoded decoded,
                 DecoderOf(contract, RecordFormat::kParquet).Decode(file, kContext));
   EXPECT_EQ(decoded.rows->num_rows(), 1);
-  EXPECT_THAT(ReasonsOf(decoded),
+  EXPECT_THAT(RefusalsOf(decoded),
               ElementsAre("0 id WH1207", "0 price WH1204", "1 price WH1202", "1 id WH1201",
                           "2 id WH1212", "2 price WH1213", "2 count WH1213", "3 id WH1212"));
   EXPECT_THAT(decoded.quarantined[2].raw, HasSubstr("\"Infinity\""));
@@ -181,7 +181,7 @@ TEST(ParquetObject, NamesAColumnThatIsMissing) {
                 DecoderOf(contract, RecordFormat::kParquet).Decode(file, kContext));
   EXPECT_EQ(decoded.object_problem.error_code(), "WH1218");
   EXPECT_THAT(decoded.object_problem.hint(), HasSubstr("did you mean that?"));
-  EXPECT_THAT(ReasonsOf(decoded), ElementsAre("0 sale_id WH1201", "1 sale_id WH1201"));
+  EXPECT_THAT(RefusalsOf(decoded), ElementsAre("0 sale_id WH1201", "1 sale_id WH1201"));
 }
 
 TEST(ParquetObject, FilesThatAreNoneAreRefusedAndCountAlike) {

@@ -24,7 +24,7 @@ struct HashedKey {
   bool SameKey(const HashedKey& other) const { return high == other.high && low == other.low; }
 };
 
-std::uint64_t Fold(std::uint64_t a, std::uint64_t b) {
+std::uint64_t MixWords(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
@@ -37,8 +37,8 @@ void HashInto(std::string_view bytes, HashedKey* key) {
   std::uint64_t high = 0x8ebc6af09c88c6e3 ^ bytes.size();
   std::uint64_t low = 0x589965cc75374cc3 ^ bytes.size();
   const auto mix = [&](std::uint64_t word) {
-    high = Fold(high ^ word, kHigh) + word;
-    low = Fold(low ^ std::rotl(word, 29), kLow) ^ word;
+    high = MixWords(high ^ word, kHigh) + word;
+    low = MixWords(low ^ std::rotl(word, 29), kLow) ^ word;
   };
   const char* at = bytes.data();
   std::size_t left = bytes.size();
@@ -50,8 +50,8 @@ void HashInto(std::string_view bytes, HashedKey* key) {
   std::uint64_t word = left;
   std::memcpy(&word, at, left);
   mix(word ^ (left << 56));
-  key->high = Fold(high, kLow ^ low);
-  key->low = Fold(low, kHigh ^ std::rotl(high, 32));
+  key->high = MixWords(high, kLow ^ low);
+  key->low = MixWords(low, kHigh ^ std::rotl(high, 32));
 }
 
 template <typename Act>

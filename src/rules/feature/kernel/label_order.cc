@@ -53,8 +53,8 @@ Result<RawColumn> ReadPart(const TypedName& part, const arrow::Table& rows) {
 // The distinct keys of labels, ascending, and the number of each label's. `keys`: of the labels that
 // have one, which are `rows`.
 template <typename Sought, typename Key>
-std::vector<std::uint32_t> Number(const std::vector<std::pair<Sought, std::uint32_t>>& sorted,
-                                  std::size_t labels, std::vector<Key>* keys) {
+std::vector<std::uint32_t> NumberKeys(const std::vector<std::pair<Sought, std::uint32_t>>& sorted,
+                                      std::size_t labels, std::vector<Key>* keys) {
   std::vector<std::uint32_t> numbers(labels, kNoEntity);
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     if (i == 0 || sorted[i].first != sorted[i - 1].first) keys->emplace_back(sorted[i].first);
@@ -80,7 +80,7 @@ Result<LabelOrder> LabelOrder::Sort(std::span<const TypedName> entity, const arr
         keys.emplace_back(static_cast<std::int64_t>(raw.bits[i]), static_cast<std::uint32_t>(i));
     }
     std::sort(keys.begin(), keys.end());
-    numbers = Number(keys, labels.size(), &order.integer_keys_);
+    numbers = NumberKeys(keys, labels.size(), &order.integer_keys_);
   } else {
     const bool one_text = entity.size() == 1 && entity[0].type == ValueType::kString;
     std::vector<std::pair<std::string_view, std::uint32_t>> keys;
@@ -96,7 +96,7 @@ Result<LabelOrder> LabelOrder::Sort(std::span<const TypedName> entity, const arr
       if (valid) keys.emplace_back(one_text ? raw.texts[i] : *encoded[i], i);
     }
     std::sort(keys.begin(), keys.end());
-    numbers = Number(keys, labels.size(), &order.byte_keys_);
+    numbers = NumberKeys(keys, labels.size(), &order.byte_keys_);
   }
   order.Group(std::move(numbers), labels);
   return order;
