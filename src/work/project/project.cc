@@ -16,7 +16,7 @@
 #include "work/project/as_written.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"
-#include "work/project/project_findings.h"
+#include "work/project/finding/project_findings.h"
 #include "work/project/seed.h"
 
 namespace weirhouse::work {
