@@ -21,7 +21,7 @@ FILES = {
     "features/f.yaml": VIEW,
     "training_sets/t.yaml": ("training_set: t\nspine: SELECT b.k, b.at, 1 AS label FROM processed.b AS b\ntime: at\n"
                              "label: label\nfeatures: ['f@1:*']\nsplit: { train: 80%, test: 20% }\n"),
-    "models/m.yaml": "model: m\ntraining_set: t\ntrain: { cmd: python train.py }\nserve: { entry: 's:S', request: { k: string } }\n",
+    "models/m.yaml": "model: m\ntraining_set: t\ntrain: { cmd: python train.py }\nserve: { python: s.py, request: [k], output: [p] }\n",
     "train.py": "", "s.py": "",
 }
 

@@ -14,9 +14,9 @@
 #include "rules/feature/training/training_set.h"
 #include "rules/gate/parse/parse_gates.h"
 #include "work/project/as_written.h"
+#include "work/project/finding/project_findings.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"
-#include "work/project/project_findings.h"
 #include "work/project/seed.h"
 
 namespace weirhouse::work {

@@ -112,8 +112,7 @@ std::string CountNote(std::size_t errors, std::size_t warnings, const ErrorStyle
                      errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
-// Formats one finding. `count` goes onto its last line if it has help or a note; else `*count`
-// stays for the caller.
+// Formats one finding; help and notes have a line each, `count` the last of them.
 std::string FormatDiagnostic(const Diagnostic& diagnostic, const ErrorStyle& style,
                              std::string* count) {
   const bool warning = diagnostic.severity == Diagnostic::Severity::kWarning;
@@ -124,14 +123,12 @@ std::string FormatDiagnostic(const Diagnostic& diagnostic, const ErrorStyle& sty
   std::size_t gutter = 3;
   AddSource(diagnostic, style, &out, &gutter);
   const std::string margin(gutter, ' ');
-  std::vector<std::string> last;
-  if (!diagnostic.hint.empty()) last.push_back("= help: " + EscapeControl(diagnostic.hint));
-  if (!diagnostic.note.empty()) last.push_back("= note: " + EscapeControl(diagnostic.note));
+  if (!diagnostic.hint.empty()) out += margin + "= help: " + EscapeControl(diagnostic.hint) + "\n";
+  if (!diagnostic.note.empty()) out += margin + "= note: " + EscapeControl(diagnostic.note) + "\n";
   if (count != nullptr && !count->empty()) {
-    last.push_back("= note: " + *count);
+    out += margin + "= note: " + *count + "\n";
     count->clear();
   }
-  if (!last.empty()) out += margin + Join(last, "   ") + "\n";
   return out;
 }
 

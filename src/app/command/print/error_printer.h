@@ -4,7 +4,8 @@
 //     --> processed/arrival.sql:3:97
 //    3 | SELECT r.flight_id, r.arr_dely FROM records.arrival AS r
 //      |                     ^^^^^^^^^^ not in contract arrival 1.0.0
-//      = help: did you mean "arr_delay"?   = note: nothing was run; 1 error, 0 warnings
+//      = help: did you mean "arr_delay"?
+//      = note: nothing was run; 1 error, 0 warnings
 //
 // Links no Arrow, DuckDB or SQLite: the thin executable uses it too.
 #pragma once

@@ -35,15 +35,15 @@ ErrorStyle Plain() {
 }
 
 TEST(ErrorPrinter, PutsTheCaretUnderThePlace) {
-  EXPECT_EQ(
-      FormatError(UnknownColumn("SELECT r.flight_id, r.arr_dely FROM records.arrival AS r"),
-                  Plain()),
-      "error[WH2104]: unknown column \"arr_dely\"\n"
-      "  --> processed/arrival.sql:3:21\n"
-      " 3 | SELECT r.flight_id, r.arr_dely FROM records.arrival AS r\n"
-      "   |                     ^^^^^^^^^^ not in contract arrival 1.0.0 "
-      "(contracts/arrival.odcs.yaml:5)\n"
-      "   = help: did you mean \"arr_delay\"?   = note: nothing was run; 1 error, 0 warnings\n");
+  EXPECT_EQ(FormatError(UnknownColumn("SELECT r.flight_id, r.arr_dely FROM records.arrival AS r"),
+                        Plain()),
+            "error[WH2104]: unknown column \"arr_dely\"\n"
+            "  --> processed/arrival.sql:3:21\n"
+            " 3 | SELECT r.flight_id, r.arr_dely FROM records.arrival AS r\n"
+            "   |                     ^^^^^^^^^^ not in contract arrival 1.0.0 "
+            "(contracts/arrival.odcs.yaml:5)\n"
+            "   = help: did you mean \"arr_delay\"?\n"
+            "   = note: nothing was run; 1 error, 0 warnings\n");
 }
 
 TEST(ErrorPrinter, FetchesTheLineThatTheErrorDoesNotBring) {

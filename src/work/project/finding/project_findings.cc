@@ -1,4 +1,4 @@
-#include "work/project/project_findings.h"
+#include "work/project/finding/project_findings.h"
 
 #include <fmt/format.h>
 
