@@ -1,5 +1,5 @@
 # The front door. Every target says what it does and can be run again at any time.
-.PHONY: help setup build demo test crash-test fault-test simulate gate-model rck interop race-test rebuild-test bench bench-bulk fuzz ci-full tidy clean
+.PHONY: help setup build demo test crash-test fault-test simulate gate-model rck interop race-test rebuild-test bench bench-bulk fuzz ci-full tidy clean bench-gates
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ bench: setup     ## measure, beside named peers, in one run
 
 bench-bulk: setup ## millions of landed rows to sorted features, beside DuckDB and pyiceberg
 	@tools/bench --only bulk
+
+bench-gates: setup ## judge 10 M rows by 21 checks, beside Great Expectations, Pandera and DuckDB
+	@tools/bench --only gates
 
 fuzz: setup      ## ten seconds of every fuzz target
 	@tools/fuzz 10

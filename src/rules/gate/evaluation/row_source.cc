@@ -24,8 +24,10 @@ class TableRows final : public RowSource {
     const auto values = rows_->GetColumnByName(column);
     return values != nullptr && values->null_count() == 0;
   }
-  Status Read(const std::vector<std::string>&, Texts, const Each& each) const override {
+  Status ReadWanted(const std::vector<std::string>&, Texts, const Wanted& wanted,
+                    const Each& each) const override {
     for (const platform::RowRange& piece : platform::PiecesOf(*rows_, scratch_)) {
+      if (!wanted(piece.begin, piece.count)) continue;
       const bool all = piece.count == rows_->num_rows();
       WEIRHOUSE_TRY_STATUS(each(all ? rows_ : rows_->Slice(piece.begin, piece.count), piece.begin));
       platform::LetGoOfStoredRows();
@@ -59,8 +61,8 @@ class ParquetRows final : public RowSource {
     return true;
   }
 
-  Status Read(const std::vector<std::string>& columns, Texts texts,
-              const Each& each) const override {
+  Status ReadWanted(const std::vector<std::string>& columns, Texts texts, const Wanted& wanted,
+                    const Each& each) const override {
     std::vector<int> places;
     for (const std::string& column : columns) {
       const int place = schema()->GetFieldIndex(column);
@@ -70,9 +72,12 @@ class ParquetRows final : public RowSource {
     std::int64_t first_row = 0;
     for (const auto& file : files_) {
       for (int i = 0; i < file->row_groups(); ++i) {
-        WEIRHOUSE_TRY(const RowsPtr piece, file->Read(i, places, texts == Texts::kDictionaries));
-        WEIRHOUSE_TRY_STATUS(each(piece, first_row));
-        first_row += piece->num_rows();
+        const std::int64_t rows = file->rows_of(i);
+        if (wanted(first_row, rows)) {
+          WEIRHOUSE_TRY(const RowsPtr piece, file->Read(i, places, texts == Texts::kDictionaries));
+          WEIRHOUSE_TRY_STATUS(each(piece, first_row));
+        }
+        first_row += rows;
       }
     }
     if (first_row > 0) return Status();
@@ -120,16 +125,19 @@ Result<RowSourcePtr> RowsOfParquet(platform::ObjectStore& store,
 }
 
 Result<RowsPtr> TakeRows(const RowSource& source, std::span<const std::int64_t> rows) {
-  std::vector<RowsPtr> parts;
-  auto at = rows.begin();
-  WEIRHOUSE_TRY_STATUS(source.Read(
+  auto none = arrow::Table::MakeEmpty(source.schema());
+  if (!none.ok()) return platform::ArrowFailed(none.status());
+  std::vector<RowsPtr> parts = {*none};
+  const auto within = [&](std::int64_t first_row, std::int64_t count) {
+    const auto begin = std::lower_bound(rows.begin(), rows.end(), first_row);
+    return std::span(begin, std::lower_bound(begin, rows.end(), first_row + count));
+  };
+  WEIRHOUSE_TRY_STATUS(source.ReadWanted(
       source.schema()->field_names(), Texts::kPlain,
-      [&](const RowsPtr& piece, std::int64_t first_row) {
-        const auto end = std::lower_bound(at, rows.end(), first_row + piece->num_rows());
-        if (at == end && !parts.empty()) return Status();
-        WEIRHOUSE_TRY(RowsPtr some, Taken(piece, {at, end}, first_row));
+      [&](std::int64_t first_row, std::int64_t count) { return !within(first_row, count).empty(); },
+      [&](const RowsPtr& piece, std::int64_t first_row) -> Status {
+        WEIRHOUSE_TRY(RowsPtr some, Taken(piece, within(first_row, piece->num_rows()), first_row));
         parts.push_back(std::move(some));
-        at = end;
         return Status();
       }));
   auto whole = arrow::ConcatenateTables(parts);

@@ -36,9 +36,14 @@ class RowSource {
   virtual std::shared_ptr<arrow::Schema> schema() const = 0;
   virtual std::int64_t num_rows() const = 0;
   // Calls `each` for pieces of the rows in order, at least once, with the named columns (some sources
-  // give more). Names that are not there are left out. The first error ends it.
-  virtual Status Read(const std::vector<std::string>& columns, Texts texts,
-                      const Each& each) const = 0;
+  // give more). Names that are not there are left out. The first error ends it. Pieces that are not
+  // `wanted` are not read.
+  using Wanted = std::function<bool(std::int64_t first_row, std::int64_t rows)>;
+  Status Read(const std::vector<std::string>& columns, Texts texts, const Each& each) const {
+    return ReadWanted(columns, texts, [](std::int64_t, std::int64_t) { return true; }, each);
+  }
+  virtual Status ReadWanted(const std::vector<std::string>& columns, Texts texts,
+                            const Wanted& wanted, const Each& each) const = 0;
   // Whether no row is known to lack a value in `column`, by what is stored beside the values. False
   // if it is not known.
   virtual bool IsWhole(const std::string& column) const = 0;

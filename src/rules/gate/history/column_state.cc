@@ -63,7 +63,7 @@ NumberCounts CountsOf(const ValueBag& bag, std::size_t distinct) {
 
 // Strata of equal rank, each kept as its middle value, between tails kept whole: see kSamplePoints.
 // `distinct`: of the bag, above twice kSampleTail.
-NumberCounts SampleOf(const ValueBag& bag, std::size_t distinct) {
+NumberCounts StrataOf(const ValueBag& bag, std::size_t distinct) {
   constexpr auto kTail = static_cast<std::size_t>(kSampleTail);
   NumberCounts least;
   NumberCounts greatest;
@@ -392,7 +392,7 @@ ColumnProfile ColumnState::Profile(CountValues count) const {
   const bool capped = count == CountValues::kCapped;
   const std::size_t distinct = numbers_.distinct();
   if (capped && distinct > kDistinctValuesMax) {
-    profile.numbers = SampleOf(numbers_, distinct);
+    profile.numbers = StrataOf(numbers_, distinct);
     profile.sampled = true;
   } else {
     profile.numbers = CountsOf(numbers_, distinct);

@@ -15,6 +15,7 @@
 #include "rules/gate/definition/binding.h"
 #include "rules/gate/definition/check_node.h"
 #include "rules/gate/definition/sql_reference.h"
+#include "rules/gate/evaluation/comparison.h"
 #include "rules/gate/evaluation/evaluation.h"
 #include "rules/gate/kind/kinds.h"
 #include "rules/gate/value/column_values.h"
@@ -224,16 +225,38 @@ class PairRule final : public RowsRule {
     return columns;
   }
 
+  // Of an expression that compares two columns of the batch; else nothing.
+  static Result<ColumnPtr> CompareColumns(Evaluation& evaluation, const Check& check) {
+    const RowSource& batch = *evaluation.batch();
+    if (check.scope != Scope::kBatch) return ColumnPtr();
+    const auto comparison = ReadComparison(Of(check)->expression_, *batch.schema());
+    if (!comparison) return ColumnPtr();
+    arrow::ArrayVector chunks;
+    bool known = true;
+    WEIRHOUSE_TRY_STATUS(batch.Read({comparison->left, comparison->right}, Texts::kPlain,
+                                    [&](const RowsPtr& piece, std::int64_t) {
+                                      chunks.push_back(Compare(*comparison, *piece));
+                                      known = known && chunks.back() != nullptr;
+                                      return Status();
+                                    }));
+    if (!known) return ColumnPtr();
+    return std::make_shared<arrow::ChunkedArray>(std::move(chunks), arrow::boolean());
+  }
+
   static Result<ColumnPtr> ColumnOfPair(Evaluation& evaluation, const Check& check) {
     PairColumns& known = evaluation.Shared<PairColumns>();
     if (const auto found = known.find(&check); found != known.end()) return found->second;
     std::vector<const Check*> same_scope;
     for (const Check& other : evaluation.definition().checks) {
-      if (Of(other) != nullptr && other.scope == check.scope &&
-          other.sql_timeout == check.sql_timeout) {
+      if (Of(other) == nullptr || other.scope != check.scope || known.contains(&other)) continue;
+      WEIRHOUSE_TRY(const ColumnPtr compared, CompareColumns(evaluation, other));
+      if (compared != nullptr) {
+        known[&other] = compared;
+      } else if (other.sql_timeout == check.sql_timeout) {
         same_scope.push_back(&other);
       }
     }
+    if (const auto found = known.find(&check); found != known.end()) return found->second;
     auto in_pieces = RunInPieces(evaluation, same_scope);
     if (!evaluation.stopped().ok()) return evaluation.stopped();
     // What fails in pieces is looked at again as a whole, which says on which rows.
