@@ -126,7 +126,7 @@ def test_commands_leave_no_thread_behind_and_no_thread_is_an_answer(tmp_path):
 def damages(folder):
     """Every kind of file of the cache, two of its tables: removed, emptied, cut short, with a bit flipped."""
     choose = random.Random(7)
-    names = sorted(path.name for path in folder.iterdir())
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     tables = [name for name in names if name.endswith(".sst")]
     for name in (name for name in names if name not in tables[1:-1]):
         size = (folder / name).stat().st_size
@@ -169,13 +169,13 @@ def test_a_damaged_cache_heals_by_itself(tmp_path):
     project.wh("verify", "--deep")
 
 
-@pytest.mark.parametrize("ending", ["CURRENT", "MANIFEST", ".sst"])
+@pytest.mark.parametrize("ending", ["CURRENT", "MANIFEST", ".sst", ".run", "manifest."])
 def test_a_batch_over_a_damaged_cache_is_taken_in_right(tmp_path, ending):
     project = filled(tmp_path / "p")
     cache = project.folder / ".weirhouse/kv"
-    for path in cache.iterdir():
-        if path.name.startswith(ending) or path.name.endswith(ending):
-            spoil(cache, path.name, bytes(byte ^ 0x20 for byte in path.read_bytes()))
+    for path in cache.rglob("*"):
+        if path.is_file() and (path.name.startswith(ending) or path.name.endswith(ending)):
+            spoil(cache, path.relative_to(cache), bytes(byte ^ 0x20 for byte in path.read_bytes()))
     project.land("t", "2024-01-02.jsonl", day(1) + day(2))
     done = project.wh("run")
     assert done.stderr.count("the cache was damaged and is rebuilt from the tables") == 1, done.stderr

@@ -233,5 +233,29 @@ TEST_F(KeyIndexTest, TablesDoNotSeeEachOther) {
   EXPECT_EQ(index.Count().value(), 1);
   EXPECT_EQ(other.StandsAt().value(), SnapshotId());
 }
+
+TEST_F(KeyIndexTest, AnIndexOfPositionsHoldsNothingElseAndIsNotTakenForAWholeOne) {
+  const StagedTable first = Append(NewFlights({}), R"([{"id":1},{"id":2}])");
+  ASSERT_OK(Index("t", IndexedFacts::kPosition).Refresh(store(), first.table));
+  const StagedTable second = Append(first.table, R"([{"id":3,"origin":"LGA"}])", "r2");
+  KeyIndex positions = Index("t", IndexedFacts::kPosition);
+  ASSERT_OK(positions.Refresh(store(), second.table));
+  KeyIndex whole = Index("whole");
+  ASSERT_OK(whole.Refresh(store(), second.table));
+  const auto keys = Keys(R"([{"id":1},{"id":3},{"id":4}])");
+  ASSERT_OK_AND(const auto found, positions.Find(keys));
+  ASSERT_OK_AND(const auto wanted, whole.Find(keys));
+  for (const std::size_t i : {0U, 1U}) {
+    ASSERT_TRUE(found[i].has_value());
+    EXPECT_EQ(found[i]->position.file, wanted[i]->position.file);
+    EXPECT_EQ(found[i]->position.position, wanted[i]->position.position);
+    EXPECT_EQ(found[i]->content, Digest());
+  }
+  EXPECT_FALSE(found[2].has_value());
+  EXPECT_FALSE(Index("t").StandsAt().value().has_value());
+  Reopen();
+  EXPECT_EQ(Index("t", IndexedFacts::kPosition).StandsAt().value(),
+            second.table->current_snapshot()->id);
+}
 }  // namespace
 }  // namespace weirhouse::iceberg

@@ -1,4 +1,4 @@
-// RocksDB, used as a cache: the online store and the key index. It never holds the only copy of any
+// RocksDB, used as a cache: the online store and the index of losers. It never holds the only copy of any
 // data.
 #pragma once
 

@@ -17,7 +17,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "ground/base/crc32c.h"
+#include "ground/base/hash/crc32c.h"
 #include "ground/platform/io/disk_error.h"
 #include "ground/platform/kv/kv_damage.h"
 #include "ground/platform/kv/run_bytes.h"
@@ -32,8 +32,8 @@ constexpr std::size_t kRunBufferBytes = 256 << 10;
 constexpr std::size_t kEntryHeadBytes = 20;
 constexpr std::uint32_t kRemovedEntry = 0xffffffff;
 constexpr std::uint64_t kFilterBitsOfKey = 12;
-constexpr std::size_t kFilterWords = 8;   // of a block of the filter
-constexpr std::size_t kWholeRunBytesMax = 32 << 10;
+constexpr std::size_t kFilterWords = 8;  // of a block of the filter
+constexpr std::size_t kRunReadWholeMax = 32 << 10;
 constexpr std::size_t kGapBlocksMax = 2;  // between two blocks that are read in one piece
 
 // The entry at `at`, or false where the bytes end within it.
@@ -233,7 +233,7 @@ Status RunFile::LoadOnce() {
       facts_.size_bytes < kRunFooterBytes) {
     return Damaged("has another size");
   }
-  if (facts_.size_bytes <= kWholeRunBytesMax) {
+  if (facts_.size_bytes <= kRunReadWholeMax) {
     std::string bytes(facts_.size_bytes, '\0');
     WEIRHOUSE_TRY_STATUS(ReadAt(0, bytes.data(), bytes.size()));
     whole_ = std::move(bytes);

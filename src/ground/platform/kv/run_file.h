@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ground/base/siphash.h"
+#include "ground/base/hash/siphash.h"
 #include "ground/base/status.h"
 
 namespace weirhouse::platform {

@@ -23,8 +23,8 @@
 #include <system_error>
 #include <utility>
 
-#include "ground/base/crc32c.h"
 #include "ground/base/failpoint.h"
+#include "ground/base/hash/crc32c.h"
 #include "ground/base/random.h"
 #include "ground/platform/io/disk_error.h"
 #include "ground/platform/kv/kv_damage.h"

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ground/base/siphash.h"
+#include "ground/base/hash/siphash.h"
 #include "ground/base/status.h"
 #include "ground/platform/kv/run_file.h"
 

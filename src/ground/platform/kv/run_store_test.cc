@@ -105,7 +105,7 @@ TEST_F(RunStoreTest, IsAMapUnderAnyBatches) {
       for (const Hash128& key : keys) {
         const auto wanted = all.find(key);
         ASSERT_EQ(found.count(key), wanted == all.end() ? 0U : 1U);
-        if (wanted != all.end()) ASSERT_EQ(found[key], wanted->second);
+        ASSERT_EQ(found[key], wanted == all.end() ? "" : wanted->second);
       }
       std::map<Hash128, std::string> walked;
       ASSERT_OK(store->ForEach([&](const Hash128& key, std::string_view payload) {

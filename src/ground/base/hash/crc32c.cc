@@ -1,4 +1,4 @@
-#include "ground/base/crc32c.h"
+#include "ground/base/hash/crc32c.h"
 
 #include <array>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "ground/base/siphash.h"
+#include "ground/base/hash/siphash.h"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
