@@ -41,20 +41,36 @@ Result<std::vector<std::int64_t>> SortedOrder(const ViewPlan& plan, const arrow:
   for (std::size_t i = 0; i < event.size(); ++i) {
     if (event_time.valid[i] == 0) event[i] = kTimeless;
   }
-  std::vector<std::int64_t> order(event.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::int64_t left, std::int64_t right) {
-    const auto a = static_cast<std::size_t>(left);
-    const auto b = static_cast<std::size_t>(right);
-    if (entities[a] != entities[b]) return entities[a] < entities[b];
-    if (event[a] != event[b]) return event[a] < event[b];
+  struct Place {
+    iceberg::KeyPrefix entity;
+    std::int64_t event = 0;
+    std::int64_t row = 0;
+  };
+  // Entities of one length that a prefix holds whole are equal where it is.
+  bool whole = true;
+  std::vector<Place> places(event.size());
+  for (std::size_t i = 0; i < event.size(); ++i) {
+    places[i] = {{}, event[i], static_cast<std::int64_t>(i)};
+    whole = whole && entities[i] && entities[0] && entities[i]->size() == entities[0]->size() &&
+            entities[i]->size() <= iceberg::KeyPrefix::kBytes;
+    if (entities[i]) places[i].entity = iceberg::PrefixOf(*entities[i]);
+  }
+  std::sort(places.begin(), places.end(), [&](const Place& left, const Place& right) {
+    if (left.entity != right.entity) return left.entity < right.entity;
+    const auto a = static_cast<std::size_t>(left.row);
+    const auto b = static_cast<std::size_t>(right.row);
+    if (!whole && entities[a] != entities[b]) return entities[a] < entities[b];
+    if (left.event != right.event) return left.event < right.event;
     if (known_time.values[a] != known_time.values[b]) {
       return known_time.values[a] < known_time.values[b];
     }
     if (keys[a] != keys[b]) return keys[a] < keys[b];
     if (digests[a] != digests[b]) return digests[a] < digests[b];
-    return left < right;
+    return a < b;
   });
+  std::vector<std::int64_t> order;
+  order.reserve(places.size());
+  for (const Place& place : places) order.push_back(place.row);
   return order;
 }
 

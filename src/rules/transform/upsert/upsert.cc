@@ -81,10 +81,11 @@ Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& 
     while (end < sorted.size() && key(end) == key(end - 1)) ++end;
     const std::vector<std::int64_t> part(sorted.begin() + static_cast<std::ptrdiff_t>(begin),
                                          sorted.begin() + static_cast<std::ptrdiff_t>(end));
-    WEIRHOUSE_TRY(const KnownRows known,
-                  LookUp(facts, part, by_arrival, current, versions, settled));
-    WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, part, known)
-                                                : DecideByOrder(facts, part, known));
+    // Copied, so that what follows reads memory from one end to the other.
+    const RowFacts in_order = FactsAt(facts, part);
+    WEIRHOUSE_TRY(const KnownRows known, LookUp(in_order, by_arrival, current, versions, settled));
+    WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(in_order, part, known)
+                                                : DecideByOrder(in_order, part, known));
     Append(all, std::move(decision));
     begin = end;
   }
@@ -199,8 +200,7 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
     if (indexes_history) plan.history_entries = EntriesOf(facts, decision.history);
     WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
   }
-  for (const std::int64_t row : decision.older)
-    plan.older.push_back(facts.keys[static_cast<std::size_t>(row)]);
+  plan.older = std::move(decision.older);
   plan.deletes = std::move(decision.deletes);
   plan.versions = std::move(decision.versions);
   if (!checked.row_wise) return plan;

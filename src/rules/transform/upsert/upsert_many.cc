@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 #include "rules/transform/upsert/fact_runs.h"
 #include "rules/transform/upsert/loser_table.h"
@@ -83,19 +82,14 @@ class ManyRows {
   // `facts` are in order; `rows` are their indexes among all rows.
   Status Decide(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
     const bool by_arrival = definition_.order_by_arrival;
-    std::vector<std::int64_t> in_order(rows.size());
-    std::iota(in_order.begin(), in_order.end(), 0);
-    WEIRHOUSE_TRY(const KnownRows known,
-                  LookUp(facts, in_order, by_arrival, current_, versions_, {}));
-    WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, in_order, known)
-                                                : DecideByOrder(facts, in_order, known));
-    const auto place = [&](std::int64_t row) {
-      return static_cast<std::size_t>(rows[static_cast<std::size_t>(row)]);
-    };
-    for (const std::int64_t row : decision.current) is_current_[place(row)] = true;
-    for (const std::int64_t row : decision.history) is_history_[place(row)] = true;
-    for (const std::int64_t row : decision.older)
-      plan_.older.push_back(facts.keys[static_cast<std::size_t>(row)]);
+    WEIRHOUSE_TRY(const KnownRows known, LookUp(facts, by_arrival, current_, versions_, {}));
+    WEIRHOUSE_TRY(Decision decision, by_arrival ? DecideByArrival(facts, rows, known)
+                                                : DecideByOrder(facts, rows, known));
+    for (const std::int64_t row : decision.current)
+      is_current_[static_cast<std::size_t>(row)] = true;
+    for (const std::int64_t row : decision.history)
+      is_history_[static_cast<std::size_t>(row)] = true;
+    std::move(decision.older.begin(), decision.older.end(), std::back_inserter(plan_.older));
     std::move(decision.deletes.begin(), decision.deletes.end(), std::back_inserter(plan_.deletes));
     plan_.states += decision.states;
     return checked_.row_wise ? Keep(decision.losers) : Status();

@@ -22,13 +22,13 @@ bool Beats(const Standing& a, const Standing& b) {
 // Walks sorted rows key by key.
 class OrderWalk {
  public:
-  OrderWalk(const RowFacts& facts, const std::vector<std::int64_t>& sorted, const KnownRows& known)
-      : facts_(facts), sorted_(sorted), known_(known) {}
+  OrderWalk(const RowFacts& facts, const std::vector<std::int64_t>& rows, const KnownRows& known)
+      : facts_(facts), rows_(rows), known_(known) {}
 
   Result<Decision> Run() {
     std::size_t key_index = 0;
-    for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
-      const std::size_t end = EndOf(begin, sorted_.size(), facts_.keys);
+    for (std::size_t begin = 0; begin < rows_.size(); ++key_index) {
+      const std::size_t end = EndOf(begin, rows_.size(), facts_.keys);
       WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.CurrentOf(key_index)));
       begin = end;
     }
@@ -36,14 +36,13 @@ class OrderWalk {
   }
 
  private:
-  std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
-  RecordId Record(std::size_t at) const { return RecordId(facts_.records[Row(at)]); }
+  RecordId Record(std::size_t at) const { return RecordId(facts_.records[at]); }
 
   // The end of the range of equal elements that begins at `begin`, at most `limit`.
   template <typename T>
   std::size_t EndOf(std::size_t begin, std::size_t limit, const std::vector<T>& values) const {
     std::size_t end = begin + 1;
-    while (end < limit && values[Row(end)] == values[Row(begin)]) ++end;
+    while (end < limit && values[end] == values[begin]) ++end;
     return end;
   }
 
@@ -75,7 +74,7 @@ class OrderWalk {
   // must be remembered. With an index of losers the key index remembers the winner.
   void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
                     const std::optional<iceberg::KeyEntry>& current) {
-    const std::string& key = facts_.keys[Row(begin)];
+    const std::string& key = facts_.keys[begin];
     for (const Standing& standing : fresh) {
       const bool wins = standing.row == winner.row;
       if (wins && known_.remembers_losers_only) continue;
@@ -102,7 +101,7 @@ class OrderWalk {
   Result<std::optional<Standing>> Group(std::size_t begin, std::size_t end,
                                         const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Version> best = known_.BestOf(group_++);
-    const bool is_current = current && current->order == facts_.orders[Row(begin)];
+    const bool is_current = current && current->order == facts_.orders[begin];
     if (!best && is_current) {
       best = Version{{}, current->content, current->record};
     }
@@ -115,7 +114,7 @@ class OrderWalk {
       for (std::size_t repeat = same ? at : at + 1; repeat < content_end; ++repeat) {
         ++decision_.states.duplicate;
         decision_.losers.push_back({Record(repeat), RecordState::kDuplicate, first, false});
-        if (same && Record(repeat) < first) decision_.older.push_back(sorted_[repeat]);
+        if (same && Record(repeat) < first) decision_.older.push_back(facts_.keys[repeat]);
       }
       at = content_end;
     }
@@ -129,19 +128,18 @@ class OrderWalk {
   std::optional<Standing> Settle(const std::vector<std::size_t>& fresh,
                                  const std::optional<Version>& best) {
     const std::size_t top = fresh.back();
-    const bool top_stands = !best || best->content < facts_.contents[Row(top)];
+    const bool top_stands = !best || best->content < facts_.contents[top];
     const RecordId stands = top_stands ? Record(top) : best->record;
-    const Digest group = fresh.size() > 1 || best
-                             ? VersionGroup(facts_.keys[Row(top)], facts_.orders[Row(top)])
-                             : Digest();
+    const Digest group =
+        fresh.size() > 1 || best ? VersionGroup(facts_.keys[top], facts_.orders[top]) : Digest();
     for (std::size_t at : fresh) {
-      decision_.history.push_back(sorted_[at]);
+      decision_.history.push_back(rows_[at]);
       if (at == top && top_stands) continue;
-      Lose(group, facts_.contents[Row(at)], Record(at), stands, /*moved=*/false);
+      Lose(group, facts_.contents[at], Record(at), stands, /*moved=*/false);
     }
     if (!top_stands) return std::nullopt;
     if (best) Lose(group, best->content, best->record, stands, /*moved=*/true);
-    return Standing{facts_.orders[Row(top)], facts_.contents[Row(top)], Record(top), sorted_[top]};
+    return Standing{facts_.orders[top], facts_.contents[top], Record(top), rows_[top]};
   }
 
   void Lose(const Digest& group, const Digest& content, RecordId record, RecordId to, bool moved) {
@@ -153,18 +151,17 @@ class OrderWalk {
   // The record that first brought this row's content, if it came before.
   Result<std::optional<RecordId>> KnownRecord(std::size_t at, const std::optional<Version>& best) {
     if (!best) return std::optional<RecordId>();
-    const Digest& content = facts_.contents[Row(at)];
+    const Digest& content = facts_.contents[at];
     if (best->content == content) return std::optional<RecordId>(best->record);
     if (known_.versions == nullptr) return std::optional<RecordId>();
-    WEIRHOUSE_TRY(
-        const auto found,
-        known_.versions->FindOthers(
-            {{VersionGroup(facts_.keys[Row(at)], facts_.orders[Row(at)]), content, RecordId()}}));
+    WEIRHOUSE_TRY(const auto found,
+                  known_.versions->FindOthers(
+                      {{VersionGroup(facts_.keys[at], facts_.orders[at]), content, RecordId()}}));
     return found[0];
   }
 
   const RowFacts& facts_;
-  const std::vector<std::int64_t>& sorted_;
+  const std::vector<std::int64_t>& rows_;
   const KnownRows& known_;
   Decision decision_;
   std::size_t group_ = 0;
@@ -173,15 +170,14 @@ class OrderWalk {
 // Decides the rows of one key in the order of arrival.
 class ArrivalWalk {
  public:
-  ArrivalWalk(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-              const KnownRows& known)
-      : facts_(facts), sorted_(sorted), known_(known) {}
+  ArrivalWalk(const RowFacts& facts, const std::vector<std::int64_t>& rows, const KnownRows& known)
+      : facts_(facts), rows_(rows), known_(known) {}
 
   Result<Decision> Run() {
     std::size_t key_index = 0;
-    for (std::size_t begin = 0; begin < sorted_.size(); ++key_index) {
+    for (std::size_t begin = 0; begin < rows_.size(); ++key_index) {
       std::size_t end = begin + 1;
-      while (end < sorted_.size() && facts_.keys[Row(end)] == facts_.keys[Row(begin)]) ++end;
+      while (end < rows_.size() && facts_.keys[end] == facts_.keys[begin]) ++end;
       Key(begin, end, known_.CurrentOf(key_index));
       WEIRHOUSE_TRY_STATUS(NewVersions(begin, end, known_.BestOf(key_index)));
       begin = end;
@@ -190,17 +186,15 @@ class ArrivalWalk {
   }
 
  private:
-  std::size_t Row(std::size_t at) const { return static_cast<std::size_t>(sorted_[at]); }
-
   void Key(std::size_t begin, std::size_t end, const std::optional<iceberg::KeyEntry>& current) {
     std::optional<Standing> winner;
     if (current) winner = {{}, current->content, current->record, std::nullopt};
     for (std::size_t at = begin; at < end; ++at) {
-      const RecordId record(facts_.records[Row(at)]);
-      const Digest& content = facts_.contents[Row(at)];
+      const RecordId record(facts_.records[at]);
+      const Digest& content = facts_.contents[at];
       if (!winner) {
         ++decision_.states.processed;
-        winner = {{}, content, record, sorted_[at]};
+        winner = {{}, content, record, rows_[at]};
       } else if (winner->content == content) {
         ++decision_.states.duplicate;
         decision_.losers.push_back({record, RecordState::kDuplicate, winner->record, false});
@@ -211,7 +205,7 @@ class ArrivalWalk {
         ++decision_.states.superseded;
         decision_.losers.push_back(
             {winner->record, RecordState::kSuperseded, record, !winner->row.has_value()});
-        winner = {{}, content, record, sorted_[at]};
+        winner = {{}, content, record, rows_[at]};
       }
     }
     if (!winner->row) return;
@@ -221,18 +215,18 @@ class ArrivalWalk {
 
   // Adds contents that this key never had before to the history.
   Status NewVersions(std::size_t begin, std::size_t end, const std::optional<Version>& best) {
-    const Digest group = VersionGroup(facts_.keys[Row(begin)], {});
+    const Digest group = VersionGroup(facts_.keys[begin], {});
     std::vector<Version> fresh;
     std::vector<std::int64_t> rows;
     for (std::size_t at = begin; at < end; ++at) {
-      const Digest& content = facts_.contents[Row(at)];
+      const Digest& content = facts_.contents[at];
       const bool repeated = (best && best->content == content) ||
                             std::any_of(fresh.begin(), fresh.end(), [&](const Version& version) {
                               return version.content == content;
                             });
       if (repeated) continue;
-      fresh.push_back({group, content, RecordId(facts_.records[Row(at)])});
-      rows.push_back(sorted_[at]);
+      fresh.push_back({group, content, RecordId(facts_.records[at])});
+      rows.push_back(rows_[at]);
     }
     std::vector<std::optional<RecordId>> others(fresh.size());
     if (known_.versions != nullptr && best && !fresh.empty()) {
@@ -250,20 +244,20 @@ class ArrivalWalk {
   }
 
   const RowFacts& facts_;
-  const std::vector<std::int64_t>& sorted_;
+  const std::vector<std::int64_t>& rows_;
   const KnownRows& known_;
   Decision decision_;
 };
 
 }  // namespace
 
-Result<Decision> DecideByOrder(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+Result<Decision> DecideByOrder(const RowFacts& facts, const std::vector<std::int64_t>& rows,
                                const KnownRows& known) {
-  return OrderWalk(facts, sorted, known).Run();
+  return OrderWalk(facts, rows, known).Run();
 }
 
-Result<Decision> DecideByArrival(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+Result<Decision> DecideByArrival(const RowFacts& facts, const std::vector<std::int64_t>& rows,
                                  const KnownRows& known) {
-  return ArrivalWalk(facts, sorted, known).Run();
+  return ArrivalWalk(facts, rows, known).Run();
 }
 }  // namespace weirhouse::transform

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ground/base/status.h"
@@ -39,13 +40,13 @@ struct Decision {
   std::vector<Loser> losers;
   // Rows that repeat a version whose record is newer: a chain brings records out of order, and so
   // does an object that is taken back from quarantine.
-  std::vector<std::int64_t> older;
+  std::vector<std::string> older;  // by their keys
 };
 
-// `sorted` by (key, order, content, record).
-Result<Decision> DecideByOrder(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+// `facts` sorted by (key, order, content, record); `rows` are the indexes of their rows.
+Result<Decision> DecideByOrder(const RowFacts& facts, const std::vector<std::int64_t>& rows,
                                const KnownRows& known);
-// `sorted` by (key, record).
-Result<Decision> DecideByArrival(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
+// `facts` sorted by (key, record).
+Result<Decision> DecideByArrival(const RowFacts& facts, const std::vector<std::int64_t>& rows,
                                  const KnownRows& known);
 }  // namespace weirhouse::transform

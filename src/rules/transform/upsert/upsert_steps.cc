@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
+#include "ground/iceberg/type/key_encoding.h"
 
 namespace weirhouse::transform {
 std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
@@ -39,14 +40,20 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
                                      const std::vector<RejectedRow>& rejected, bool by_arrival) {
   std::vector<bool> skip(facts.keys.size(), false);
   for (const RejectedRow& row : rejected) skip[static_cast<std::size_t>(row.row)] = true;
-  std::vector<std::int64_t> sorted;
-  sorted.reserve(facts.keys.size());
+  struct Place {
+    iceberg::KeyPrefix prefix;
+    std::int64_t row = 0;
+  };
+  std::vector<Place> places;
+  places.reserve(facts.keys.size());
   for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-    if (!skip[i]) sorted.push_back(static_cast<std::int64_t>(i));
+    if (!skip[i])
+      places.push_back({iceberg::PrefixOf(facts.keys[i]), static_cast<std::int64_t>(i)});
   }
-  std::sort(sorted.begin(), sorted.end(), [&](std::int64_t left, std::int64_t right) {
-    const auto a = static_cast<std::size_t>(left);
-    const auto b = static_cast<std::size_t>(right);
+  std::sort(places.begin(), places.end(), [&](const Place& left, const Place& right) {
+    if (left.prefix != right.prefix) return left.prefix < right.prefix;
+    const auto a = static_cast<std::size_t>(left.row);
+    const auto b = static_cast<std::size_t>(right.row);
     if (const int order = facts.keys[a].compare(facts.keys[b]); order != 0) return order < 0;
     if (!by_arrival) {
       if (const int order = facts.orders[a].compare(facts.orders[b]); order != 0) return order < 0;
@@ -55,21 +62,39 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
     if (facts.records[a] != facts.records[b]) return facts.records[a] < facts.records[b];
     return std::tie(facts.contents[a], a) < std::tie(facts.contents[b], b);
   });
+  std::vector<std::int64_t> sorted;
+  sorted.reserve(places.size());
+  for (const Place& place : places) sorted.push_back(place.row);
   return sorted;
 }
 
-Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-                         bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
-                         const SettledKeys& settled) {
+RowFacts FactsAt(const RowFacts& facts, std::span<const std::int64_t> rows) {
+  RowFacts taken;
+  taken.keys.reserve(rows.size());
+  taken.orders.reserve(rows.size());
+  taken.contents.reserve(rows.size());
+  taken.records.reserve(rows.size());
+  for (const std::int64_t row : rows) {
+    const auto i = static_cast<std::size_t>(row);
+    taken.keys.push_back(facts.keys[i]);
+    taken.orders.push_back(facts.orders[i]);
+    taken.contents.push_back(facts.contents[i]);
+    taken.records.push_back(facts.records[i]);
+  }
+  return taken;
+}
+
+Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyIndex* current,
+                         VersionIndex* versions, const SettledKeys& settled) {
   KnownRows known;
   if (current == nullptr || Planted("skip_dedup")) return known;
   std::vector<std::string> keys;
-  for (std::int64_t row : sorted) {
-    const std::string& key = facts.keys[static_cast<std::size_t>(row)];
+  keys.reserve(facts.keys.size());
+  for (const std::string& key : facts.keys) {
     if (keys.empty() || keys.back() != key) keys.push_back(key);
   }
   WEIRHOUSE_TRY(known.current, current->Find(keys));
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  for (std::size_t i = 0; !settled.keys.empty() && i < keys.size(); ++i) {
     if (settled.keys.count(keys[i]) != 0) known.current[i].reset();  // decided as if it were new
   }
   known.versions = versions;
@@ -79,16 +104,16 @@ Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>&
   std::vector<Digest> asked;
   std::vector<std::size_t> asked_group;
   std::size_t key_index = 0;
-  for (std::size_t at = 0; at < sorted.size(); ++at) {
-    const auto row = static_cast<std::size_t>(sorted[at]);
-    const auto before = static_cast<std::size_t>(sorted[at == 0 ? 0 : at - 1]);
-    const bool new_key = at > 0 && facts.keys[row] != facts.keys[before];
+  for (std::size_t at = 0; at < facts.keys.size(); ++at) {
+    const bool new_key = at > 0 && facts.keys[at] != keys[key_index];
     if (new_key) ++key_index;
-    if (at > 0 && !new_key && (by_arrival || facts.orders[row] == facts.orders[before])) continue;
+    const bool same_group =
+        at > 0 && !new_key && (by_arrival || facts.orders[at] == facts.orders[at - 1]);
+    if (same_group) continue;
     const auto& entry = known.current[key_index];
-    if (entry && (by_arrival || entry->order != facts.orders[row])) {
-      const std::string_view order = by_arrival ? std::string_view() : facts.orders[row];
-      asked.push_back(VersionGroup(facts.keys[row], order));
+    if (entry && (by_arrival || entry->order != facts.orders[at])) {
+      const std::string_view order = by_arrival ? std::string_view() : facts.orders[at];
+      asked.push_back(VersionGroup(facts.keys[at], order));
       asked_group.push_back(known.best.size());
     }
     known.best.emplace_back();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,12 @@ std::vector<RejectedRow> NullKeys(const arrow::Table& rows,
 // content, then record; with `order arrival` by record, and by content if rows have none.
 std::vector<std::int64_t> SortedRows(const RowFacts& facts,
                                      const std::vector<RejectedRow>& rejected, bool by_arrival);
-// What is known before the batch. Versions are looked up only if the current row does not suffice: a
+// The facts of `rows`, in their order.
+RowFacts FactsAt(const RowFacts& facts, std::span<const std::int64_t> rows);
+// What is known before the batch of `facts`, which are sorted. Versions are looked up only if the current row does not suffice: a
 // key without a current row has no versions, and a current row is the best of its order.
-Result<KnownRows> LookUp(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
-                         bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
-                         const SettledKeys& settled);
+Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyIndex* current,
+                         VersionIndex* versions, const SettledKeys& settled);
 // PlanUpsert, or PlanFull if `current` is null, for many rows: see UpsertPlan::many.
 Result<UpsertPlan> PlanMany(const CheckedTransform& checked, const arrow::Table& rows,
                             iceberg::KeyIndex* current, VersionIndex* versions,
