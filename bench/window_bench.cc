@@ -154,7 +154,8 @@ std::shared_ptr<arrow::Table> Compute(const feature::ViewPlan& plan, const std::
     AnswerFile(file, labels, &evaluation, &label);
     *kernel_ms += watch.CpuMs();
   }
-  const feature::FeatureRows none{.values = feature::EmptyValues(plan)};
+  feature::FeatureRows none;
+  none.values = feature::EmptyValues(plan);
   Must(evaluation.Answer({&none, 0, 0}, std::span(labels.labels).subspan(label),
                          std::span(labels.places).subspan(label)));
   arrow::FieldVector fields;

@@ -28,7 +28,7 @@ void PutCell(const AnswerColumn& column, std::size_t place, const Cell& cell);
 // Answers one entity after the other and keeps its memory between them. Threads: one.
 class ColumnSweep {
  public:
-  // Rows taken at once, so that memory stays below 100 bytes for each of them: 100 MB.
+  // Rows taken at once: the running sums and tables of extremes take 80 to 200 bytes for each.
   static constexpr std::size_t kRowsAtOnceMax = std::size_t{1} << 20;
   static constexpr std::size_t kLabelsAtOnceMax = std::size_t{1} << 14;
 
