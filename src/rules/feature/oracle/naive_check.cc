@@ -49,8 +49,8 @@ Result<std::vector<std::int64_t>> RowsOf(const FeaturePieces& pieces, std::size_
 }
 
 // All that can matter to the sample: the rows of its entities, and all versions of their keys.
-Result<std::shared_ptr<arrow::Table>> RowsAround(const FeaturePieces& pieces,
-                                                 const LabelOrder& sample) {
+Result<std::shared_ptr<arrow::Table>> SampledRows(const FeaturePieces& pieces,
+                                                  const LabelOrder& sample) {
   const std::vector<std::string> columns = pieces.schema()->field_names();
   std::set<std::string, std::less<>> keys;
   for (std::size_t p = 0; p < pieces.count() && !pieces.unique_keys(); ++p) {
@@ -84,7 +84,7 @@ Status CheckView(const SelectedView& selected, const LabelFrame& sample, const a
   if (pieces_provider) {
     WEIRHOUSE_TRY(const auto pieces, pieces_provider(*selected.view));
     WEIRHOUSE_TRY(const LabelOrder order, OrderLabels(*selected.view, sample));
-    WEIRHOUSE_TRY(table, RowsAround(*pieces, order));
+    WEIRHOUSE_TRY(table, SampledRows(*pieces, order));
   } else {
     WEIRHOUSE_TRY(table, provider(*selected.view));
   }

@@ -9,8 +9,8 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/type/key_encoding.h"
+#include "rules/feature/join/radix_sort.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "rules/feature/kernel/radix_sort.h"
 #include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {

@@ -13,9 +13,9 @@
 
 #include "ground/base/exact/limbs.h"
 #include "ground/base/thread.h"
+#include "rules/feature/join/hidden_versions.h"
+#include "rules/feature/join/latest.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "rules/feature/kernel/hidden_versions.h"
-#include "rules/feature/kernel/latest.h"
 #include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/value/decimal_sum.h"
 

@@ -18,7 +18,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/definition/definition.h"
-#include "rules/feature/kernel/feature_pieces.h"
+#include "rules/feature/join/feature_pieces.h"
 #include "rules/feature/kernel/plan.h"
 
 namespace arrow {

@@ -1,4 +1,4 @@
-#include "rules/feature/kernel/latest.h"
+#include "rules/feature/join/latest.h"
 
 #include <arrow/api.h>
 

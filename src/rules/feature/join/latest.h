@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "rules/feature/kernel/feature_pieces.h"
-#include "rules/feature/kernel/hidden_versions.h"
-#include "rules/feature/kernel/label_order.h"
+#include "rules/feature/join/feature_pieces.h"
+#include "rules/feature/join/hidden_versions.h"
+#include "rules/feature/join/label_order.h"
 #include "rules/feature/kernel/plan.h"
 
 namespace weirhouse::feature {

@@ -1,4 +1,4 @@
-#include "rules/feature/kernel/label_order.h"
+#include "rules/feature/join/label_order.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "rules/feature/join/radix_sort.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "rules/feature/kernel/radix_sort.h"
 #include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
