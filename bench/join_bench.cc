@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <tuple>
 
 #include "ground/base/random.h"
 #include "ground/base/time.h"
@@ -73,24 +74,35 @@ iceberg::StageOptions Stage() {
   return stage;
 }
 
+const std::int64_t* Integers(const arrow::Table& rows, const char* column) {
+  return rows.GetColumnByName(column)->chunk(0)->data()->GetValues<std::int64_t>(1);
+}
+
 // What an upsert deletes: rows that another row of their key is newer than.
-std::vector<iceberg::RowPosition> Replaced(const iceberg::TablePtr& table,
-                                           platform::SqlSession& session) {
+std::vector<iceberg::RowPosition> Replaced(const iceberg::TablePtr& table) {
   iceberg::ScanOptions options;
   options.columns = {"driver_id", "event_time", "known_time"};
-  options.with_file_position = true;
   const auto scan = Must(iceberg::Scan::Plan(platform::LocalStore(), table, options));
-  Must(session.Register("versions", Must(scan.ReadAll())));
-  const auto rows =
-      Must(session.Query("SELECT _file, _pos FROM (SELECT *, max(known_time) OVER (PARTITION BY "
-                         "driver_id, event_time) "
-                         "AS newest FROM versions) WHERE known_time < newest ORDER BY ALL"));
-  session.Unregister("versions").Ignore("it is not needed any more");
+  struct Version {
+    std::int64_t driver, event, known;
+    std::int64_t position;
+    const std::string* file;
+  };
+  std::vector<Version> versions;
+  for (const auto& task : scan.tasks()) {
+    const auto rows = Must(scan.Read(task))->CombineChunks().ValueOrDie();
+    for (std::int64_t i = 0; i < rows->num_rows(); ++i) {
+      versions.push_back({Integers(*rows, "driver_id")[i], Integers(*rows, "event_time")[i],
+                          Integers(*rows, "known_time")[i], i, &task.file.path});
+    }
+  }
+  std::sort(versions.begin(), versions.end(), [](const Version& a, const Version& b) {
+    return std::tie(a.driver, a.event, a.known) < std::tie(b.driver, b.event, b.known);
+  });
   std::vector<iceberg::RowPosition> positions;
-  for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
-    const auto file = rows->column(0)->GetScalar(row).ValueOrDie();
-    const auto place = rows->column(1)->GetScalar(row).ValueOrDie();
-    positions.push_back({file->ToString(), static_cast<const arrow::Int64Scalar&>(*place).value});
+  for (std::size_t i = 0; i + 1 < versions.size(); ++i) {
+    if (versions[i].driver == versions[i + 1].driver && versions[i].event == versions[i + 1].event)
+      positions.push_back({*versions[i].file, versions[i].position});
   }
   return positions;
 }
@@ -123,7 +135,7 @@ void WriteTable(const feature::FeatureView& view, const std::string& data, const
   }
   Point(folder, "history", table);
   iceberg::StagedWrite write(store, table, random, Stage());
-  Must(write.DeleteRows(Replaced(table, session)));
+  Must(write.DeleteRows(Replaced(table)));
   Point(folder, "upsert", Must(write.Finish()).table);
 }
 
@@ -169,8 +181,7 @@ void Join(const Arguments& arguments) {
     const auto table = TableOf(FolderOf(data, view, arguments.Text("--rows")), kind);
     std::vector<std::string> columns;
     const auto schema = feature::FeatureTableSchema(PlanOf(view));
-    for (const auto& field : schema->fields())
-      columns.push_back(field->name());
+    for (const auto& field : schema->fields()) columns.push_back(field->name());
     return feature::OpenPieces(store, table, table->current_snapshot()->id, columns,
                                kind == "upsert");
   };

@@ -242,7 +242,8 @@ Result<feature::NaiveReport> CheckNaively(Workspace& workspace, const TrainingSe
   for (std::size_t i = 0; i < sizeof(seed); ++i) seed = seed << 8 | rows.content.bytes[i];
   SeededRandom random(seed);
   return feature::NaiveCheck(*source.definition, ViewsOf(source), rows.result,
-                             ProviderOf(workspace, source, inputs), kNaiveRows, random);
+                             ProviderOf(workspace, source, inputs), kNaiveRows, random,
+                             PiecesProviderOf(workspace, source, inputs));
 }
 
 Status ExportTrainingSet(Workspace& workspace, const TrainingSetRecord& record,

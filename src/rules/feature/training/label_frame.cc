@@ -9,6 +9,7 @@
 #include "ground/base/text.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/type/key_encoding.h"
+#include "rules/feature/join/radix_sort.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/value/arrow_columns.h"
 
@@ -25,8 +26,8 @@ Status NoColumn(const arrow::Table& spine, const std::string& name, std::string_
                   std::move(hint));
 }
 
-Result<std::vector<std::int64_t>> ReadSpineTimes(const arrow::Table& spine, const std::string& name,
-                                                 std::string_view role) {
+Result<IntegerView> ReadSpineTimes(const arrow::Table& spine, const std::string& name,
+                                   std::string_view role) {
   const auto column = spine.GetColumnByName(name);
   if (column == nullptr) return NoColumn(spine, name, role);
   if (column->type()->id() != arrow::Type::TIMESTAMP) {
@@ -34,24 +35,21 @@ Result<std::vector<std::int64_t>> ReadSpineTimes(const arrow::Table& spine, cons
                                 column->type()->ToString()),
                     "cast it to timestamptz");
   }
-  Result<IntColumn> times = ReadIntegers(*column, fmt::format("the {} \"{}\"", role, name));
+  Result<IntegerView> times = IntegerView::Of(*column, fmt::format("the {} \"{}\"", role, name));
   if (!times.ok()) return BadSpine(times.status().message(), times.status().hint());
-  for (const std::uint8_t valid : times->valid) {
-    if (valid == 0) {
-      return BadSpine(fmt::format("a row of the spine has no {}: \"{}\" is null", role, name),
-                      "leave such rows out of the spine");
-    }
+  if (times->has_nulls()) {
+    return BadSpine(fmt::format("a row of the spine has no {}: \"{}\" is null", role, name),
+                    "leave such rows out of the spine");
   }
-  return std::move(times->values);
+  return times;
 }
 }  // namespace
 
 Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
                               std::shared_ptr<arrow::Table> spine) {
   LabelFrame frame;
-  WEIRHOUSE_TRY(const std::vector<std::int64_t> times,
-                ReadSpineTimes(*spine, definition.time, "time"));
-  std::vector<std::int64_t> known = times;
+  WEIRHOUSE_TRY(const IntegerView times, ReadSpineTimes(*spine, definition.time, "time"));
+  IntegerView known = times;
   if (definition.known) {
     WEIRHOUSE_TRY(known, ReadSpineTimes(*spine, *definition.known, "known time"));
   }
@@ -60,26 +58,27 @@ Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
   }
   frame.labels.reserve(times.size());
   for (std::size_t i = 0; i < times.size(); ++i) {
-    frame.labels.push_back({times[i], definition.as_of_latest ? kLatest : known[i]});
+    frame.labels.push_back({times.data()[i], definition.as_of_latest ? kLatest : known.data()[i]});
   }
   frame.rows = std::move(spine);
   return frame;
 }
 
 Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> times;  // with their rows
+  WEIRHOUSE_CHECK(frame.labels.size() < kNoEntity);
+  std::vector<KeyedRow> times;
   times.reserve(frame.labels.size());
   for (const Label& label : frame.labels)
-    times.emplace_back(label.at, static_cast<std::int64_t>(times.size()));
-  std::sort(times.begin(), times.end());
+    times.push_back({OrderedKey(label.at), static_cast<std::uint32_t>(times.size())});
+  SortByKey(&times);
   std::vector<std::int64_t> order;
   order.reserve(times.size());
-  for (const auto& [at, row] : times) order.push_back(row);
+  for (const KeyedRow& time : times) order.push_back(time.row);
   // Only rows of one time are compared by their columns.
   std::vector<std::size_t> tied;
   for (std::size_t i = 0; i < times.size(); ++i) {
-    const bool before = i > 0 && times[i - 1].first == times[i].first;
-    const bool after = i + 1 < times.size() && times[i + 1].first == times[i].first;
+    const bool before = i > 0 && times[i - 1].key == times[i].key;
+    const bool after = i + 1 < times.size() && times[i + 1].key == times[i].key;
     if (before || after) tied.push_back(i);
   }
   if (tied.empty()) return order;
@@ -90,8 +89,7 @@ Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame) {
   std::vector<std::size_t> sorted(tied.size());
   std::iota(sorted.begin(), sorted.end(), 0);
   std::sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
-    if (times[tied[a]].first != times[tied[b]].first)
-      return times[tied[a]].first < times[tied[b]].first;
+    if (times[tied[a]].key != times[tied[b]].key) return times[tied[a]].key < times[tied[b]].key;
     return keys[a] < keys[b];
   });
   for (std::size_t i = 0; i < tied.size(); ++i) order[tied[i]] = rows[sorted[i]];

@@ -9,8 +9,8 @@
 
 #include "ground/base/status.h"
 #include "rules/feature/definition/definition.h"
+#include "rules/feature/join/label_order.h"
 #include "rules/feature/kernel/kernel.h"
-#include "rules/feature/kernel/label_order.h"
 
 namespace arrow {
 class Table;

@@ -3,9 +3,8 @@
 #include <arrow/api.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <map>
+#include <deque>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -14,9 +13,9 @@
 
 #include "ground/base/exact/limbs.h"
 #include "ground/base/thread.h"
+#include "rules/feature/join/hidden_versions.h"
+#include "rules/feature/join/latest.h"
 #include "rules/feature/kernel/feature_rows.h"
-#include "rules/feature/kernel/hidden_versions.h"
-#include "rules/feature/kernel/latest.h"
 #include "rules/feature/value/arrow_columns.h"
 #include "rules/feature/value/decimal_sum.h"
 
@@ -24,24 +23,34 @@ namespace weirhouse::feature {
 namespace {
 constexpr std::size_t kChunkTextBytesMax = std::size_t{1} << 30;  // offsets have 31 bits
 
-// The rows chosen for one range of time, and the labels by the piece that their row lies in.
-struct RangeChoice {
-  ChosenRows rows;
-  std::vector<std::uint32_t> labels;  // those with a row that an output takes, by piece
-  std::vector<std::size_t> starts;    // by piece
+// One row that is taken: from where, and for which row of the spine.
+struct Pick {
+  std::uint32_t label = 0;  // in the order of LabelOrder
+  std::uint32_t row = 0;    // of its piece
+  std::uint32_t to = 0;     // of the spine
+};
 
-  std::span<const std::uint32_t> Of(std::size_t piece) const {
-    return std::span(labels).subspan(starts[piece], starts[piece + 1] - starts[piece]);
+// Outputs that take the same rows for each label.
+struct Selection {
+  const PlannedOutput* like = nullptr;  // one of them
+  std::vector<std::size_t> outputs;     // places among the columns asked for
+  std::vector<Pick> picks;              // by piece, then by spine row
+  std::vector<std::size_t> starts;      // by piece, into `picks`
+  std::vector<std::uint8_t> picked;     // by spine row
+
+  std::span<const Pick> Of(std::size_t piece) const {
+    return std::span(picks).subspan(starts[piece], starts[piece + 1] - starts[piece]);
   }
 };
 
-// One column while threads fill it, each at the labels of its pieces.
+// One column while threads fill it, each at the rows of its pieces.
 struct FilledColumn {
   const PlannedOutput* output = nullptr;
-  const RangeChoice* choice = nullptr;
-  std::vector<std::uint64_t> bits;      // by spine row
-  std::vector<std::uint8_t> valid;      // by spine row
-  std::vector<std::string_view> texts;  // by spine row, into `kept`
+  const Selection* selection = nullptr;
+  std::shared_ptr<arrow::Buffer> buffer;  // 64 bits for each spine row
+  std::uint64_t* bits = nullptr;          // into it
+  std::vector<std::uint8_t> null;         // by spine row: picked, and the value is NULL
+  std::vector<std::string_view> texts;    // by spine row, into `kept`
   std::vector<std::shared_ptr<const std::string>> kept;
 };
 
@@ -56,90 +65,101 @@ class LatestJoin {
   std::vector<std::shared_ptr<arrow::ChunkedArray>> Finish();
 
  private:
-  static std::size_t Of(ChoiceRange range) { return range.at_included ? 1 : 0; }
-  std::int64_t LeastLow(const std::vector<const PlannedOutput*>& outputs, std::int64_t at) const;
-  void Index(const std::vector<const PlannedOutput*>& outputs, RangeChoice* choice) const;
+  Selection& SelectionFor(const PlannedOutput& output);
+  void Index(const std::vector<ChosenRow>& rows, Selection* selection) const;
+  Status Begin(FilledColumn* column) const;
   Status FillPiece(std::size_t piece);
   Status FillFrom(const arrow::Table& rows, std::size_t piece, FilledColumn* column);
-  void FillAges(FilledColumn* column) const;
-  bool Counts(const FilledColumn& column, std::uint32_t label) const {
-    return column.choice->rows.event_time[label] >= LowOf(plan_, *column.output, labels_.at(label));
-  }
+  void FillAges(const FilledColumn& column, const std::vector<ChosenRow>& rows) const;
 
   const ViewPlan& plan_;
   const FeaturePieces& pieces_;
   const LabelOrder& labels_;
   std::size_t count_;
   int threads_;
-  std::array<RangeChoice, 2> choices_;  // by whether the label's time is included
+  std::deque<Selection> selections_;
   std::vector<FilledColumn> columns_;
   std::mutex kept_mutex_;
 };
 
-std::int64_t LatestJoin::LeastLow(const std::vector<const PlannedOutput*>& outputs,
-                                  std::int64_t at) const {
-  std::int64_t least = kNever;
-  for (const PlannedOutput* output : outputs) least = std::min(least, LowOf(plan_, *output, at));
-  return least;
+Selection& LatestJoin::SelectionFor(const PlannedOutput& output) {
+  const ChoiceRange range = RangeOf(plan_, output);
+  for (Selection& selection : selections_) {
+    const ChoiceRange other = RangeOf(plan_, *selection.like);
+    if (other.at_included == range.at_included && other.look_back_us == range.look_back_us &&
+        selection.like->window.has_value() == output.window.has_value()) {
+      return selection;
+    }
+  }
+  selections_.emplace_back().like = &output;
+  return selections_.back();
 }
 
-// Sorts the labels by piece: each piece is read once.
-void LatestJoin::Index(const std::vector<const PlannedOutput*>& outputs,
-                       RangeChoice* choice) const {
-  const ChosenRows& rows = choice->rows;
-  choice->starts.assign(pieces_.count() + 1, 0);
-  std::vector<std::uint32_t> taken;
-  for (std::uint32_t label = 0; label < labels_.size(); ++label) {
-    if (rows.piece[label] == kNoPiece) continue;
-    if (rows.event_time[label] < LeastLow(outputs, labels_.at(label))) continue;
-    taken.push_back(label);
-    ++choice->starts[rows.piece[label] + 1];
+// Sorts what is taken by piece, so that each piece is read once, and then by spine row, so that it is
+// written in order.
+void LatestJoin::Index(const std::vector<ChosenRow>& rows, Selection* selection) const {
+  selection->starts.assign(pieces_.count() + 1, 0);
+  selection->picked.assign(count_, 0);
+  std::vector<std::uint32_t> label_of(count_, 0);
+  for (std::uint32_t label = 0; label < rows.size(); ++label) {
+    const ChosenRow& row = rows[label];
+    if (row.piece == kNoPiece) continue;
+    if (row.event_time < LowOf(plan_, *selection->like, labels_.at(label))) continue;
+    ++selection->starts[row.piece + 1];
+    selection->picked[labels_.row(label)] = 1;
+    label_of[labels_.row(label)] = label;
   }
-  std::partial_sum(choice->starts.begin(), choice->starts.end(), choice->starts.begin());
-  std::vector<std::size_t> next(choice->starts.begin(), choice->starts.end() - 1);
-  choice->labels.resize(taken.size());
-  for (const std::uint32_t label : taken) choice->labels[next[rows.piece[label]]++] = label;
+  std::partial_sum(selection->starts.begin(), selection->starts.end(), selection->starts.begin());
+  std::vector<std::size_t> next(selection->starts.begin(), selection->starts.end() - 1);
+  selection->picks.resize(selection->starts.back());
+  for (std::uint32_t to = 0; to < count_; ++to) {
+    if (selection->picked[to] == 0) continue;
+    const ChosenRow& row = rows[label_of[to]];
+    selection->picks[next[row.piece]++] = {label_of[to], row.row, to};
+  }
 }
 
 Status LatestJoin::Choose(const std::vector<std::size_t>& outputs) {
   WEIRHOUSE_TRY(const auto hidden, FindHidden(pieces_, threads_));
-  for (const bool at_included : {false, true}) {
-    std::vector<const PlannedOutput*> mine;
-    for (const std::size_t i : outputs) {
-      if (RangeOf(plan_, plan_.outputs[i]).at_included == at_included)
-        mine.push_back(&plan_.outputs[i]);
-    }
-    RangeChoice& choice = choices_[Of({at_included})];
-    choice.starts.assign(pieces_.count() + 1, 0);
-    if (mine.empty() || labels_.size() == 0) continue;
-    WEIRHOUSE_TRY(choice.rows, ChooseRows(plan_, pieces_, hidden, labels_, {at_included},
-                                          LeastLow(mine, labels_.first_at()), threads_));
-    Index(mine, &choice);
-    choice.rows.known_time = {};
+  columns_.resize(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    columns_[i].output = &plan_.outputs[outputs[i]];
+    Selection& selection = SelectionFor(*columns_[i].output);
+    selection.outputs.push_back(i);
+    columns_[i].selection = &selection;
   }
-  for (const std::size_t i : outputs) {
-    const PlannedOutput& output = plan_.outputs[i];
-    FilledColumn& column = columns_.emplace_back();
-    column.output = &output;
-    column.choice = &choices_[Of(RangeOf(plan_, output))];
-    column.valid.assign(count_, 0);
-    if (output.type == ValueType::kString) {
-      column.texts.resize(count_);
-    } else {
-      column.bits.assign(count_, 0);
+  for (Selection& selection : selections_) {
+    WEIRHOUSE_TRY(const auto rows, ChooseRows(plan_, pieces_, hidden, labels_,
+                                              RangeOf(plan_, *selection.like), threads_));
+    Index(rows, &selection);
+    for (const std::size_t i : selection.outputs) {
+      WEIRHOUSE_TRY_STATUS(Begin(&columns_[i]));
+      if (columns_[i].output->aggregate == Aggregate::kSecondsSinceLast)
+        FillAges(columns_[i], rows);
     }
   }
   return Status();
 }
 
-void LatestJoin::FillAges(FilledColumn* column) const {
-  for (const std::uint32_t label : column->choice->labels) {
-    if (!Counts(*column, label)) continue;
-    const WideInt age =
-        static_cast<WideInt>(labels_.at(label)) - column->choice->rows.event_time[label];
-    column->bits[labels_.row(label)] =
-        std::bit_cast<std::uint64_t>(RoundedQuotient(age, 1'000'000));
-    column->valid[labels_.row(label)] = 1;
+Status LatestJoin::Begin(FilledColumn* column) const {
+  column->null.assign(count_, 0);
+  if (column->output->type == ValueType::kString) {
+    column->texts.resize(count_);
+    return Status();
+  }
+  const auto bytes = static_cast<std::int64_t>(count_ * sizeof(std::uint64_t));
+  auto buffer = arrow::AllocateBuffer(bytes);
+  if (!buffer.ok()) return Status(Code::kUnavailable, buffer.status().ToString());
+  column->bits = reinterpret_cast<std::uint64_t*>((*buffer)->mutable_data());
+  column->buffer = *std::move(buffer);
+  std::fill_n(column->bits, count_, 0);
+  return Status();
+}
+
+void LatestJoin::FillAges(const FilledColumn& column, const std::vector<ChosenRow>& rows) const {
+  for (const Pick& pick : column.selection->picks) {
+    const WideInt age = static_cast<WideInt>(labels_.at(pick.label)) - rows[pick.label].event_time;
+    column.bits[pick.to] = std::bit_cast<std::uint64_t>(RoundedQuotient(age, 1'000'000));
   }
 }
 
@@ -152,36 +172,33 @@ const std::uint64_t* ValuesInPlace(const arrow::ChunkedArray& column, ValueType 
   return fits ? array.data()->GetValues<std::uint64_t>(1) : nullptr;
 }
 
+std::uint64_t OneNan(std::uint64_t bits) {
+  const auto number = std::bit_cast<double>(bits);
+  return number != number ? std::bit_cast<std::uint64_t>(CanonicalNan()) : bits;
+}
+
 Status LatestJoin::FillFrom(const arrow::Table& rows, std::size_t piece, FilledColumn* column) {
   const std::size_t expression = *column->output->expression;
   const std::string& name = plan_.expressions[expression].column;
   const ValueType type = plan_.value_types[expression];
-  const std::vector<std::uint32_t>& row_of = column->choice->rows.row;
-  std::vector<std::uint32_t> labels;
-  for (const std::uint32_t label : column->choice->Of(piece)) {
-    if (Counts(*column, label)) labels.push_back(label);
-  }
-  if (labels.empty()) return Status();
+  const std::span<const Pick> picks = column->selection->Of(piece);
   WEIRHOUSE_TRY(const auto values, RequireColumn(rows, name, "the feature table"));
   if (const std::uint64_t* bits = ValuesInPlace(*values, type)) {
     const arrow::Array& array = *values->chunk(0);
     const bool any_null = array.null_count() > 0;
-    for (const std::uint32_t label : labels) {
-      const std::uint32_t row = row_of[label];
-      if (any_null && array.IsNull(row)) continue;
-      std::uint64_t value = bits[row];
-      if (type == ValueType::kDouble) {
-        const auto number = std::bit_cast<double>(value);
-        if (number != number) value = std::bit_cast<std::uint64_t>(CanonicalNan());
+    for (const Pick& pick : picks) {
+      if (any_null && array.IsNull(pick.row)) {
+        column->null[pick.to] = 1;
+      } else {
+        column->bits[pick.to] =
+            type == ValueType::kDouble ? OneNan(bits[pick.row]) : bits[pick.row];
       }
-      column->bits[labels_.row(label)] = value;
-      column->valid[labels_.row(label)] = 1;
     }
     return Status();
   }
   std::vector<std::int64_t> taken;
-  taken.reserve(labels.size());
-  for (const std::uint32_t label : labels) taken.push_back(row_of[label]);
+  taken.reserve(picks.size());
+  for (const Pick& pick : picks) taken.push_back(pick.row);
   const auto one =
       arrow::Table::Make(arrow::schema({arrow::field(name, values->type())}), {values});
   WEIRHOUSE_TRY(const auto chosen, TakeRows(*one, taken));
@@ -192,20 +209,20 @@ Status LatestJoin::FillFrom(const arrow::Table& rows, std::size_t piece, FilledC
     for (const std::string_view cell : raw.texts) bytes += cell.size();
     text->reserve(bytes);  // so that views into it stay
   }
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (raw.valid[i] == 0) continue;
-    const std::uint32_t row = labels_.row(labels[i]);
-    column->valid[row] = 1;
-    if (type == ValueType::kString) {
+  for (std::size_t i = 0; i < picks.size(); ++i) {
+    const std::uint32_t to = picks[i].to;
+    if (raw.valid[i] == 0) {
+      column->null[to] = 1;
+    } else if (type == ValueType::kString) {
       const std::size_t begin = text->size();
       *text += raw.texts[i];
-      column->texts[row] = std::string_view(*text).substr(begin);
+      column->texts[to] = std::string_view(*text).substr(begin);
     } else if (type == ValueType::kDecimal) {
       const WideInt digits = DecimalDigits(raw.texts[i]);
-      column->bits[row] =
+      column->bits[to] =
           std::bit_cast<std::uint64_t>(RoundedDecimal(digits, plan_.scales[expression]));
     } else {
-      column->bits[row] = raw.bits[i];
+      column->bits[to] = raw.bits[i];
     }
   }
   if (!text->empty()) {
@@ -220,7 +237,7 @@ Status LatestJoin::FillPiece(std::size_t piece) {
   std::vector<FilledColumn*> filled;
   for (FilledColumn& column : columns_) {
     if (column.output->aggregate == Aggregate::kSecondsSinceLast) continue;
-    if (column.choice->Of(piece).empty()) continue;
+    if (column.selection->Of(piece).empty()) continue;
     filled.push_back(&column);
     const std::string& name = plan_.expressions[*column.output->expression].column;
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
@@ -232,9 +249,6 @@ Status LatestJoin::FillPiece(std::size_t piece) {
 }
 
 Status LatestJoin::Fill() {
-  for (FilledColumn& column : columns_) {
-    if (column.output->aggregate == Aggregate::kSecondsSinceLast) FillAges(&column);
-  }
   return ForEachInParallel(pieces_.count(), static_cast<std::size_t>(std::max(threads_, 1)),
                            [&](std::size_t piece) { return FillPiece(piece); });
 }
@@ -284,19 +298,20 @@ std::shared_ptr<arrow::ChunkedArray> TextColumn(const std::vector<std::string_vi
 std::vector<std::shared_ptr<arrow::ChunkedArray>> LatestJoin::Finish() {
   std::vector<std::shared_ptr<arrow::ChunkedArray>> arrays;
   for (FilledColumn& column : columns_) {
+    std::vector<std::uint8_t> valid = column.selection->picked;
+    for (std::size_t row = 0; row < count_; ++row)
+      valid[row] = static_cast<std::uint8_t>(valid[row] & ~column.null[row]);
     const ValueType type = column.output->type;
     if (type == ValueType::kString) {
-      arrays.push_back(TextColumn(column.texts, column.valid));
+      arrays.push_back(TextColumn(column.texts, valid));
     } else if (type == ValueType::kBool) {
-      arrays.push_back(
-          std::make_shared<arrow::ChunkedArray>(BuildArray(type, column.bits, {}, column.valid)));
+      arrays.push_back(std::make_shared<arrow::ChunkedArray>(
+          BuildArray(type, {column.bits, column.bits + count_}, {}, valid)));
     } else {
-      const Validity validity = ValidityOf(column.valid);
-      arrays.push_back(
-          std::make_shared<arrow::ChunkedArray>(arrow::MakeArray(arrow::ArrayData::Make(
-              ArrowTypeOf(type), static_cast<std::int64_t>(count_),
-              {validity.bitmap, arrow::Buffer::FromVector(std::move(column.bits))},
-              validity.nulls))));
+      const Validity validity = ValidityOf(valid);
+      arrays.push_back(std::make_shared<arrow::ChunkedArray>(arrow::MakeArray(
+          arrow::ArrayData::Make(ArrowTypeOf(type), static_cast<std::int64_t>(count_),
+                                 {validity.bitmap, column.buffer}, validity.nulls))));
     }
     column = FilledColumn();
   }

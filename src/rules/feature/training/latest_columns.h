@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "rules/feature/kernel/feature_pieces.h"
-#include "rules/feature/kernel/label_order.h"
+#include "rules/feature/join/feature_pieces.h"
+#include "rules/feature/join/label_order.h"
 #include "rules/feature/kernel/plan.h"
 
 namespace arrow {

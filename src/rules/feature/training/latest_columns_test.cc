@@ -8,9 +8,9 @@
 #include <map>
 #include <numeric>
 
-#include "rules/feature/kernel/hidden_versions.h"
+#include "rules/feature/join/hidden_versions.h"
+#include "rules/feature/join/latest.h"
 #include "rules/feature/kernel/kernel.h"
-#include "rules/feature/kernel/latest.h"
 #include "rules/feature/oracle/naive.h"
 #include "rules/feature/oracle/sample_rows_test.h"
 #include "rules/feature/value/arrow_columns.h"

@@ -10,7 +10,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/io/object_store.h"
-#include "rules/feature/kernel/feature_pieces.h"
+#include "rules/feature/join/feature_pieces.h"
 
 namespace weirhouse::feature {
 

@@ -18,7 +18,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/definition/definition.h"
-#include "rules/feature/kernel/feature_pieces.h"
+#include "rules/feature/join/feature_pieces.h"
 #include "rules/feature/kernel/plan.h"
 
 namespace arrow {
@@ -95,9 +95,11 @@ struct NaiveReport {
 };
 // Computes `sample` rows of a built training set again with the naive interpreter
 // (rules/feature/oracle/naive.h) and counts the values whose bits differ. Request views are
-// skipped: DuckDB is their only definition.
+// skipped: DuckDB is their only definition. Where `pieces` is set, only the rows of the sample's
+// entities are held, and all versions of their keys, and `provider` is not asked.
 Result<NaiveReport> NaiveCheck(const TrainingSetDefinition& definition,
                                const std::vector<FeatureView>& views,
                                const TrainingSetResult& built, const FeatureProvider& provider,
-                               std::int64_t sample, Random& random);
+                               std::int64_t sample, Random& random,
+                               const PiecesProvider& pieces = {});
 }  // namespace weirhouse::feature

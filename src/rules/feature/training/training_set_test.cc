@@ -138,6 +138,26 @@ TEST_F(TrainingSetTest, EqualsTheNaiveInterpreterInEveryRow) {
   }
 }
 
+TEST_F(TrainingSetTest, IsTheSameFromPiecesOfTheTable) {
+  const std::string yaml =
+      "{ training_set: s, spine: select 1, time: t, label: y, features: ['every@1:now'] }";
+  TrainingSetOptions options;
+  options.pieces = [&](const FeatureView&) -> Result<std::shared_ptr<const FeaturePieces>> {
+    return PiecesOf(SampleTable(plan_, rows_), 17);
+  };
+  ASSERT_OK_AND(const auto whole, Build(yaml, Spine(300)));
+  ASSERT_OK_AND(const auto pieces, Build(yaml, Spine(300), options));
+  EXPECT_TRUE(SameTable(*whole.rows, *pieces.rows));
+  options.with_status = true;  // slides over the whole table
+  ASSERT_OK_AND(const auto sliding, Build(yaml, Spine(300), options));
+  EXPECT_TRUE(SameTable(*pieces.rows, **sliding.rows->RemoveColumn(5)));
+  SeededRandom random(1);
+  ASSERT_OK_AND(const NaiveReport report,
+                NaiveCheck(Parse(yaml), views_, pieces, Provider(), 90, random, options.pieces));
+  EXPECT_EQ(report.values, 90);
+  EXPECT_EQ(report.differing, 0);
+}
+
 TEST_F(TrainingSetTest, IsSeenThroughByTheNaiveCheckWhenAValueIsWrong) {
   ASSERT_OK_AND(auto built, Build(Definition(), Spine(50)));
   const auto zeros = BuildArray(ValueType::kInt64, std::vector<std::uint64_t>(50, 77), {},

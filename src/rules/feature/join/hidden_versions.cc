@@ -1,4 +1,4 @@
-#include "rules/feature/kernel/hidden_versions.h"
+#include "rules/feature/join/hidden_versions.h"
 
 #include <arrow/api.h>
 

@@ -1,4 +1,4 @@
-#include "rules/feature/kernel/latest.h"
+#include "rules/feature/join/latest.h"
 
 #include <arrow/api.h>
 
@@ -157,10 +157,7 @@ class Chooser {
  public:
   Chooser(const ViewPlan& plan, const LabelOrder& labels, ChoiceRange range)
       : view_(plan.view), labels_(labels), range_(range) {
-    best_.piece.assign(labels.size(), kNoPiece);
-    best_.row.assign(labels.size(), 0);
-    best_.event_time.assign(labels.size(), kTimeless);
-    best_.known_time.assign(labels.size(), kTimeless);
+    best_.resize(labels.size());
   }
 
   void Take(std::uint32_t piece, const Candidates& rows) {
@@ -168,16 +165,21 @@ class Chooser {
       const std::uint32_t entity = rows.entity[first];
       for (last = first + 1; last < rows.size() && rows.entity[last] == entity;) ++last;
       std::size_t end = first;  // rows before it lie in the range of the label
-      for (std::size_t l = labels_.begin(entity); l < labels_.end(entity); ++l) {
-        const std::int64_t high = range_.High(labels_.at(l));
-        while (end < last && rows.event_time[end] <= high) ++end;
-        TakeFor(l, piece, rows, first, end);
+      const std::int64_t newest = rows.event_time[last - 1];
+      const std::size_t labels_end = labels_.end(entity);
+      std::size_t label = labels_.begin(entity);
+      while (label < labels_end && range_.High(labels_.at(label)) < rows.event_time[first]) ++label;
+      for (; label < labels_end; ++label) {
+        const std::int64_t at = labels_.at(label);
+        if (range_.Low(at) > newest) break;  // as of all later labels
+        while (end < last && rows.event_time[end] <= range_.High(at)) ++end;
+        TakeFor(label, piece, rows, first, end);
       }
     }
   }
 
   Status Settle(const FeaturePieces& pieces);
-  ChosenRows Finish() && { return std::move(best_); }
+  std::vector<ChosenRow> Finish() && { return std::move(best_); }
 
  private:
   // The greatest of [first, end) that stands, and those that equal it by times.
@@ -204,26 +206,21 @@ class Chooser {
   void Offer(std::size_t label, std::uint32_t piece, const Candidates& rows, std::size_t i) {
     const std::int64_t event_time = rows.event_time[i];
     const std::int64_t known_time = rows.known_time[i];
-    if (best_.piece[label] != kNoPiece) {
-      if (std::tie(event_time, known_time) <
-          std::tie(best_.event_time[label], best_.known_time[label])) {
-        return;
-      }
-      if (event_time == best_.event_time[label] && known_time == best_.known_time[label]) {
+    ChosenRow& best = best_[label];
+    if (best.piece != kNoPiece) {
+      if (std::tie(event_time, known_time) < std::tie(best.event_time, best.known_time)) return;
+      if (event_time == best.event_time && known_time == best.known_time) {
         tied_.push_back({label, event_time, known_time, piece, rows.row[i]});
         return;
       }
     }
-    best_.piece[label] = piece;
-    best_.row[label] = rows.row[i];
-    best_.event_time[label] = event_time;
-    best_.known_time[label] = known_time;
+    best = {event_time, known_time, piece, rows.row[i]};
   }
 
   const FeatureView& view_;
   const LabelOrder& labels_;
   ChoiceRange range_;
-  ChosenRows best_;
+  std::vector<ChosenRow> best_;
   std::vector<Tied> tied_;
 };
 
@@ -264,23 +261,22 @@ class RowNames {
 
 Status Chooser::Settle(const FeaturePieces& pieces) {
   std::erase_if(tied_, [&](const Tied& tied) {  // something greater came later
-    return tied.event_time != best_.event_time[tied.label] ||
-           tied.known_time != best_.known_time[tied.label];
+    return tied.event_time != best_[tied.label].event_time ||
+           tied.known_time != best_[tied.label].known_time;
   });
   if (tied_.empty()) return Status();
   std::vector<RowNames::Place> places;
   for (const Tied& tied : tied_) {
     places.emplace_back(tied.piece, tied.row);
-    places.emplace_back(best_.piece[tied.label], best_.row[tied.label]);
+    places.emplace_back(best_[tied.label].piece, best_[tied.label].row);
   }
   RowNames names(std::move(places));
   WEIRHOUSE_TRY_STATUS(names.Read(pieces));
   for (const Tied& tied : tied_) {
-    const RowNames::Place best{best_.piece[tied.label], best_.row[tied.label]};
-    const RowNames::Place other{tied.piece, tied.row};
-    if (names.Of(best) < names.Of(other)) {
-      best_.piece[tied.label] = tied.piece;
-      best_.row[tied.label] = tied.row;
+    ChosenRow& best = best_[tied.label];
+    if (names.Of({best.piece, best.row}) < names.Of({tied.piece, tied.row})) {
+      best.piece = tied.piece;
+      best.row = tied.row;
     }
   }
   return Status();
@@ -300,8 +296,13 @@ std::int64_t ChoiceRange::High(std::int64_t at) const {
   return at_included ? at : MinusTime(at, 1);
 }
 
+std::int64_t ChoiceRange::Low(std::int64_t at) const {
+  return look_back_us ? MinusTime(at, *look_back_us) : kTimeless;
+}
+
 ChoiceRange RangeOf(const ViewPlan& plan, const PlannedOutput& output) {
-  return {output.aggregate == Aggregate::kLatest || plan.view.closed_end};
+  return {output.aggregate == Aggregate::kLatest || plan.view.closed_end,
+          output.window ? plan.windows_us[*output.window] : plan.view.ttl_us};
 }
 
 std::int64_t LowOf(const ViewPlan& plan, const PlannedOutput& output, std::int64_t at) {
@@ -309,13 +310,13 @@ std::int64_t LowOf(const ViewPlan& plan, const PlannedOutput& output, std::int64
   return plan.view.ttl_us ? MinusTime(at, *plan.view.ttl_us) : kTimeless;
 }
 
-Result<ChosenRows> ChooseRows(const ViewPlan& plan, const FeaturePieces& pieces,
-                              const std::vector<std::vector<HiddenVersion>>& hidden,
-                              const LabelOrder& labels, ChoiceRange range, std::int64_t low_at,
-                              int threads) {
+Result<std::vector<ChosenRow>> ChooseRows(const ViewPlan& plan, const FeaturePieces& pieces,
+                                          const std::vector<std::vector<HiddenVersion>>& hidden,
+                                          const LabelOrder& labels, ChoiceRange range,
+                                          int threads) {
   Chooser chooser(plan, labels, range);
   if (labels.size() == 0) return std::move(chooser).Finish();
-  const PieceReader reader(pieces, labels, hidden, low_at);
+  const PieceReader reader(pieces, labels, hidden, range.Low(labels.first_at()));
   std::vector<std::uint32_t> wanted;
   for (std::size_t piece = 0; piece < pieces.count(); ++piece) {
     if (reader.MayMatter(piece)) wanted.push_back(static_cast<std::uint32_t>(piece));

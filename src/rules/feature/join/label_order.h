@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "rules/feature/kernel/feature_pieces.h"
+#include "rules/feature/join/feature_pieces.h"
 #include "rules/feature/kernel/kernel.h"
 
 namespace arrow {
@@ -47,7 +47,9 @@ class LabelOrder {
   std::vector<std::string> entity_columns() const;
 
  private:
-  void Group(std::vector<std::uint32_t> numbers, std::span<const Label> labels);
+  Status NumberIntegers(const arrow::Table& spine, std::vector<std::uint32_t>* numbers);
+  Status NumberBytes(const arrow::Table& spine, std::vector<std::uint32_t>* numbers);
+  void Group(const std::vector<std::uint32_t>& numbers, std::span<const Label> labels);
 
   std::vector<TypedName> entity_;
   bool integers_ = false;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
-#include "rules/feature/kernel/feature_pieces.h"
+#include "rules/feature/join/feature_pieces.h"
 
 namespace weirhouse::feature {
 

@@ -1,4 +1,4 @@
-#include "rules/feature/kernel/feature_pieces.h"
+#include "rules/feature/join/feature_pieces.h"
 
 #include <arrow/api.h>
 

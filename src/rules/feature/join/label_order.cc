@@ -1,11 +1,15 @@
-#include "rules/feature/kernel/label_order.h"
+#include "rules/feature/join/label_order.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <unordered_map>
+#include <utility>
 
+#include "rules/feature/join/radix_sort.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/value/arrow_columns.h"
 
@@ -50,18 +54,6 @@ Result<RawColumn> ReadPart(const TypedName& part, const arrow::Table& rows) {
   return ReadColumn(*column, part.type, fmt::format("entity \"{}\"", part.name));
 }
 
-// The distinct keys of labels, ascending, and the number of each label's. `keys`: of the labels that
-// have one, which are `rows`.
-template <typename Sought, typename Key>
-std::vector<std::uint32_t> NumberKeys(const std::vector<std::pair<Sought, std::uint32_t>>& sorted,
-                                      std::size_t labels, std::vector<Key>* keys) {
-  std::vector<std::uint32_t> numbers(labels, kNoEntity);
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    if (i == 0 || sorted[i].first != sorted[i - 1].first) keys->emplace_back(sorted[i].first);
-    numbers[sorted[i].second] = static_cast<std::uint32_t>(keys->size() - 1);
-  }
-  return numbers;
-}
 }  // namespace
 
 Result<LabelOrder> LabelOrder::Sort(std::span<const TypedName> entity, const arrow::Table& spine,
@@ -70,68 +62,113 @@ Result<LabelOrder> LabelOrder::Sort(std::span<const TypedName> entity, const arr
   LabelOrder order;
   order.entity_.assign(entity.begin(), entity.end());
   order.integers_ = IsInteger(entity);
-  std::vector<std::uint32_t> numbers;
+  std::vector<std::uint32_t> numbers(labels.size(), kNoEntity);
   if (order.integers_) {
-    WEIRHOUSE_TRY(const RawColumn raw, ReadPart(entity[0], spine));
-    std::vector<std::pair<std::int64_t, std::uint32_t>> keys;
-    keys.reserve(labels.size());
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (raw.valid[i] != 0)
-        keys.emplace_back(static_cast<std::int64_t>(raw.bits[i]), static_cast<std::uint32_t>(i));
-    }
-    std::sort(keys.begin(), keys.end());
-    numbers = NumberKeys(keys, labels.size(), &order.integer_keys_);
+    WEIRHOUSE_TRY_STATUS(order.NumberIntegers(spine, &numbers));
   } else {
-    const bool one_text = entity.size() == 1 && entity[0].type == ValueType::kString;
-    std::vector<std::pair<std::string_view, std::uint32_t>> keys;
-    RawColumn raw;
-    std::vector<std::optional<std::string>> encoded;
-    if (one_text) {
-      WEIRHOUSE_TRY(raw, ReadPart(entity[0], spine));
-    } else {
-      WEIRHOUSE_TRY(encoded, EncodeEntities(entity, spine));
-    }
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      const bool valid = one_text ? raw.valid[i] != 0 : encoded[i].has_value();
-      if (valid) keys.emplace_back(one_text ? raw.texts[i] : *encoded[i], i);
-    }
-    std::sort(keys.begin(), keys.end());
-    numbers = NumberKeys(keys, labels.size(), &order.byte_keys_);
+    WEIRHOUSE_TRY_STATUS(order.NumberBytes(spine, &numbers));
   }
-  order.Group(std::move(numbers), labels);
+  order.Group(numbers, labels);
   return order;
 }
 
-// Counts the labels of each entity, then sorts each entity's by time.
-void LabelOrder::Group(std::vector<std::uint32_t> numbers, std::span<const Label> labels) {
+namespace {
+// The distinct of `keys` and their numbers, of keys that lie close together: by counting.
+void NumberByPlace(const std::vector<KeyedRow>& keys, std::uint64_t least, std::size_t places,
+                   std::vector<std::int64_t>* distinct, std::vector<std::uint32_t>* numbers) {
+  std::vector<std::uint32_t> number_of(places, kNoEntity);
+  for (const KeyedRow& key : keys) number_of[key.key - least] = 0;
+  for (std::size_t place = 0; place < places; ++place) {
+    if (number_of[place] == kNoEntity) continue;
+    number_of[place] = static_cast<std::uint32_t>(distinct->size());
+    distinct->push_back(ValueOfKey(least + place));
+  }
+  for (const KeyedRow& key : keys) (*numbers)[key.row] = number_of[key.key - least];
+}
+}  // namespace
+
+Status LabelOrder::NumberIntegers(const arrow::Table& spine, std::vector<std::uint32_t>* numbers) {
+  WEIRHOUSE_TRY(const RawColumn raw, ReadPart(entity_[0], spine));
+  std::vector<KeyedRow> keys;
+  keys.reserve(numbers->size());
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t greatest = 0;
+  for (std::size_t i = 0; i < numbers->size(); ++i) {
+    if (raw.valid[i] == 0) continue;
+    const std::uint64_t key = OrderedKey(static_cast<std::int64_t>(raw.bits[i]));
+    keys.push_back({key, static_cast<std::uint32_t>(i)});
+    least = std::min(least, key);
+    greatest = std::max(greatest, key);
+  }
+  if (!keys.empty() && greatest - least < 4 * keys.size()) {
+    NumberByPlace(keys, least, greatest - least + 1, &integer_keys_, numbers);
+    return Status();
+  }
+  SortByKey(&keys);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i == 0 || keys[i].key != keys[i - 1].key) integer_keys_.push_back(ValueOfKey(keys[i].key));
+    (*numbers)[keys[i].row] = static_cast<std::uint32_t>(integer_keys_.size() - 1);
+  }
+  return Status();
+}
+
+// Distinct keys are found by hash and then sorted: labels repeat their entities.
+Status LabelOrder::NumberBytes(const arrow::Table& spine, std::vector<std::uint32_t>* numbers) {
+  const bool one_text = entity_.size() == 1 && entity_[0].type == ValueType::kString;
+  RawColumn raw;
+  std::vector<std::optional<std::string>> encoded;
+  if (one_text) {
+    WEIRHOUSE_TRY(raw, ReadPart(entity_[0], spine));
+  } else {
+    WEIRHOUSE_TRY(encoded, EncodeEntities(entity_, spine));
+  }
+  std::unordered_map<std::string_view, std::uint32_t> distinct;
+  for (std::size_t i = 0; i < numbers->size(); ++i) {
+    if (one_text ? raw.valid[i] == 0 : !encoded[i]) continue;
+    const std::string_view key = one_text ? raw.texts[i] : std::string_view(*encoded[i]);
+    const auto next = static_cast<std::uint32_t>(distinct.size());
+    (*numbers)[i] = distinct.try_emplace(key, next).first->second;
+  }
+  std::vector<std::pair<std::string_view, std::uint32_t>> sorted(distinct.begin(), distinct.end());
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::uint32_t> place(sorted.size());
+  byte_keys_.reserve(sorted.size());
+  for (std::uint32_t i = 0; i < sorted.size(); ++i) {
+    byte_keys_.emplace_back(sorted[i].first);
+    place[sorted[i].second] = i;
+  }
+  for (std::uint32_t& number : *numbers) {
+    if (number != kNoEntity) number = place[number];
+  }
+  return Status();
+}
+
+// Sorts by time, and then counts the labels of each entity into their places.
+void LabelOrder::Group(const std::vector<std::uint32_t>& numbers, std::span<const Label> labels) {
   const std::size_t entities = integers_ ? integer_keys_.size() : byte_keys_.size();
   starts_.assign(entities + 1, 0);
-  for (const std::uint32_t number : numbers) {
-    if (number != kNoEntity) ++starts_[number + 1];
-  }
-  std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
-  std::vector<std::pair<std::int64_t, std::uint32_t>> sorted(starts_.back());
-  std::vector<std::size_t> next(starts_.begin(), starts_.end() - 1);
+  std::vector<KeyedRow> times;
+  times.reserve(labels.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (numbers[i] == kNoEntity) continue;
-    sorted[next[numbers[i]]++] = {labels[i].at, static_cast<std::uint32_t>(i)};
+    ++starts_[numbers[i] + 1];
+    times.push_back({OrderedKey(labels[i].at), static_cast<std::uint32_t>(i)});
   }
-  at_.reserve(sorted.size());
-  known_.reserve(sorted.size());
-  row_.reserve(sorted.size());
-  for (std::size_t e = 0; e < entities; ++e) {
-    std::sort(sorted.begin() + static_cast<std::ptrdiff_t>(starts_[e]),
-              sorted.begin() + static_cast<std::ptrdiff_t>(starts_[e + 1]));
+  if (times.empty()) return;
+  std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
+  SortByKey(&times);
+  first_at_ = labels[times.front().row].at;
+  last_at_ = labels[times.back().row].at;
+  std::vector<std::size_t> next(starts_.begin(), starts_.end() - 1);
+  at_.resize(times.size());
+  known_.resize(times.size());
+  row_.resize(times.size());
+  for (const KeyedRow& time : times) {
+    const std::size_t place = next[numbers[time.row]]++;
+    at_[place] = ValueOfKey(time.key);
+    known_[place] = labels[time.row].known;
+    row_[place] = time.row;
   }
-  for (const auto& [at, row] : sorted) {
-    at_.push_back(at);
-    known_.push_back(labels[row].known);
-    row_.push_back(row);
-  }
-  if (at_.empty()) return;
-  const auto [first, last] = std::minmax_element(at_.begin(), at_.end());
-  first_at_ = *first;
-  last_at_ = *last;
 }
 
 Result<std::vector<std::uint32_t>> LabelOrder::NumbersOf(const arrow::Table& piece) const {
