@@ -73,7 +73,7 @@ def test_ten_thousand_files_are_few_commits(tmp_path, after):
     expected["empty.jsonl"] = b""
     for name, data in expected.items():
         (project.folder / "landing/t" / name).write_bytes(data)
-    project.wh("run")
+    project.wh("run", code=3)  # a file was refused
     assert ask(project, "select count(*) from commit_log where layer = 'raw'")[0][0] <= 2
     check_objects(project, expected)
     assert ids(project) == {f"k{i}" for i in range(9000)}
@@ -85,7 +85,7 @@ def test_ten_thousand_files_are_few_commits(tmp_path, after):
         again = project.folder / "landing/t" / name
         again.unlink(missing_ok=True)
         again.write_bytes(expected[name])
-    project.wh("run")
+    project.wh("run", code=None)
     assert ask(project, "select count(*) from landing where state = 'duplicate'")[0][0] == 3000
     check_objects(project, expected)
     assert project.digests("processed") == {name: digest for name, digest in before.items() if name.startswith("processed.")}

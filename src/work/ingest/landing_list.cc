@@ -17,7 +17,7 @@ namespace weirhouse::work {
 namespace {
 // Objects of one batch, for batches by arrival: many small files become one commit. In memory each
 // of them takes about a kilobyte beside its bytes (raw_step.cc).
-constexpr std::size_t kArrivalObjectsMax = 16'384;
+constexpr std::size_t kArrivalObjectsMax = 8'192;
 constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 
 // `looks`: null to list everything.
