@@ -8,7 +8,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 
 namespace weirhouse::work {
 namespace {

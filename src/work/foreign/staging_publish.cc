@@ -19,7 +19,7 @@
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/batch/table_work.h"
 #include "work/pipeline/plan/plan.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/project/table_rules.h"
 #include "work/workspace/applied.h"
 #include "work/workspace/tables/arrow_rows.h"

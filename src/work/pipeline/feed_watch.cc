@@ -13,7 +13,7 @@
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/pipeline.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
 

@@ -13,7 +13,7 @@
 #include "ground/base/text.h"
 #include "ground/base/yaml.h"
 #include "rules/gate/parse/check_kind.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/project/landing_place.h"
 #include "work/project/spelling.h"
 

@@ -6,7 +6,7 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/base/text.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/training/modeling.h"
 #include "work/training/training_rows.h"
 #include "work/workspace/applied.h"

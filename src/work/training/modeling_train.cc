@@ -8,7 +8,7 @@
 #include "ground/base/text.h"
 #include "rules/model/train.h"
 #include "work/pipeline/plan/plan.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/project/project_code.h"
 #include "work/training/modeling.h"
 #include "work/training/modeling_record.h"

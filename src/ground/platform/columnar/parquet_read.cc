@@ -16,9 +16,9 @@
 #include <set>
 #include <utility>
 
+#include "ground/platform/columnar/arrived/parquet_guard.h"
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/columnar/parquet_conform.h"
-#include "ground/platform/columnar/parquet_guard.h"
 
 namespace weirhouse::platform {
 namespace {

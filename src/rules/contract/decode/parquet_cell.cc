@@ -81,37 +81,51 @@ std::string NumberText(double number) {
   return fmt::format("{}", number);
 }
 
-// Absent: the type has no text of its own.
-bool ScalarText(const arrow::Array& column, std::int64_t row, bool* quoted, std::string* out) {
+template <typename Array>
+std::string IntegerText(const arrow::Array& column, std::int64_t row) {
+  return std::to_string(As<Array>(column).Value(row));
+}
+
+// False: it is no integer.
+bool IntegerCell(const arrow::Array& column, std::int64_t row, std::string* out) {
   using arrow::Type;
-  *quoted = false;
+  switch (column.type_id()) {
+    case Type::INT8:
+      *out = IntegerText<arrow::Int8Array>(column, row);
+      return true;
+    case Type::INT16:
+      *out = IntegerText<arrow::Int16Array>(column, row);
+      return true;
+    case Type::INT32:
+      *out = IntegerText<arrow::Int32Array>(column, row);
+      return true;
+    case Type::INT64:
+      *out = IntegerText<arrow::Int64Array>(column, row);
+      return true;
+    case Type::UINT8:
+      *out = IntegerText<arrow::UInt8Array>(column, row);
+      return true;
+    case Type::UINT16:
+      *out = IntegerText<arrow::UInt16Array>(column, row);
+      return true;
+    case Type::UINT32:
+      *out = IntegerText<arrow::UInt32Array>(column, row);
+      return true;
+    case Type::UINT64:
+      *out = IntegerText<arrow::UInt64Array>(column, row);
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What JSON has without quotes. False: the type is none of these.
+bool BareCell(const arrow::Array& column, std::int64_t row, bool* quoted, std::string* out) {
+  using arrow::Type;
+  if (IntegerCell(column, row, out)) return true;
   switch (column.type_id()) {
     case Type::BOOL:
       *out = As<arrow::BooleanArray>(column).Value(row) ? "true" : "false";
-      return true;
-    case Type::INT8:
-      *out = std::to_string(As<arrow::Int8Array>(column).Value(row));
-      return true;
-    case Type::INT16:
-      *out = std::to_string(As<arrow::Int16Array>(column).Value(row));
-      return true;
-    case Type::INT32:
-      *out = std::to_string(As<arrow::Int32Array>(column).Value(row));
-      return true;
-    case Type::INT64:
-      *out = std::to_string(As<arrow::Int64Array>(column).Value(row));
-      return true;
-    case Type::UINT8:
-      *out = std::to_string(As<arrow::UInt8Array>(column).Value(row));
-      return true;
-    case Type::UINT16:
-      *out = std::to_string(As<arrow::UInt16Array>(column).Value(row));
-      return true;
-    case Type::UINT32:
-      *out = std::to_string(As<arrow::UInt32Array>(column).Value(row));
-      return true;
-    case Type::UINT64:
-      *out = std::to_string(As<arrow::UInt64Array>(column).Value(row));
       return true;
     case Type::FLOAT:
     case Type::DOUBLE: {
@@ -128,6 +142,17 @@ bool ScalarText(const arrow::Array& column, std::int64_t row, bool* quoted, std:
     case Type::DECIMAL256:
       *out = As<arrow::Decimal256Array>(column).FormatValue(row);
       return true;
+    default:
+      return false;
+  }
+}
+
+// False: the type has no text of its own.
+bool ScalarText(const arrow::Array& column, std::int64_t row, bool* quoted, std::string* out) {
+  using arrow::Type;
+  *quoted = false;
+  if (BareCell(column, row, quoted, out)) return true;
+  switch (column.type_id()) {
     case Type::DATE32:
       *out = DayText(As<arrow::Date32Array>(column).Value(row));
       break;

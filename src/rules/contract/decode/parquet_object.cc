@@ -10,7 +10,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/text.h"
-#include "ground/platform/columnar/parquet_batches.h"
+#include "ground/platform/columnar/arrived/parquet_batches.h"
 #include "rules/contract/decode/inflate.h"
 #include "rules/contract/decode/parquet_record.h"
 #include "rules/contract/decode/record_cutter.h"

@@ -15,7 +15,7 @@
 #include "ground/iceberg/write/stage_many.h"
 #include "work/pipeline/batch/chain_work.h"
 #include "work/pipeline/batch/halt.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/records/record_place.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/scratch.h"

@@ -12,7 +12,7 @@
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/losers.h"
 #include "work/pipeline/batch/refusals.h"
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/workspace/applied.h"
 #include "work/workspace/tables/arrow_rows.h"
 

@@ -1,4 +1,4 @@
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 
 #include <gmock/gmock.h>
 

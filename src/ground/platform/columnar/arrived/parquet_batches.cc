@@ -1,4 +1,4 @@
-#include "ground/platform/columnar/parquet_batches.h"
+#include "ground/platform/columnar/arrived/parquet_batches.h"
 
 #include <arrow/api.h>
 #include <arrow/io/interfaces.h>
@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "ground/platform/columnar/parquet_guard.h"
+#include "ground/platform/columnar/arrived/parquet_guard.h"
 
 namespace weirhouse::platform {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "work/project/event_type.h"
+#include "work/project/event/event_type.h"
 #include "work/project/project.h"
 
 namespace weirhouse::work {

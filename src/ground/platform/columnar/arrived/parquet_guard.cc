@@ -1,4 +1,4 @@
-#include "ground/platform/columnar/parquet_guard.h"
+#include "ground/platform/columnar/arrived/parquet_guard.h"
 
 #include <limits>
 
