@@ -17,7 +17,7 @@
 #include "work/ingest/landing_list.h"
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
-#include "work/project/event/awaited_event.h"
+#include "work/project/awaited_event.h"
 #include "work/project/event/event_type.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"

@@ -9,7 +9,7 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/catalog/outcome.h"
-#include "work/project/event/awaited_event.h"
+#include "work/project/awaited_event.h"
 #include "work/project/event/event_type.h"
 
 namespace weirhouse::work {
