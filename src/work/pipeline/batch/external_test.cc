@@ -97,7 +97,7 @@ TEST_F(ExternalTest, ApplyMakesTheTableOfItsContractInOneCommit) {
   const auto item = std::find_if(plan.items.begin(), plan.items.end(),
                                  [](const PlanItem& one) { return one.name == "processed.trips"; });
   ASSERT_NE(item, plan.items.end());
-  EXPECT_EQ(item->detail, "external: other engines write it");
+  EXPECT_EQ(item->detail, "external: other engines write it, and keep its key unique");
   ApplyAll();
   ASSERT_OK_AND(const iceberg::TablePtr table, workspace->LoadTable("processed.trips"));
   EXPECT_EQ(table->current_snapshot(), nullptr);
