@@ -100,11 +100,15 @@ def test_what_is_beyond_the_budget_is_named(repository):
 
 
 @pytest.mark.parametrize("path", ["cmake/room.cmake", "src/ground/base/failpoint.cc", "src/testing/plants.h", "CMakePresets.json"])
-def test_a_release_build_takes_the_time_of_the_other_rooms(repository, path):
+def test_a_release_build_takes_half_of_the_budget_of_the_other_rooms(repository, path):
     assert told(repository, "release") == "no\n"
     write(repository, "src/rules/transform/a.cc")
     write(repository, path)
     commit(repository)
     assert told(repository, "release") == "yes\n"
+    assert told(repository, "address").split() == [*ALWAYS, "transform"]
+    assert "leaves to tools/ci-full" not in told(repository)
+    write(repository, "src/rules/transform/b_test.cc", 10_000)
+    commit(repository)
     assert told(repository, "address").split() == ALWAYS
-    assert "a release build takes its time: transform\n" in told(repository)
+    assert "beyond its budget, half of which a release build takes: transform\n" in told(repository)

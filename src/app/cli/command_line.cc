@@ -22,9 +22,7 @@ Status Wrong(std::string message, std::string hint) {
       .WithHint(std::move(hint));
 }
 
-std::string UsageOf(const VerbSpec& verb) {
-  return fmt::format("usage: wh {}{}{}", verb.name, verb.words.empty() ? "" : " ", verb.words);
-}
+std::string UsageLine(const VerbSpec& verb) { return "usage: wh " + command::UsageOf(verb); }
 
 // First words of all verbs, or the second words of a family.
 std::vector<std::string> KnownWords(std::string_view family) {
@@ -218,11 +216,11 @@ Status Parser::CheckWords() const {
   }
   const auto count = static_cast<int>(line_.invocation.words.size());
   if (count < verb_->words_min)
-    return Wrong(fmt::format("`wh {}` needs {}", verb_->name, verb_->words), UsageOf(*verb_));
+    return Wrong(fmt::format("`wh {}` needs {}", verb_->name, verb_->words), UsageLine(*verb_));
   if (verb_->words_max >= 0 && count > verb_->words_max) {
     return Wrong(fmt::format("`wh {}` takes no further word, found \"{}\"", verb_->name,
                              line_.invocation.words[static_cast<std::size_t>(verb_->words_max)]),
-                 UsageOf(*verb_));
+                 UsageLine(*verb_));
   }
   return Status();
 }

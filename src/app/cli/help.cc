@@ -60,9 +60,8 @@ std::string Everything() {
 }
 
 std::string OfVerb(const VerbSpec& verb) {
-  std::string text = fmt::format("wh {}: {}\n\nusage: wh {}{}{}{}\n", verb.name, verb.summary,
-                                 verb.name, verb.words.empty() ? "" : " ", verb.words,
-                                 verb.options.empty() ? "" : " [OPTIONS]");
+  std::string text =
+      fmt::format("wh {}: {}\n\nusage: wh {}\n", verb.name, verb.summary, command::UsageOf(verb));
   if (!verb.options.empty()) {
     std::vector<std::pair<std::string, std::string>> rows;
     for (const OptionSpec& option : verb.options)
@@ -282,8 +281,7 @@ std::string ManPage(std::string_view version) {
       return title;
     }());
     for (const VerbSpec& verb : group.verbs) {
-      text +=
-          fmt::format(".SS wh {} {}\n{}\n", Roff(verb.name), Roff(verb.words), Roff(verb.summary));
+      text += fmt::format(".SS wh {}\n{}\n", Roff(command::UsageOf(verb)), Roff(verb.summary));
       for (const OptionSpec& option : verb.options) AddRoffOption(option, 0, &text);
       for (const std::string_view example : verb.examples)
         text += ".PP\n.EX\n" + Roff(example) + "\n.EE\n";

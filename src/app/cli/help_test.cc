@@ -26,7 +26,7 @@ TEST(Help, NamesEveryVerb) {
 TEST(Help, OfAVerbHasItsUsageOptionsAndExamples) {
   const auto text = HelpText("gate override");
   ASSERT_TRUE(text.ok());
-  EXPECT_THAT(*text, HasSubstr("usage: wh gate override RUN [OPTIONS]"));
+  EXPECT_THAT(*text, HasSubstr("usage: wh gate override RUN --reason TEXT [OPTIONS]"));
   EXPECT_THAT(*text, HasSubstr("--reason TEXT"));
   EXPECT_THAT(*text, HasSubstr("wh gate override r1104"));
 }

@@ -1,5 +1,7 @@
 #include "app/command/verb_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -92,9 +94,9 @@ VerbGroup Access() {
       {{.name = "token create",
         .summary =
             "make a token for another engine or person, with a role on namespaces; shown once",
-        .options = {{"name", "TEXT", "name of the token"},
-                    {"role", "ROLE", "reader, writer, maintainer, publisher or admin"},
-                    {"on", "NAMESPACE", "namespace, with all below it; * for all", true},
+        .options = {{"name", "TEXT", "name of the token", false, true},
+                    {"role", "ROLE", "reader, writer, maintainer, publisher or admin", false, true},
+                    {"on", "NAMESPACE", "namespace, with all below it; * for all", true, true},
                     {"expires", "TIME", "30d, 12h or never (default 90d)"}},
         .examples =
             {"wh token create --name spark-etl --role writer --on processed --expires 30d"}},
@@ -113,8 +115,8 @@ VerbGroup Access() {
         .examples = {"wh policy show"}},
        {.name = "policy export",
         .summary = "print the layers' rules as storage policies, one for each role and layer",
-        .options = {{"aws", "", "IAM policy JSON for S3"},
-                    {"bucket", "NAME", "bucket that holds the lake"},
+        .options = {{"aws", "", "IAM policy JSON for S3", false, true},
+                    {"bucket", "NAME", "bucket that holds the lake", false, true},
                     {"prefix", "PATH", "path of the lake in the bucket (default: the root)"},
                     {"role-prefix", "TEXT", "prefix of the policies' names (default weirhouse-)"},
                     {"role", "ROLE", "only this role's policies"},
@@ -182,7 +184,7 @@ VerbGroup Gates() {
             .words_min = 1,
             .words_max = 1,
             .summary = "publish what a halted run staged; recorded in lineage",
-            .options = {{"reason", "TEXT", "why; kept for ever"},
+            .options = {{"reason", "TEXT", "why; kept for ever", false, true},
                         {"baseline", "WORD",
                          "include: the batch counts as history; exclude: it does not (default: it "
                          "counts unless a check failed)"}},
@@ -193,7 +195,7 @@ VerbGroup Gates() {
             .words_min = 1,
             .words_max = 1,
             .summary = "leave a halted batch out; recorded in lineage",
-            .options = {{"reason", "TEXT", "why; kept for ever"}},
+            .options = {{"reason", "TEXT", "why; kept for ever", false, true}},
             .examples = {"wh gate discard r1104 --reason \"times shifted by four hours\""},
             .completes = "run"}}};
 }
@@ -233,7 +235,7 @@ VerbGroup StagingAreas() {
         .words_min = 1,
         .words_max = 1,
         .summary = "discard what was staged; recorded in lineage",
-        .options = {{"reason", "TEXT", "why; kept for ever"}},
+        .options = {{"reason", "TEXT", "why; kept for ever", false, true}},
         .examples = {"wh staging discard r12 --reason \"another import came first\""},
         .completes = "run"}}};
 }
@@ -502,6 +504,17 @@ const std::vector<VerbGroup>& VerbGroups() {
                                                 Gates(),     StagingAreas(), Data(),    Upkeep(),
                                                 Features(),  Models(),       Lineage(), Shell()};
   return groups;
+}
+
+std::string UsageOf(const VerbSpec& verb) {
+  std::string usage = fmt::format("{}{}{}", verb.name, verb.words.empty() ? "" : " ", verb.words);
+  bool may = false;
+  for (const OptionSpec& option : verb.options) {
+    may = may || !option.required;
+    if (!option.required) continue;
+    usage += fmt::format(" --{}{}{}", option.name, option.value.empty() ? "" : " ", option.value);
+  }
+  return usage + (may ? " [OPTIONS]" : "");
 }
 
 const VerbSpec* FindVerb(std::string_view name) {

@@ -2,6 +2,7 @@
 // the manual page. Links nothing else: the thin executable needs only this. Constant.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@ struct OptionSpec {
   std::string_view value;  // "TEXT"; empty = a flag
   std::string_view summary;
   bool repeats = false;
+  bool required = false;  // stands in the usage line
 };
 
 struct VerbSpec {
@@ -33,6 +35,8 @@ struct VerbGroup {
   std::vector<VerbSpec> verbs;
 };
 const std::vector<VerbGroup>& VerbGroups();
+// A verb with all that must follow it: "gate override RUN --reason TEXT [OPTIONS]".
+std::string UsageOf(const VerbSpec& verb);
 
 // "gate override" → its entry, or nullptr.
 const VerbSpec* FindVerb(std::string_view name);

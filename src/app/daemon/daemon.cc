@@ -29,7 +29,9 @@
 #include "ground/platform/net/server.h"
 #include "work/events/courier.h"
 #include "work/foreign/staging_area.h"
+#include "work/landing/landing_looks.h"
 #include "work/landing/object_reader.h"
+#include "work/pipeline/arrived.h"
 #include "work/pipeline/batch/refusals.h"
 #include "work/pipeline/pipeline.h"
 #include "work/upkeep/upkeep.h"
@@ -123,8 +125,9 @@ class LandingRun {
  public:
   LandingRun(ProjectHost& host, Talk& talk) : host_(host), talk_(talk), upkeep_(SystemClock()) {}
 
-  // Looking takes long if the folders hold many files; then it is done less often, since inotify
-  // reports most of what lands.
+  landing::LandingLooks& looks() { return looks_; }
+  // Where a look lists whole folders of many files, it is done less often, since inotify reports
+  // most of what lands.
   std::chrono::milliseconds LookEvery() const {
     return std::clamp(look_.load() * kLookShare, kLookEvery, kLookSeldom);
   }
@@ -183,7 +186,7 @@ class LandingRun {
     try {
       WEIRHOUSE_TRY(ProjectHost::Lease lease, host_.Take());
       Progress progress(talk_);
-      auto summary = work::RunPending(lease.workspace(), progress);
+      auto summary = work::RunArrived(lease.workspace(), progress, looks_);
       if (work::IsCacheDamage(summary.status())) {
         WEIRHOUSE_TRY_STATUS(
             work::NoteCacheDamage(lease.workspace().state_folder(), summary.status()));
@@ -265,6 +268,7 @@ class LandingRun {
   Talk& talk_;
   static constexpr int kLookShare = 10;  // looking may take a tenth of the time
   static constexpr std::chrono::milliseconds kLookSeldom{60'000};
+  landing::LandingLooks looks_;
   work::UpkeepTurns upkeep_;
   std::atomic<std::chrono::milliseconds> look_{
       std::chrono::milliseconds(0)};  // how long a look took
@@ -400,7 +404,7 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   Status status;
   if (runs_by_itself) {
     auto started = LandingWatch::Start(
-        std::move(folders), [&] { queue.PushOnce([&] { run.Run(); }); },
+        std::move(folders), run.looks(), [&] { queue.PushOnce([&] { run.Run(); }); },
         [&] { return run.LookEvery(); });
     status = started.status();
     if (started.ok()) watch = std::move(started).value();

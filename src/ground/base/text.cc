@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ground/base/ascii.h"
+
 namespace weirhouse {
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
@@ -91,18 +93,36 @@ int EditDistance(std::string_view a, std::string_view b, int limit) {
   return std::min(row[b.size()], limit + 1);
 }
 
-std::string NearestName(std::string_view wrong, std::span<const std::string> known) {
-  std::string best;
-  int best_distance = 4;
+namespace {
+// The one known name that begins with `wrong`, or with which `wrong` begins; empty if there are none
+// or several.
+std::string OnlyExtension(const std::string& wrong, std::span<const std::string> known) {
+  constexpr std::size_t kTellingBytes = 3;
+  std::string only;
   for (const std::string& name : known) {
-    const int distance = EditDistance(wrong, name);
-    if (distance < best_distance &&
-        distance * 2 < static_cast<int>(std::max(wrong.size(), name.size())) + 1) {
-      best = name;
-      best_distance = distance;
-    }
+    const std::string lower = LowerCase(name);
+    if (std::min(wrong.size(), name.size()) < kTellingBytes) continue;
+    if (!lower.starts_with(wrong) && !wrong.starts_with(lower)) continue;
+    if (!only.empty()) return "";
+    only = name;
   }
-  return best;
+  return only;
+}
+}  // namespace
+
+std::string NearestName(std::string_view wrong, std::span<const std::string> known) {
+  const std::string lower = LowerCase(wrong);
+  std::string best;
+  int best_distance = 0;
+  for (const std::string& name : known) {
+    const int longer = static_cast<int>(std::max(wrong.size(), name.size()));
+    const int limit = std::min(std::max(3, longer / 3), longer / 2);
+    const int distance = EditDistance(lower, LowerCase(name), limit);
+    if (distance > limit || (!best.empty() && distance >= best_distance)) continue;
+    best = name;
+    best_distance = distance;
+  }
+  return best.empty() ? OnlyExtension(lower, known) : best;
 }
 
 std::string DidYouMean(std::string_view wrong, std::span<const std::string> known) {

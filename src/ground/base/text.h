@@ -16,7 +16,8 @@ bool IsValidUtf8(std::string_view text);
 
 // Levenshtein distance, capped at `limit` + 1. For suggestions.
 int EditDistance(std::string_view a, std::string_view b, int limit = 3);
-// The known name nearest to `wrong` (distance ≤ 3 and less than half its length), or empty.
+// The known name nearest to `wrong`, whatever the case: at most 3 edits or a third of the longer one,
+// and at most half of it; else the only one that extends `wrong` or is its beginning; or empty.
 std::string NearestName(std::string_view wrong, std::span<const std::string> known);
 // `did you mean "arr_delay"?`, or empty.
 std::string DidYouMean(std::string_view wrong, std::span<const std::string> known);

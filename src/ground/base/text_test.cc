@@ -34,6 +34,12 @@ TEST(Text, SuggestsTheNearestNameOnly) {
   EXPECT_EQ(DidYouMean("cariers", known), "did you mean \"carrier\"?");
   EXPECT_EQ(DidYouMean("weather", known), "");
   EXPECT_EQ(DidYouMean("xy", known), "");
+  EXPECT_EQ(DidYouMean("ARR_DELAY", known), "did you mean \"arr_delay\"?");
+  EXPECT_EQ(DidYouMean("carr", known), "did you mean \"carrier\"?") << "the only one that goes on";
+  EXPECT_EQ(DidYouMean("carrier_of_the_flight", known), "did you mean \"carrier\"?");
+  const std::vector<std::string> longer = {"arrival_delay_minutes", "arrival_delay_hours"};
+  EXPECT_EQ(DidYouMean("arr_delay_minutes", longer), "did you mean \"arrival_delay_minutes\"?");
+  EXPECT_EQ(DidYouMean("arrival_", longer), "") << "several go on so";
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
   EXPECT_EQ(EditDistance("", "abcdefgh"), 4) << "capped at the limit and one";
 }

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <new>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "ground/base/resource/memory_reserve.h"
 
@@ -40,23 +40,6 @@ Status CallNoThrow(const Make& make) {
   }
 }
 
-// Joins the started threads, also if an exception is thrown in between.
-class Crew {
- public:
-  explicit Crew(std::size_t count) { threads_.reserve(count); }
-  ~Crew() { Join(); }
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
-
-  void Add(std::thread thread) { threads_.push_back(std::move(thread)); }
-  void Join() {
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  std::vector<std::thread> threads_;
-};
 }  // namespace
 
 Result<std::thread> StartThread(std::function<void()> work) {
@@ -77,6 +60,87 @@ InOneThread::InOneThread() { ++alone_depth; }
 InOneThread::~InOneThread() { --alone_depth; }
 bool InOneThread::Here() { return alone_depth > 0; }
 
+namespace {
+// Threads that help those who share work, and then wait for the next. A small batch shares its
+// fsyncs and reads dozens of times, and starting a thread for each costs more CPU than they do.
+// Never destroyed, because they wait here until the process ends.
+class Helpers {
+ public:
+  static Helpers& OfProcess() {
+    static auto* const kept = new Helpers;
+    return *kept;
+  }
+
+  // Runs `work`, which must not throw, here and on up to `count` helpers that are free before it
+  // ends here. Whoever helps has returned from it when this returns.
+  void Share(std::size_t count, const std::function<void()>& work) {
+    Job job{&work, count};
+    std::unique_lock lock(mutex_);
+    StartFor(count);
+    if (first_ == nullptr) last_ = &first_;
+    *last_ = &job;
+    last_ = &job.next;
+    lock.unlock();
+    offered_.notify_all();
+    work();
+    lock.lock();
+    job.wanted = 0;
+    Remove(job);
+    ended_.wait(lock, [&] { return job.running == 0; });
+  }
+
+ private:
+  static constexpr std::size_t kHelpersMax = 14;  // two that share eight fsyncs
+  struct Job {
+    const std::function<void()>* work;
+    std::size_t wanted;  // helpers that may still join
+    std::size_t running = 0;
+    Job* next = nullptr;
+  };
+
+  // If the system cannot start a thread, fewer do all the work.
+  void StartFor(std::size_t count) {
+    while (idle_ < count && started_ < kHelpersMax) {
+      Result<std::thread> helper = StartThread([this] { Help(); });
+      if (!helper.ok()) return;
+      std::move(helper).value().detach();
+      ++started_;
+      ++idle_;
+    }
+  }
+  void Remove(const Job& job) {
+    Job** at = &first_;
+    while (*at != nullptr && *at != &job) at = &(*at)->next;
+    if (*at == nullptr) return;  // its last helper removed it
+    *at = job.next;
+    if (last_ == &job.next) last_ = at;
+  }
+  [[noreturn]] void Help() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      offered_.wait(lock, [&] { return first_ != nullptr; });
+      Job& job = *first_;
+      --idle_;
+      ++job.running;
+      if (--job.wanted == 0) Remove(job);
+      lock.unlock();
+      (*job.work)();
+      lock.lock();
+      ++idle_;
+      if (--job.running == 0) ended_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable offered_;
+  std::condition_variable ended_;
+  Job* first_ = nullptr;  // jobs that want helpers, the oldest first
+  Job** last_ = &first_;
+  std::size_t started_ = 0;
+  std::size_t idle_ = 0;
+};
+}  // namespace
+
 void ShareWork(std::size_t threads, const std::function<void()>& work) {
   if (InOneThread::Here()) return work();
   std::mutex mutex;
@@ -89,14 +153,10 @@ void ShareWork(std::size_t threads, const std::function<void()>& work) {
       if (thrown == nullptr) thrown = std::current_exception();
     }
   };
-  {
-    Crew others(threads);
-    for (std::size_t i = 1; i < threads; ++i) {
-      Result<std::thread> other = StartThread(guarded);
-      if (!other.ok()) break;  // the threads already started do all the work
-      others.Add(std::move(other).value());
-    }
+  if (threads <= 1) {
     guarded();
+  } else {
+    Helpers::OfProcess().Share(threads - 1, guarded);
   }
   if (thrown != nullptr) std::rethrow_exception(thrown);
 }

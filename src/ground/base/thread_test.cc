@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <new>
 #include <set>
@@ -28,20 +30,47 @@ TEST(ShareWork, DoesAllOfItWithAnyNumberOfThreads) {
 }
 
 TEST(ShareWork, DoesAllOfItHereWhereThereIsToBeOneThread) {
-  const auto threads_of = [] {
+  // Each that takes part waits until `count` of them do: none is needed once the work is done.
+  const auto threads_of = [](std::size_t count) {
     std::mutex mutex;
+    std::condition_variable joined;
     std::set<std::thread::id> threads;
     ShareWork(4, [&] {
-      const std::lock_guard lock(mutex);
+      std::unique_lock lock(mutex);
       threads.insert(std::this_thread::get_id());
+      joined.notify_all();
+      joined.wait_for(lock, std::chrono::seconds(60), [&] { return threads.size() >= count; });
     });
     return threads;
   };
   {
     const InOneThread alone;
-    EXPECT_EQ(threads_of(), std::set<std::thread::id>{std::this_thread::get_id()});
+    EXPECT_EQ(threads_of(1), std::set<std::thread::id>{std::this_thread::get_id()});
   }
-  EXPECT_EQ(threads_of().size(), 4U);
+  EXPECT_EQ(threads_of(4).size(), 4U);
+}
+
+TEST(ShareWork, IsDoneByTheSameThreadsAgainAndInsideOfSharedWork) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  std::atomic<int> sum{0};
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> next{0};
+    ShareWork(4, [&] {
+      for (int i = next++; i < 4; i = next++) {
+        std::atomic<int> inner{0};
+        ShareWork(3, [&] {
+          {
+            const std::lock_guard lock(mutex);
+            threads.insert(std::this_thread::get_id());
+          }
+          while (inner++ < 5) ++sum;
+        });
+      }
+    });
+  }
+  EXPECT_EQ(sum, 200 * 4 * 5);
+  EXPECT_LE(threads.size(), 15U);  // of 1,800 that would be begun otherwise
 }
 
 TEST(ShareWork, ThrowsHereWhatOneOfThemThrewOnceAllHaveEnded) {

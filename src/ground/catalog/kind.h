@@ -209,6 +209,21 @@ constexpr std::string_view Name(Kind kind) {
   return Words<Kind>::kAll.at(static_cast<std::size_t>(kind));
 }
 
+// The word that people and programs see of a run's kind: the stored one, but "staging_area" and its
+// like where an older word is stored.
+constexpr std::string_view ShownName(RunKind kind) {
+  switch (kind) {
+    case RunKind::kStagingArea:
+      return "staging_area";
+    case RunKind::kStagingAreaOpen:
+      return "staging_area_open";
+    case RunKind::kStagingAreaJudgement:
+      return "staging_area_judgement";
+    default:
+      return Name(kind);
+  }
+}
+
 // The kind with this word; absent if there is none.
 template <NamedKind Kind>
 constexpr std::optional<Kind> KindNamed(std::string_view word) {

@@ -46,5 +46,12 @@ TEST(Kind, EnumeratorsAndWordsStandAtTheSamePlaces) {
   EXPECT_EQ(Name(ObjectState::kQuarantined), "quarantined");
   EXPECT_EQ(Name(LandingState::kDuplicate), "duplicate");
 }
+
+TEST(Kind, AStagingAreaIsShownUnderItsNameWhateverIsStored) {
+  EXPECT_EQ(ShownName(RunKind::kStagingArea), "staging_area");
+  EXPECT_EQ(ShownName(RunKind::kStagingAreaOpen), "staging_area_open");
+  EXPECT_EQ(ShownName(RunKind::kStagingAreaJudgement), "staging_area_judgement");
+  EXPECT_EQ(ShownName(RunKind::kProcessed), "processed");
+}
 }  // namespace
 }  // namespace weirhouse::catalog

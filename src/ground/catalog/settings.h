@@ -140,6 +140,8 @@ inline SettingOf<nlohmann::json> Applied() { return SettingOf<nlohmann::json>("a
 inline SettingOf<std::string> AppliedCode() { return SettingOf<std::string>("applied_code"); }
 // Source → {format, nulls}.
 inline SettingOf<nlohmann::json> Readings() { return SettingOf<nlohmann::json>("readings"); }
+// Feature view → how it is served online: none, stream or batch.
+inline SettingOf<nlohmann::json> OnlineFills() { return SettingOf<nlohmann::json>("online_fills"); }
 // Contract → the oldest version still used for reading.
 inline SettingOf<nlohmann::json> ReadBy() { return SettingOf<nlohmann::json>("read_by"); }
 // A contract as it is registered (contract::Contract::ToJson) …

@@ -22,6 +22,10 @@ Result<bool> CachingStore::PutStreamIfAbsent(const std::string& location, ByteSt
                                              unsigned mode) {
   return inner_.PutStreamIfAbsent(location, bytes, mode);
 }
+Result<std::vector<bool>> CachingStore::PutAllIfAbsent(std::span<const platform::NewObject> objects,
+                                                       unsigned mode) {
+  return platform::PutAllIfAbsent(inner_, objects, mode);
+}
 Status CachingStore::Replace(const std::string& location, std::string_view bytes) {
   return inner_.Replace(location, bytes);
 }

@@ -9,13 +9,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ground/platform/io/object_store.h"
+#include "ground/platform/io/put_together.h"
 
 namespace weirhouse::iceberg {
 
 // Threads: as `inner`, which must outlive it.
-class CachingStore final : public platform::ObjectStore {
+class CachingStore final : public platform::ObjectStore, public platform::PutsTogether {
  public:
   explicit CachingStore(platform::ObjectStore& inner);
 
@@ -26,6 +28,8 @@ class CachingStore final : public platform::ObjectStore {
                            unsigned mode) override;
   Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                  unsigned mode) override;
+  Result<std::vector<bool>> PutAllIfAbsent(std::span<const platform::NewObject> objects,
+                                           unsigned mode) override;
   Status Replace(const std::string& location, std::string_view bytes) override;
   Status ReplaceByStream(const std::string& location, ByteStream& bytes, unsigned mode) override;
   Result<std::string> Read(const std::string& location) override;

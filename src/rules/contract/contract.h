@@ -211,10 +211,12 @@ inline constexpr int kCsvColumnsMax = 10'000;
 inline constexpr int kJsonDepthMax = 64;
 inline constexpr int kInflateRatioMax = 1000;  // judged above 1 MiB
 
-enum class RecordFormat : std::uint8_t { kJsonLines, kJson, kCsv };
-Result<RecordFormat> ParseRecordFormat(std::string_view name);  // "jsonl" | "json" | "csv"
+enum class RecordFormat : std::uint8_t { kJsonLines, kJson, kCsv, kParquet };
+// "jsonl", "json", "csv" or "parquet"
+Result<RecordFormat> ParseRecordFormat(std::string_view name);
 
-// How a source's bytes are read. An object whose name ends in ".gz" is inflated first.
+// How a source's bytes are read. An object whose name ends in ".gz" is inflated first; a Parquet
+// file must not be gzipped.
 struct SourceFormat {
   RecordFormat format = RecordFormat::kJsonLines;
   // CSV: these texts mean null. A quoted field is null only if its type is not string.
@@ -283,7 +285,8 @@ Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFor
 Result<std::int64_t> CountRecords(ByteStream& object, std::int64_t size_bytes,
                                   const SourceFormat& format, std::string_view object_name);
 
-// The place and the bytes of one record in its object: the end of a trace.
+// The place and the bytes of one record in its object: the end of a trace. A row of a Parquet file
+// has its JSON for bytes, its number for a line, and the offset of its row group.
 struct RecordRange {
   std::int64_t byte_offset = 0;  // in the inflated bytes of a compressed object
   std::int64_t byte_length = 0;

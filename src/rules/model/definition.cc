@@ -216,6 +216,11 @@ Result<std::vector<std::string>> ParseInputs(std::string_view text, const std::s
 
 Result<std::vector<ModelDefinition>> ParseModels(std::string_view text, const std::string& path) {
   WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(text, path));
+  if (documents.empty()) {
+    return Status(Code::kInvalidInput, fmt::format("the file holds no model: {}", path))
+        .WithError("WH5001")
+        .WithHint("define one (`model: NAME`), or remove the file");
+  }
   std::vector<ModelDefinition> models;
   for (const YamlNode& document : documents) {
     WEIRHOUSE_TRY(ModelDefinition model, ReadModel(document));

@@ -151,18 +151,19 @@ TEST(AnswerJson, OfTheStatus) {
   json listed = document;
   EXPECT_EQ(listed["refused"].size(), 100u);
   listed.erase("refused");
-  EXPECT_EQ(JsonLine(listed),
-            R"({"adds_up":true,"clock":"replay","commit":9,"deliveries":{"given_up":[],)"
-            R"("pending":[],"recent":[],"targets":[]},"events":{"sent":2},"gates":[{"batch":null,)"
-            R"("gate":"g","state":"failed","table":"t"}],"halted":[{"batch":"b","message":"psi",)"
-            R"("run":"r4"}],"notes":[],"now":null,"objects":2,"overdue":[{"check":"","gate":"g",)"
-            R"("max":"30h","newest":"1970-01-01T00:00:00Z","owner":null,)"
-            R"("since":"1970-01-01T00:00:00Z","state":"failed","table":""}],"profile":"local",)"
-            R"("project":"shop","quarantined":{"order":1},"records":12,"refused_objects":101,)"
-            R"("runs":{"committed":3},"runs_given_up":0,"states":{"processed":7,"quarantined":1},)"
-            R"("tables":[{"commit":"@8","rows":2,"table":"raw.order"}],"waiting":{"batches":0,)"
-            R"("behind_halted":{"records":3,"run":"r4"},"being_written":0,"changes":0,)"
-            R"("objects":1,"untaken_files":{},"views":[]},"waiting_records":4})");
+  EXPECT_EQ(
+      JsonLine(listed),
+      R"({"adds_up":true,"clock":"replay","commit":9,"deliveries":{"given_up":[],)"
+      R"("pending":[],"recent":[],"targets":[]},"events":{"sent":2},"gates":[{"batch":null,)"
+      R"("gate":"g","state":"failed","table":"t"}],"halted":[{"batch":"b","message":"psi",)"
+      R"("run":"r4"}],"notes":[],"now":null,"objects":2,"overdue":[{"check":"","gate":"g",)"
+      R"("max":"30h","newest":"1970-01-01T00:00:00Z","owner":null,)"
+      R"("since":"1970-01-01T00:00:00Z","state":"failed","table":""}],"profile":"local",)"
+      R"("project":"shop","quarantined":{"order":1},"records":12,"refused_objects":101,)"
+      R"("runs":{"committed":3},"runs_given_up":0,"states":{"processed":7,"quarantined":1},)"
+      R"("tables":[{"commit":"@8","rows":2,"table":"raw.order"}],"waiting":{"batches":0,)"
+      R"("behind_halted":{"records":3,"run":"r4"},"being_written":0,"changes":0,)"
+      R"("missing_folders":{},"objects":1,"untaken_files":{},"views":[]},"waiting_records":4})");
   status.waiting.refused = "breaking";
   status.clock_went_back = "by a day";
   status.waiting_records = 5;

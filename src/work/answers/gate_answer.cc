@@ -80,7 +80,7 @@ Result<RunVerdictsAnswer> ReadVerdicts(work::Workspace& workspace, RunId run) {
   if (answer.verdicts.empty()) {
     return Status(Code::kNotFound,
                   fmt::format("no gate judged run {} ({} {})", ToString(run),
-                              catalog::Name(answer.run.plan.kind), answer.run.plan.name))
+                              catalog::ShownName(answer.run.plan.kind), answer.run.plan.name))
         .WithError("WH8037")
         .WithHint("`wh gate history` lists the runs that were judged");
   }

@@ -17,7 +17,7 @@ json ToJson(const RunsAnswer& answer) {
   json list = json::array();
   for (const catalog::Run& run : answer.runs) {
     list.push_back({{"run", ToString(run.id)},
-                    {"kind", run.plan.kind},
+                    {"kind", catalog::ShownName(run.plan.kind)},
                     {"name", run.plan.name},
                     {"state", catalog::RunStateName(run.state)},
                     {"attempt", run.attempt},
@@ -57,7 +57,7 @@ json ToJson(const CommittedRun& committed) {
   const catalog::Catalog::CommitEntry& entry = committed.entry;
   return {{"commit", entry.seq.value()},
           {"run", ToString(entry.run)},
-          {"kind", committed.run.plan.kind},
+          {"kind", catalog::ShownName(committed.run.plan.kind)},
           {"name", committed.run.plan.name},
           {"layer", entry.layer},
           {"batch", entry.batch},

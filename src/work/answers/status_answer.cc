@@ -208,6 +208,7 @@ Result<Waiting> ReadWaiting(work::Workspace& workspace) {
   waiting.behind_halted = plan->behind_halt;
   waiting.views = plan->waiting_views;
   waiting.untaken_files = plan->untaken;
+  waiting.missing_folders = plan->missing_folders;
   return waiting;
 }
 

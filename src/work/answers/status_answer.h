@@ -27,8 +27,9 @@ struct Waiting {
   std::size_t changes = 0;
   std::int64_t being_written = 0;  // landed files that a process has open for writing
   std::optional<work::BehindHalt> behind_halted;
-  std::vector<std::string> views;                    // views that lag behind their source
-  std::map<std::string, std::string> untaken_files;  // path → why
+  std::vector<std::string> views;                      // views that lag behind their source
+  std::map<std::string, std::string> untaken_files;    // path → why
+  std::map<std::string, std::string> missing_folders;  // source → landing folder
 };
 struct GateState {
   std::string gate;

@@ -36,7 +36,8 @@ json WaitingAsJson(const Waiting& waiting) {
           {"being_written", waiting.being_written},
           {"behind_halted", ToJson(waiting.behind_halted)},
           {"views", waiting.views},
-          {"untaken_files", waiting.untaken_files}};
+          {"untaken_files", waiting.untaken_files},
+          {"missing_folders", waiting.missing_folders}};
 }
 
 json TablesAsJson(const std::vector<TableRow>& tables) {

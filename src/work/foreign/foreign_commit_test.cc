@@ -50,8 +50,7 @@ TEST_F(ForeignCommitProjectTest, LeavesARunThatSaysWhoAndWhat) {
   EXPECT_EQ(snapshots[0].added_rows, 5);
   EXPECT_EQ(snapshots[0].total_rows, 5);
   ASSERT_OK_AND(const auto events, catalog.PendingEvents(10));
-  ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].subject, "lab.trip");
+  EXPECT_TRUE(events.empty());  // no rule of the project waits for it
 }
 
 TEST_F(ForeignCommitTest, RecordsEveryFileWithItsDigest) {

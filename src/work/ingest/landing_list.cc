@@ -15,15 +15,20 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr std::size_t kArrivalObjectsMax = 256;  // objects of one batch, for batches by arrival
+// Objects of one batch, for batches by arrival: many small files become one commit. In memory each
+// of them takes about a kilobyte beside its bytes (raw_step.cc).
+constexpr std::size_t kArrivalObjectsMax = 16'384;
 constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 
-Result<std::vector<landing::Landing>> ListAll(Workspace& workspace) {
+// `looks`: null to list everything.
+Result<std::vector<landing::Landing>> ListAll(Workspace& workspace, landing::LandingLooks* looks) {
   std::vector<landing::Landing> landings;
   for (const Source& source : workspace.project().sources) {
-    WEIRHOUSE_TRY(landings.emplace_back(),
-                  landing::ListLanding(MakeLandingRule(workspace, source), workspace.catalog(),
-                                       workspace.clock().Now()));
+    const landing::LandingRule rule = MakeLandingRule(workspace, source);
+    const ProcessTime now = workspace.clock().Now();
+    auto landing = looks == nullptr ? landing::ListLanding(rule, workspace.catalog(), now)
+                                    : looks->List(rule, workspace.catalog(), now);
+    WEIRHOUSE_TRY(landings.emplace_back(), std::move(landing));
   }
   return landings;
 }
@@ -103,7 +108,7 @@ std::function<Result<bool>()> IsInLake(Workspace& workspace, const landing::Land
 }
 
 Result<Waiting> ListWaiting(Workspace& workspace) {
-  WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace));
+  WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace, nullptr));
   for (std::size_t i = 0; i < landings.size(); ++i) {
     const landing::LandingRule rule = MakeLandingRule(workspace, workspace.project().sources[i]);
     for (const std::string& aside : landings[i].aside) {
@@ -121,8 +126,9 @@ Result<Waiting> ListWaiting(Workspace& workspace) {
   return waiting;
 }
 
-Result<Waiting> TidyLanding(Workspace& workspace) {
-  WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace));
+namespace {
+Result<Waiting> Tidy(Workspace& workspace, landing::LandingLooks* looks) {
+  WEIRHOUSE_TRY(std::vector<landing::Landing> landings, ListAll(workspace, looks));
   std::map<std::string, std::string> untaken;
   std::vector<landing::Landing> aside_of(landings.size());
   std::set<std::string> not_stored;
@@ -142,7 +148,8 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   }
   // Files that were put back wait like any others.
   if (tidied) {
-    WEIRHOUSE_TRY(landings, ListAll(workspace));
+    if (looks != nullptr) looks->NoteLost();
+    WEIRHOUSE_TRY(landings, ListAll(workspace, looks));
   }
   // A file whose bytes are nowhere else is taken in again, as a repeat, which restores its object.
   for (landing::Landing& landing : landings) {
@@ -158,5 +165,11 @@ Result<Waiting> TidyLanding(Workspace& workspace) {
   unread.KeepOnly(waiting.batches);
   unread.Save();
   return waiting;
+}
+}  // namespace
+
+Result<Waiting> TidyLanding(Workspace& workspace) { return Tidy(workspace, nullptr); }
+Result<Waiting> TidyLanding(Workspace& workspace, landing::LandingLooks& looks) {
+  return Tidy(workspace, &looks);
 }
 }  // namespace weirhouse::work

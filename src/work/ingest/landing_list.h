@@ -7,7 +7,9 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
+#include "work/ingest/raw_step.h"
 #include "work/landing/landing.h"
+#include "work/landing/landing_looks.h"
 #include "work/landing/stored_object.h"
 #include "work/workspace/workspace.h"
 
@@ -15,6 +17,9 @@ namespace weirhouse::work {
 
 // The rule by which the raw step reads a source's landing folder.
 landing::LandingRule MakeLandingRule(Workspace& workspace, const Source& source);
+
+// As TidyLanding of raw_step.h, for what a look sees that costs no more than what is new.
+Result<Waiting> TidyLanding(Workspace& workspace, landing::LandingLooks& looks);
 
 // A function that tells whether the bytes of a landed file are in the lake, according to the
 // catalog and the disk at the time of the call. It holds references to the arguments.

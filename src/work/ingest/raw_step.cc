@@ -11,12 +11,13 @@
 #include <utility>
 
 #include "ground/base/failpoint.h"
+#include "ground/platform/io/put_together.h"
+#include "work/ingest/arriving.h"
 #include "work/ingest/landing_arrivals.h"
 #include "work/ingest/landing_list.h"
-#include "work/ingest/spooled_bytes.h"
-#include "work/ingest/unread_file.h"
 #include "work/landing/landing_name.h"
 #include "work/landing/stored_object.h"
+#include "work/project/awaited_event.h"
 #include "work/project/event_type.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
@@ -25,256 +26,6 @@
 
 namespace weirhouse::work {
 namespace {
-constexpr unsigned kRawMode = 0444;  // raw bytes never change
-constexpr Reason kChangedError{"WH1314"};
-constexpr std::string_view kChangedWhy =
-    "it changed while it was read, or is being written: nothing of it was stored, and the next run "
-    "reads it again";
-constexpr std::string_view kGoneWhy =
-    "it was removed after it was listed and before it was read: nothing of it was stored";
-
-// Small files are read once and held in memory until they are stored, up to this many bytes of a
-// batch; larger ones are read a second time.
-constexpr std::int64_t kHeldFileBytesMax = 4 << 20;
-constexpr std::int64_t kHeldBatchBytesMax = 64 << 20;
-
-struct Arriving {
-  Arrival arrival;
-  const Source* source = nullptr;
-  std::optional<std::string> bytes;     // absent: they are read again …
-  std::shared_ptr<SpooledBytes> spool;  // … from this spool, if the source gives them once
-  Digest digest;
-  std::int64_t size_bytes = 0;
-  std::int64_t record_count = 0;
-  bool duplicate = false;
-  std::string problem;  // why the object as a whole cannot be read
-  // Where its object lies, if that was missing or damaged and was restored from these bytes; and
-  // how it was.
-  std::string restored;
-  landing::ObjectState found = landing::ObjectState::kWhole;
-};
-
-// What is reported about files that are not taken in.
-struct Report {
-  RunSummary& summary;
-  UnreadFiles unread;
-};
-
-// Leaves the arrival in its folder; the others do not wait for it.
-std::optional<Arriving> NotTaken(const Arrival& arrival, const Status& why, Report& told) {
-  const std::string text = landing::TextOfName(why.message());
-  told.summary.untaken_files[arrival.place] = text;
-  told.unread.Note(arrival.place, arrival.version, text);
-  return std::nullopt;
-}
-
-// Whether an arrival is new is looked up in one index. The file's own landing record is a second
-// witness: if it says that these bytes were stored, the index has lost them.
-Status CheckUnknown(Workspace& workspace, const Arrival& arrival, const Digest& digest) {
-  WEIRHOUSE_TRY(const std::optional<catalog::LandingRecord> seen,
-                workspace.catalog().FindLanding(arrival.place));
-  if (!seen || seen->source != arrival.source || seen->digest != digest) return Status();
-  // The landing folder may have been a parent or child folder: then the object has another name.
-  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
-                landing::FindStored(workspace.catalog(), arrival.source, arrival.name,
-                                    arrival.place, digest));
-  if (known) return Status();
-  catalog::ObjectFilter filter;
-  filter.source = arrival.source;
-  WEIRHOUSE_TRY(const std::vector<catalog::ObjectRecord> objects,
-                workspace.catalog().Objects(filter));
-  const bool there = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
-    return object.name == arrival.name && object.digest == digest &&
-           object.state != catalog::ObjectState::kDuplicate;
-  });
-  if (!there) return Status();
-  return Status(Code::kCorruption,
-                fmt::format("an index of the catalog's database is damaged: it lacks the object of "
-                            "\"{}\", whose bytes were stored before",
-                            arrival.place))
-      .WithError("WH7009")
-      .WithHint("nothing was taken in; `wh verify --deep` names the index");
-}
-
-Status ChangedMeanwhile(const Arrival& arrival) {
-  return Status(Code::kConflict, fmt::format("a landed file changed while it was taken in: {}",
-                                             landing::TextOfName(arrival.place)))
-      .WithError(kChangedError);
-}
-
-// Reads the bytes of an arrival again; an error if its file has changed.
-class ArrivedStream final : public ByteStream {
- public:
-  ArrivedStream(const Arriving& arriving, std::unique_ptr<ArrivalReader> reader)
-      : arriving_(arriving), reader_(std::move(reader)) {}
-  Result<std::size_t> Read(char* into, std::size_t room) override {
-    WEIRHOUSE_TRY(const std::size_t got, reader_->Read(into, room));
-    if (got > 0) return got;
-    WEIRHOUSE_TRY(const std::optional<Digest> digest, reader_->Finish(arriving_.digest));
-    if (!digest || *digest != arriving_.digest) return ChangedMeanwhile(arriving_.arrival);
-    return got;
-  }
-
- private:
-  const Arriving& arriving_;
-  std::unique_ptr<ArrivalReader> reader_;
-};
-
-// Opens the measured bytes again. kConflict (WH1314) if they have changed.
-Result<std::unique_ptr<ByteStream>> OpenAgain(const Arriving& arriving) {
-  if (arriving.spool != nullptr) return arriving.spool->Open();
-  if (arriving.bytes && !arriving.arrival.opens_again) {
-    return std::unique_ptr<ByteStream>(std::make_unique<StreamOfBytes>(*arriving.bytes));
-  }
-  WEIRHOUSE_TRY(OpenedArrival opened, arriving.arrival.open());
-  if (opened.reader == nullptr) return ChangedMeanwhile(arriving.arrival);
-  return std::unique_ptr<ByteStream>(
-      std::make_unique<ArrivedStream>(arriving, std::move(opened.reader)));
-}
-
-// Records how an object was found, before it is restored. The note is kept until the commit that
-// reports it, so that the next process reports it if this one ends in between.
-Status NoteRestoring(Workspace& workspace, const catalog::ObjectRecord& known,
-                     landing::ObjectState found) {
-  StepInputs step;
-  step.kind = catalog::RunKind::kRestore;
-  step.name = known.name;
-  step.inputs = {{"path", known.path}, {"id", workspace.random().Uuid4()}};
-  Publication publication(workspace, PlanOf(step), catalog::Layer::kMaintenance, known.batch);
-  publication.request().settings.push_back(
-      catalog::setting::Restoring(known.path).To(std::string(landing::ObjectStateName(found))));
-  return publication.Commit().status();
-}
-
-// Restores the object `known`, which should hold the bytes of this arrival, if it is missing or
-// damaged. The bytes on the disk are replaced only once all new ones have arrived. kConflict
-// (WH1314) if the file changed.
-Status Restore(Workspace& workspace, Arriving& arriving, const catalog::ObjectRecord& known) {
-  WEIRHOUSE_TRY(arriving.found,
-                landing::LookAtObject(workspace.store(), known, landing::Depth::kDigest));
-  WEIRHOUSE_TRY(const auto begun, catalog::setting::Restoring(known.path).In(workspace.catalog()));
-  const bool noted = begun.has_value();
-  if (arriving.found == landing::ObjectState::kWhole) {
-    if (!noted) return Status();
-    arriving.found = *begun == landing::ObjectStateName(landing::ObjectState::kMissing)
-                         ? landing::ObjectState::kMissing
-                         : landing::ObjectState::kDamaged;
-    arriving.restored = known.path;
-    return Status();
-  }
-  if (!noted) WEIRHOUSE_TRY_STATUS(NoteRestoring(workspace, known, arriving.found));
-  WEIRHOUSE_FAILPOINT("raw.restore.before");
-  WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
-  WEIRHOUSE_TRY_STATUS(workspace.store().ReplaceByStream(known.path, *stream, kRawMode));
-  WEIRHOUSE_FAILPOINT("raw.restore.after");
-  arriving.restored = known.path;
-  return Status();
-}
-
-enum class Measured : std::uint8_t { kWhole, kChanged, kGone };
-
-// Reads the whole of `reader`, which has `size_bytes`, into memory.
-Status Hold(ArrivalReader& reader, std::int64_t size_bytes, std::string& bytes) {
-  bytes.resize(static_cast<std::size_t>(size_bytes));
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    WEIRHOUSE_TRY(const std::size_t got, reader.Read(bytes.data() + filled, bytes.size() - filled));
-    if (got == 0) break;  // the file was cut; Finish reports that
-    filled += got;
-  }
-  bytes.resize(filled);
-  return Status();
-}
-
-// Measures bytes that can be read once only, or whose size is unknown.
-Result<Measured> MeasureOnce(Workspace& workspace, Arriving& arriving, ArrivalReader& reader,
-                             Result<std::int64_t>& count) {
-  WEIRHOUSE_TRY(arriving.spool, SpooledBytes::Take(reader, workspace.state_folder() + "/tmp"));
-  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader.Finish());
-  if (!digest) return Measured::kChanged;
-  arriving.digest = arriving.spool->digest();
-  arriving.size_bytes = arriving.spool->size_bytes();
-  const std::unique_ptr<ByteStream> stream = arriving.spool->Open();
-  count = contract::CountRecords(*stream, arriving.size_bytes, FormatOf(*arriving.source),
-                                 arriving.arrival.name);
-  return Measured::kWhole;
-}
-
-// The digest of what arrived and the number of its records. Keeps the bytes in `arriving.bytes` if
-// they are to be held.
-Result<Measured> Measure(Workspace& workspace, Arriving& arriving, std::int64_t held_bytes,
-                         Result<std::int64_t>& count) {
-  const Arrival& arrival = arriving.arrival;
-  WEIRHOUSE_TRY(const OpenedArrival opened, arrival.open());
-  ArrivalReader* const reader = opened.reader.get();
-  if (reader == nullptr) return opened.gone ? Measured::kGone : Measured::kChanged;
-  const bool hold = arrival.size_bytes && *arrival.size_bytes <= kHeldFileBytesMax &&
-                    held_bytes + *arrival.size_bytes <= kHeldBatchBytesMax;
-  if (!arrival.size_bytes || (!hold && !arrival.opens_again))
-    return MeasureOnce(workspace, arriving, *reader, count);
-  arriving.size_bytes = *arrival.size_bytes;
-  const contract::SourceFormat format = FormatOf(*arriving.source);
-  if (hold) {
-    std::string& bytes = arriving.bytes.emplace();
-    WEIRHOUSE_TRY_STATUS(Hold(*reader, arriving.size_bytes, bytes));
-    count = contract::CountRecords(bytes, format, arrival.name);
-  } else {
-    count = contract::CountRecords(*reader, arriving.size_bytes, format, arrival.name);
-  }
-  WEIRHOUSE_TRY(const std::optional<Digest> digest, reader->Finish());
-  if (digest) arriving.digest = *digest;
-  return digest ? Measured::kWhole : Measured::kChanged;
-}
-
-Result<std::optional<Arriving>> TakeArrival(Workspace& workspace, const Arrival& arrival,
-                                            std::int64_t held_bytes, Report& told) {
-  Arriving arriving;
-  arriving.arrival = arrival;
-  arriving.source = workspace.project().FindSource(arrival.source);
-  WEIRHOUSE_CHECK(arriving.source != nullptr);
-  Result<std::int64_t> count = std::int64_t{0};
-  WEIRHOUSE_FAILPOINT("raw.read");
-  const Result<Measured> measured = Measure(workspace, arriving, held_bytes, count);
-  if (!measured.ok()) return NotTaken(arrival, measured.status(), told);
-  if (*measured != Measured::kWhole) {
-    told.summary.untaken_files[arrival.place] =
-        std::string(*measured == Measured::kGone ? kGoneWhy : kChangedWhy);
-    return std::optional<Arriving>();
-  }
-  if (arriving.size_bytes == 0)
-    told.summary.warnings.push_back("an empty file landed: " + arrival.place);
-  WEIRHOUSE_TRY(const std::optional<catalog::ObjectRecord> known,
-                workspace.catalog().FindArrival(arrival.source, arrival.name, arriving.digest));
-  arriving.duplicate = known.has_value();
-  if (!known) WEIRHOUSE_TRY_STATUS(CheckUnknown(workspace, arrival, arriving.digest));
-  if (known) {
-    // Bytes that can be read again need not be held.
-    if (arrival.opens_again) arriving.bytes.reset();
-    const Status restored = Restore(workspace, arriving, *known);
-    arriving.bytes.reset();
-    if (!restored.ok()) return NotTaken(arrival, restored, told);
-  } else if (count.ok()) {
-    arriving.record_count = *count;
-  } else if (count.status().code() != Code::kInvalidInput) {
-    return NotTaken(arrival, count.status(), told);  // not the file's fault
-  } else {
-    arriving.problem = count.status().ToString();
-  }
-  told.unread.Forget(arrival.place);
-  return std::optional<Arriving>(std::move(arriving));
-}
-
-// Reads one arrival. Absent if it changed while it was read (the next run reads it again) or cannot
-// be read, which the summary then reports.
-Result<std::optional<Arriving>> ReadArrival(Workspace& workspace, const Arrival& arrival,
-                                            std::int64_t held_bytes, Report& told) {
-  try {
-    return TakeArrival(workspace, arrival, held_bytes, told);
-  } catch (const std::bad_alloc&) {
-    return NotTaken(arrival, contract::OutOfMemory(), told);
-  }
-}
-
 std::shared_ptr<arrow::Schema> LedgerSchema() {
   const auto time = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
   return arrow::schema(
@@ -350,26 +101,15 @@ Result<catalog::Run> PlanRaw(Workspace& workspace, const std::string& batch,
   return workspace.catalog().PlanRun(PlanOf(step));
 }
 
-// Stores the bytes of an arrival; true if they were not in the lake yet. kConflict (WH1314) if its
-// file changed.
-Result<bool> Put(Workspace& workspace, const Arriving& arriving, const std::string& path) {
-  if (arriving.bytes) return workspace.store().PutIfAbsent(path, *arriving.bytes, kRawMode);
-  WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, OpenAgain(arriving));
-  return workspace.store().PutStreamIfAbsent(path, *stream, kRawMode);
-}
-
-// If a file changed meanwhile, `changed` becomes the place of its arrival.
-Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
-                                                        const catalog::Run& run,
-                                                        const std::string& batch,
-                                                        std::vector<Arriving>& arrivals,
-                                                        std::optional<std::size_t>& changed) {
+// An object for each new arrival, in order.
+std::vector<catalog::ObjectRecord> ObjectsOf(Workspace& workspace, const catalog::Run& run,
+                                             const std::string& batch,
+                                             const std::vector<Arriving>& arrivals) {
   std::vector<catalog::ObjectRecord> objects;
   std::int64_t next_record = run.first_record_id.value();
-  for (std::size_t i = 0; i < arrivals.size(); ++i) {
-    Arriving& arriving = arrivals[i];
+  for (const Arriving& arriving : arrivals) {
     if (arriving.duplicate) continue;
-    catalog::ObjectRecord object;
+    catalog::ObjectRecord& object = objects.emplace_back();
     object.source = arriving.arrival.source;
     object.name = arriving.arrival.name;
     object.digest = arriving.digest;
@@ -385,15 +125,41 @@ Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
     object.state = arriving.problem.empty() ? catalog::ObjectState::kStored
                                             : catalog::ObjectState::kQuarantined;
     next_record += arriving.record_count;
-    WEIRHOUSE_FAILPOINT("raw.object.before");
-    const Result<bool> created = Put(workspace, arriving, object.path);
+  }
+  return objects;
+}
+
+// The bytes of an arrival, to be stored. Opening gives kConflict (WH1314) if its file changed.
+platform::NewObject ToPut(Arriving& arriving, const std::string& path) {
+  return {path, [&arriving]() -> Result<std::unique_ptr<ByteStream>> {
+            if (arriving.bytes)
+              return std::unique_ptr<ByteStream>(std::make_unique<StreamOfBytes>(*arriving.bytes));
+            return OpenAgain(arriving);
+          }};
+}
+
+// Stores the bytes of all new arrivals. kConflict (WH1314), and `changed` of an arrival is set, if
+// its file changed meanwhile.
+Result<std::vector<catalog::ObjectRecord>> StoreObjects(Workspace& workspace,
+                                                        const catalog::Run& run,
+                                                        const std::string& batch,
+                                                        std::vector<Arriving>& arrivals) {
+  std::vector<catalog::ObjectRecord> objects = ObjectsOf(workspace, run, batch, arrivals);
+  std::vector<platform::NewObject> puts;
+  std::vector<Arriving*> senders;
+  puts.reserve(objects.size());
+  for (Arriving& arriving : arrivals) {
+    if (arriving.duplicate) continue;
+    puts.push_back(ToPut(arriving, objects[puts.size()].path));
+    senders.push_back(&arriving);
+  }
+  WEIRHOUSE_FAILPOINT("raw.object.before");
+  WEIRHOUSE_TRY(const std::vector<bool> created,
+                platform::PutAllIfAbsent(workspace.store(), puts, kRawMode));
+  WEIRHOUSE_FAILPOINT("raw.object.after");
+  for (std::size_t i = 0; i < objects.size(); ++i) {
     // Stored before a crash, or under another name: the stored bytes must be those that arrived.
-    const Status stored =
-        created.ok() && !*created ? Restore(workspace, arriving, object) : created.status();
-    if (stored.Is(kChangedError)) changed = i;
-    WEIRHOUSE_TRY_STATUS(stored);
-    WEIRHOUSE_FAILPOINT("raw.object.after");
-    objects.push_back(std::move(object));
+    if (!created[i]) WEIRHOUSE_TRY_STATUS(Restore(workspace, *senders[i], objects[i]));
   }
   return objects;
 }
@@ -435,19 +201,18 @@ Result<Stored> PlanAndStore(Workspace& workspace, const std::string& batch,
   Stored stored;
   while (!arrivals.empty()) {
     WEIRHOUSE_TRY(stored.run, PlanRaw(workspace, batch, arrivals));
-    std::optional<std::size_t> changed;
-    auto objects = StoreObjects(workspace, stored.run, batch, arrivals, changed);
+    auto objects = StoreObjects(workspace, stored.run, batch, arrivals);
     if (objects.ok()) {
       stored.objects = std::move(objects).value();
       break;
     }
-    if (!changed) return objects.status();
+    const auto changed = std::ranges::find_if(arrivals, &Arriving::changed);
+    if (!objects.status().Is(kChangedError) || changed == arrivals.end()) return objects.status();
     workspace.catalog().FailRun(stored.run.id, objects.status()).Ignore("the summary reports it");
     // A file moved aside with the same bytes was to be recorded as the repeat of this one.
-    const Arriving gone = arrivals[*changed];
+    const auto gone = IdentityOf(*changed);
     std::erase_if(arrivals, [&](const Arriving& one) {
-      const bool same = one.arrival.source == gone.arrival.source &&
-                        one.arrival.name == gone.arrival.name && one.digest == gone.digest;
+      const bool same = IdentityOf(one) == gone;
       if (same) summary.untaken_files[one.arrival.place] = std::string(kChangedWhy);
       return same;
     });
@@ -468,17 +233,19 @@ catalog::OutboxEvent RefusedWhole(const Arriving& arriving, const std::string& b
                     {"quarantined", records}});
 }
 
-void AddEvents(const Arriving& arriving, catalog::CommitRequest& request) {
+void AddEvents(const Arriving& arriving, bool arrival_awaited, catalog::CommitRequest& request) {
   const std::string subject = arriving.arrival.source + "/" + arriving.arrival.name;
-  request.events.push_back(
-      MakeEvent(EventKind::kObjectArrived, subject,
-                {{"source", arriving.arrival.source},
-                 {"name", arriving.arrival.name},
-                 {"sha256", arriving.digest.ToHex()},
-                 {"records", arriving.record_count},
-                 {"state", arriving.duplicate         ? catalog::ObjectState::kDuplicate
-                           : arriving.problem.empty() ? catalog::ObjectState::kStored
-                                                      : catalog::ObjectState::kQuarantined}}));
+  if (arrival_awaited) {
+    request.events.push_back(
+        MakeEvent(EventKind::kObjectArrived, subject,
+                  {{"source", arriving.arrival.source},
+                   {"name", arriving.arrival.name},
+                   {"sha256", arriving.digest.ToHex()},
+                   {"records", arriving.record_count},
+                   {"state", arriving.duplicate         ? catalog::ObjectState::kDuplicate
+                             : arriving.problem.empty() ? catalog::ObjectState::kStored
+                                                        : catalog::ObjectState::kQuarantined}}));
+  }
   if (arriving.restored.empty()) return;
   request.settings.push_back(catalog::setting::Restoring(arriving.restored).Removed());
   request.events.push_back(MakeEvent(EventKind::kObjectRestored, subject,
@@ -498,27 +265,7 @@ Result<bool> LandBatch(Workspace& workspace, const WaitingBatch& batch, RunSumma
 
 Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arrivals& source,
                            RunSummary& summary, Take take) {
-  std::vector<Arriving> arrivals;
-  Report told{summary, UnreadFiles::Load(workspace)};
-  std::set<std::tuple<std::string, std::string, Digest>> seen;
-  std::int64_t held_bytes = 0;
-  while (true) {
-    WEIRHOUSE_TRY(const std::optional<Arrival> arrival, source.Next());
-    if (!arrival) break;
-    WEIRHOUSE_TRY(std::optional<Arriving> arriving,
-                  ReadArrival(workspace, *arrival, held_bytes, told));
-    if (!arriving || (take == Take::kKnown && !arriving->duplicate)) continue;
-    // A file moved aside and the file that has its name may hold the same bytes.
-    if (!seen.emplace(arrival->source, arrival->name, arriving->digest).second) {
-      arriving->duplicate = true;
-      arriving->record_count = 0;
-      arriving->bytes.reset();
-      arriving->spool.reset();
-    }
-    if (arriving->bytes) held_bytes += static_cast<std::int64_t>(arriving->bytes->size());
-    arrivals.push_back(*std::move(arriving));
-  }
-  told.unread.Save();
+  WEIRHOUSE_TRY(std::vector<Arriving> arrivals, ReadArrivals(workspace, source, summary, take));
   if (arrivals.empty()) return false;
   WEIRHOUSE_TRY(const Stored stored, PlanAndStore(workspace, batch, arrivals, summary));
   if (arrivals.empty()) return false;
@@ -528,12 +275,13 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
   catalog::CommitRequest& request = publication.request();
   request.objects = objects;
   std::set<std::string> restored_paths;
+  const bool arrival_awaited = IsAwaited(workspace.project(), EventKind::kObjectArrived, "");
   for (Arriving& arriving : arrivals) {
     // For two files of the same bytes, report the restoration once.
     if (!arriving.restored.empty() && !restored_paths.insert(arriving.restored).second)
       arriving.restored.clear();
     if (arriving.arrival.seen) request.landings.push_back(LandingOf(arriving));
-    AddEvents(arriving, request);
+    AddEvents(arriving, arrival_awaited, request);
     if (!arriving.duplicate && !arriving.problem.empty())
       request.events.push_back(RefusedWhole(arriving, batch));
     if (arriving.restored.empty()) continue;

@@ -59,6 +59,20 @@ Result<std::size_t> ObjectReader::Read(char* into, std::size_t room) {
   return piece->copy(into, piece->size());
 }
 
+Status ObjectReader::ReadAt(std::int64_t offset, char* into, std::size_t count) {
+  WEIRHOUSE_TRY_STATUS(failed_);
+  const auto wanted = static_cast<std::int64_t>(count);
+  WEIRHOUSE_CHECK(offset >= 0 && wanted >= 0 && offset <= object_.size_bytes - wanted);
+  if (count == 0) return Status();
+  Result<std::string> piece = store_.ReadRange(object_.path, offset, wanted);
+  if (!piece.ok()) {
+    failed_ = DescribeFailure(object_, piece.status());
+    return failed_;
+  }
+  piece->copy(into, count);
+  return Status();
+}
+
 Status ObjectReader::Finish() {
   std::string piece(kHashedBytes, '\0');
   std::size_t got = 1;

@@ -16,7 +16,7 @@ namespace weirhouse::landing {
 
 // The bytes of an object, hashed as they are read. Results made from them count only after Finish
 // has confirmed that they are those that arrived. Threads: one. Memory: one piece.
-class ObjectReader final : public ByteStream {
+class ObjectReader final : public ByteStream, public RandomBytes {
  public:
   // `store` and `object` must outlive it.
   ObjectReader(platform::ObjectStore& store, const catalog::ObjectRecord& object)
@@ -24,6 +24,11 @@ class ObjectReader final : public ByteStream {
 
   // kCorruption: it is missing (WH7012), or shorter than what arrived (WH1305).
   Result<std::size_t> Read(char* into, std::size_t room) override;
+  // Bytes read at a place of one's own are not hashed then: Finish reads all of them once more, in
+  // order.
+  RandomBytes* random() override { return this; }
+  std::int64_t size_bytes() const override { return object_.size_bytes; }
+  Status ReadAt(std::int64_t offset, char* into, std::size_t count) override;
   // Reads what is left and compares the digest. kCorruption (WH1305): the bytes are others.
   Status Finish();
 

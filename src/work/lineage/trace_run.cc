@@ -273,11 +273,11 @@ Result<TraceNode> Tracer::Run(RunId id) {
   TraceNode node;
   node.kind = "run";
   node.key = ToString(id);
-  node.title = fmt::format("run {} {} {}: {}", node.key, catalog::Name(run.plan.kind),
+  node.title = fmt::format("run {} {} {}: {}", node.key, catalog::ShownName(run.plan.kind),
                            run.plan.name, catalog::RunStateName(run.state));
   if (run.seq) node.title += fmt::format(" as commit {}", run.seq->value());
   if (run.attempt > 1) node.title += fmt::format(", attempt {}", run.attempt);
-  node.detail = {{"kind", run.plan.kind},
+  node.detail = {{"kind", catalog::ShownName(run.plan.kind)},
                  {"name", run.plan.name},
                  {"state", catalog::RunStateName(run.state)},
                  {"attempt", run.attempt},

@@ -11,8 +11,10 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/thread.h"
 #include "ground/base/writers/retry.h"
+#include "work/ingest/landing_list.h"
 #include "work/ingest/raw_step.h"
 #include "work/landing/object_reader.h"
+#include "work/pipeline/arrived.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/feature_step.h"
@@ -37,15 +39,21 @@ class SilentProgress : public Progress {
   bool Cancelled() override { return false; }
 };
 
+// In a backfill the feature rows of so many batches are one commit: a commit costs four files for
+// each table, whatever the number of its rows. It is a number and not a time, so that the same
+// batches make the same files.
+constexpr std::size_t kFeaturizedTogether = 16;
+
 // Turns processed commits into feature tables on a thread of its own, while the next batch is read
 // and judged. The catalog holds what is left to do; this only tells when to look. With one thread
 // (see InOneThread) the caller of Wake does the work.
 class FeatureWorker {
  public:
-  static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace, bool defer_online) {
+  static Result<std::unique_ptr<FeatureWorker>> Start(Workspace& workspace, bool backfill) {
     std::unique_ptr<FeatureWorker> worker(new FeatureWorker());
     WEIRHOUSE_TRY(worker->state_, PipelineState::Make(workspace, NoProgress()));
-    worker->state_->defer_online = defer_online;
+    worker->state_->defer_online = backfill;
+    worker->together_ = backfill ? kFeaturizedTogether : 1;
     if (InOneThread::Here()) return worker;
     WEIRHOUSE_TRY(worker->thread_, StartThread([raw = worker.get()] { raw->Loop(); }));
     return worker;
@@ -59,23 +67,31 @@ class FeatureWorker {
     if (thread_.joinable()) thread_.join();
   }
 
-  // There is a new processed commit. Waits while more than kLagMax of them are unfinished.
-  Status Wake() {
-    if (!thread_.joinable()) return RunHere();
+  // There is a new processed commit, of `rows` rows. Waits while more than LagMax of them are
+  // unfinished.
+  Status Wake(std::int64_t rows) {
+    if (!thread_.joinable()) {
+      ++asked_;
+      rows_ += rows;
+      return IsDue() ? RunHere(/*all=*/false) : status_;
+    }
     std::unique_lock lock(mutex_);
     ++asked_;
+    rows_ += rows;
     changed_.notify_all();
-    changed_.wait(lock, [&] { return !status_.ok() || asked_ - done_ <= kLagMax; });
+    changed_.wait(lock, [&] { return !status_.ok() || asked_ - done_ <= LagMax(); });
     return status_;
   }
   // Waits until nothing is left, and adds what was done to `summary`.
   Status Drain(RunSummary& summary) {
-    if (!thread_.joinable()) RunHere().Ignore("reported below, with what was done");
+    if (!thread_.joinable()) RunHere(/*all=*/true).Ignore("reported below, with what was done");
     std::unique_lock lock(mutex_);
     if (thread_.joinable()) {
+      draining_ = true;
       ++asked_;
       changed_.notify_all();
       changed_.wait(lock, [&] { return !status_.ok() || done_ == asked_; });
+      draining_ = false;
     }
     summary.commits += std::exchange(state_->summary.commits, 0);
     for (const auto& [table, rows] : state_->summary.rows_by_table) {
@@ -91,20 +107,31 @@ class FeatureWorker {
   }
 
  private:
-  static constexpr std::int64_t kLagMax = 4;
+  std::int64_t LagMax() const {
+    return together_ == 1 ? 4 : 2 * static_cast<std::int64_t>(together_);
+  }
+  // Whether enough is waiting. With the mutex held, if there is a thread.
+  bool IsDue() const {
+    return done_ < asked_ && (draining_ || rows_ >= kRowsTogether ||
+                              asked_ - done_ >= static_cast<std::int64_t>(together_));
+  }
 
-  Status RunHere() {
-    if (status_.ok()) status_ = RunGuarded();
+  Status RunHere(bool all) {
+    rows_ = 0;
+    if (status_.ok()) status_ = RunGuarded(all);
+    done_ = asked_;
     return status_;
   }
   void Loop() {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [&] { return stopping_ || (status_.ok() && done_ < asked_); });
+      changed_.wait(lock, [&] { return stopping_ || (status_.ok() && IsDue()); });
       if (stopping_) return;
       const std::int64_t asked = asked_;
+      const bool all = draining_;
+      rows_ = 0;
       lock.unlock();
-      const Status status = RunGuarded();
+      const Status status = RunGuarded(all);
       lock.lock();
       done_ = asked;
       if (!status.ok()) status_ = status;
@@ -112,21 +139,21 @@ class FeatureWorker {
     }
   }
   // Catches everything: the thread must not throw.
-  Status RunGuarded() {
+  Status RunGuarded(bool all) {
     try {
-      return RunAll();
+      return RunAll(all);
     } catch (...) {
       return StatusOfException();
     }
   }
-  Status RunAll() {
+  // Leaves fewer commits than make one of features, unless `all` are asked for.
+  Status RunAll(bool all) {
     while (true) {
-      WEIRHOUSE_TRY(const auto entry,
-                    NextCommit(state_->workspace, kFeatureConsumer, catalog::Layer::kProcessed));
-      if (!entry) return Status();
+      WEIRHOUSE_TRY(const ToFeaturize next, NextToFeaturize(state_->workspace, together_));
+      if (next.entries.empty() || (!all && !next.full)) return Status();
       // Both threads may add to the same quarantine table.
       WEIRHOUSE_TRY_STATUS(
-          WithRetries(kWhileWritersWin, [&] { return FeaturizeBatch(*state_, *entry); }));
+          WithRetries(kWhileWritersWin, [&] { return FeaturizeBatches(*state_, next.entries); }));
     }
   }
 
@@ -134,8 +161,11 @@ class FeatureWorker {
       state_;  // used by the thread, or by Drain while the thread is idle
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::size_t together_ = 1;  // processed commits whose features are one commit
   std::int64_t asked_ = 0;
   std::int64_t done_ = 0;
+  std::int64_t rows_ = 0;  // of processed commits since the last look
+  bool draining_ = false;
   bool stopping_ = false;
   Status status_;
   std::thread thread_;
@@ -165,7 +195,13 @@ Status MaintainIfDue(PipelineState& state, FeatureWorker& features) {
 // Runs all that raw commits left to do, in their order, then changes of other engines. Stops at a
 // halt.
 Status RunBacklog(PipelineState& state, FeatureWorker& features) {
+  const auto rows = [&] {
+    std::int64_t sum = 0;
+    for (const auto& [table, count] : state.summary.rows_by_table) sum += count;
+    return sum;
+  };
   while (!state.progress.Cancelled() && !state.summary.halted) {
+    const std::int64_t rows_before = rows();
     NextStep next;
     WEIRHOUSE_TRY(next.raw, NextCommit(state.workspace, kProcessedConsumer, catalog::Layer::kRaw));
     if (!next.raw) {
@@ -178,7 +214,7 @@ Status RunBacklog(PipelineState& state, FeatureWorker& features) {
       return Status();
     if (!published.ok()) return published.status();
     if (!*published) return Status();
-    WEIRHOUSE_TRY_STATUS(features.Wake());
+    WEIRHOUSE_TRY_STATUS(features.Wake(rows() - rows_before));
     if (!next.raw) continue;
     ++state.summary.batches;
     WEIRHOUSE_TRY_STATUS(MaintainIfDue(state, features));
@@ -231,7 +267,7 @@ Status SettleAbandoned(Workspace& workspace, RunId newest, RunSummary& summary) 
     summary.warnings.push_back(fmt::format(
         "gave up run {} ({} {}): its process has ended, and none of its work is left to do; "
         "`wh gc` removes the files it left",
-        ToString(run.id), catalog::Name(run.plan.kind), run.plan.name));
+        ToString(run.id), catalog::ShownName(run.plan.kind), run.plan.name));
   }
   return Status();
 }
@@ -279,7 +315,10 @@ Result<std::unique_ptr<PipelineState>> PipelineState::Make(Workspace& workspace,
   return state;
 }
 
-Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
+namespace {
+// `looks`: null to list everything.
+Result<RunSummary> RunWhatWaits(Workspace& workspace, Progress& progress,
+                                landing::LandingLooks* looks) {
   WEIRHOUSE_TRY_STATUS(RequireApplied(workspace));
   WEIRHOUSE_TRY(RunSummary promised, RunPromised(workspace, progress));
   WEIRHOUSE_TRY_STATUS(RefreshCaches(workspace));
@@ -289,7 +328,8 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   state->summary = std::move(promised);
   WEIRHOUSE_TRY_STATUS(RecallHalt(*state));
   WEIRHOUSE_TRY_STATUS(FillViewsBehind(workspace, *state->session, progress));
-  WEIRHOUSE_TRY(const Waiting waiting, TidyLanding(workspace));
+  WEIRHOUSE_TRY(const Waiting waiting,
+                looks == nullptr ? TidyLanding(workspace) : TidyLanding(workspace, *looks));
   const bool backfill = waiting.batches.size() > kBackfillBatches;
   WEIRHOUSE_TRY(const std::unique_ptr<FeatureWorker> features,
                 FeatureWorker::Start(workspace, backfill));
@@ -305,5 +345,15 @@ Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
   WEIRHOUSE_TRY_STATUS(workspace.kv().Flush());
   RememberCatalog(workspace.local_store(), workspace.state_folder(), workspace.catalog());
   return std::move(state->summary);
+}
+}  // namespace
+
+Result<RunSummary> RunPending(Workspace& workspace, Progress& progress) {
+  return RunWhatWaits(workspace, progress, nullptr);
+}
+
+Result<RunSummary> RunArrived(Workspace& workspace, Progress& progress,
+                              landing::LandingLooks& looks) {
+  return RunWhatWaits(workspace, progress, &looks);
 }
 }  // namespace weirhouse::work

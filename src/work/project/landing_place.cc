@@ -93,4 +93,14 @@ Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& proj
   }
   return Status();
 }
+
+std::map<std::string, std::string> MissingLandingFolders(const ProjectDefinition& project) {
+  std::map<std::string, std::string> missing;
+  for (const Source& source : project.sources) {
+    std::error_code error;
+    const fs::file_status found = fs::status(fs::path(project.root) / source.landing, error);
+    if (found.type() == fs::file_type::not_found) missing[source.name] = source.landing;
+  }
+  return missing;
+}
 }  // namespace weirhouse::work

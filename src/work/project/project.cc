@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "ground/base/finding/findings.h"
 #include "ground/base/text.h"
 #include "ground/iceberg/type/schema.h"
 #include "ground/platform/io/local_store.h"
@@ -17,48 +16,13 @@
 #include "work/project/as_written.h"
 #include "work/project/project_code.h"
 #include "work/project/project_file.h"
+#include "work/project/project_findings.h"
 #include "work/project/seed.h"
 
 namespace weirhouse::work {
 namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kProjectFile = "weirhouse.yaml";
-
-// Collects all errors of the project, so that they are reported together.
-class ProjectFindings {
- public:
-  void Add(const Status& status) {
-    if (status.ok()) return;
-    if (first_.ok()) first_ = status;
-    ++count_;
-    all_.Add(status);
-  }
-  bool empty() const { return count_ == 0; }
-
-  // Files that read a table which could not be checked are skipped: their errors would only repeat
-  // the first.
-  void NoteBroken(const std::string& table) { broken_.push_back(table); }
-  bool any_broken() const { return !broken_.empty(); }
-  bool MentionsBroken(std::string_view text) const {
-    return std::any_of(broken_.begin(), broken_.end(), [&](const std::string& table) {
-      return text.find(table) != std::string_view::npos;
-    });
-  }
-
-  Status ToStatus() const {
-    if (count_ == 0) return Status();
-    if (count_ == 1) return first_;
-    return Status(first_.code(), fmt::format("the project has {} errors", all_.all().size()))
-        .WithError(first_.error_code())
-        .WithDiagnostics(all_.all());
-  }
-
- private:
-  Status first_;
-  Findings all_;
-  std::vector<std::string> broken_;
-  int count_ = 0;
-};
 
 struct Folder {
   std::string_view name;
@@ -143,9 +107,11 @@ void ForEachFile(const ProjectDefinition& project, std::string_view folder,
   const bool reads_tables = folder == "gates" || folder == "training_sets";
   for (auto at = project.files.lower_bound(prefix);
        at != project.files.end() && at->first.starts_with(prefix); ++at) {
-    if (reads_tables && findings.MentionsBroken(at->second)) continue;
     if (at->first.ends_with(".py")) continue;  // code that lies in the same folder
-    findings.Add(parse(at->first, at->second));
+    const bool follows = reads_tables && findings.MentionsBroken(at->second);
+    const Status parsed = follows ? Status() : parse(at->first, at->second);
+    findings.Add(parsed);
+    if (follows || !parsed.ok()) findings.NoteBrokenFile(folder, at->first, at->second);
   }
 }
 
@@ -178,6 +144,8 @@ void ParseContracts(ProjectDefinition& project, ProjectFindings& findings) {
   for (const auto& [id, contract] : project.contracts) ids.push_back(id);
   for (const Source& source : project.sources) {
     if (project.contracts.count(source.contract) != 0) continue;
+    findings.NoteBrokenTable("records." + source.name);
+    if (findings.IsBrokenContract(source.contract)) continue;
     findings.Add(Status(Code::kInvalidInput,
                         fmt::format("the source \"{}\" names an unknown contract: \"{}\"",
                                     source.name, source.contract))
@@ -239,16 +207,23 @@ void ParseTransforms(ProjectDefinition& project, platform::SqlSession& session,
   auto order = transform::OrderTransforms(definitions);
   if (!order.ok()) {
     findings.Add(order.status());
+    for (const transform::TransformDefinition& definition : definitions)
+      findings.NoteBrokenTable(definition.name());
     return;
   }
   for (const std::size_t index : *order) {
-    if (findings.MentionsBroken(definitions[index].text)) continue;
+    const std::optional<transform::HeaderName>& contract = definitions[index].contract;
+    if (findings.MentionsBroken(definitions[index].text) ||
+        (contract && findings.IsBrokenContract(contract->name))) {
+      findings.NoteBrokenTable(definitions[index].name());
+      continue;
+    }
     auto checked = definitions[index].is_external()
                        ? CheckExternal(project, definitions[index])
                        : transform::CheckTransform(session, definitions[index], schemas);
     if (!checked.ok()) {
       findings.Add(checked.status());
-      findings.NoteBroken(definitions[index].name());
+      findings.NoteBrokenTable(definitions[index].name());
       continue;
     }
     const std::string declared = fmt::format("{}", definitions[index].path);
@@ -416,10 +391,8 @@ void ParseModelFiles(ProjectDefinition& project, ProjectFindings& findings) {
         for (model::ModelDefinition& model : models) {
           if (project.FindModel(model.name) != nullptr)
             return DefinedTwice("model", model.name, model.span);
-          if (project.FindTrainingSet(model.training_set) == nullptr && findings.any_broken()) {
-            return Status();
-          }
           if (project.FindTrainingSet(model.training_set) == nullptr) {
+            if (findings.IsBrokenTrainingSet(model.training_set)) continue;
             return Status(Code::kInvalidInput,
                           fmt::format("the model \"{}\" names an unknown training set: \"{}\"",
                                       model.name, model.training_set))
@@ -484,6 +457,7 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
     const std::shared_ptr<ProjectDefinition>& project, Origin origin, ProjectFindings& findings) {
   const bool as_written = origin == Origin::kFiles;
   for (const Seed& seed : project->seeds) {
+    if (!seed.rows) findings.NoteBrokenTable("ref." + seed.name);
     project->files["seed:" + seed.path] = seed.digest.ToHex();
     for (std::string& note : SeedNotes(seed)) project->notes.push_back(std::move(note));
   }
@@ -513,7 +487,7 @@ Result<std::shared_ptr<const ProjectDefinition>> ParseRest(
   ParseModelFiles(*project, findings);
   for (const model::ModelDefinition& model : project->models)
     if (as_written) findings.Add(CheckServedFields(*project, model));
-  if (as_written && !findings.any_broken()) findings.Add(CheckNotified(*project));
+  if (as_written && !findings.any_broken_table()) findings.Add(CheckNotified(*project));
   if (!findings.empty()) return findings.ToStatus();
   NoteLostVersions(*project);
   if (!project->files.empty() && project->files.lower_bound("tests/") != project->files.end() &&

@@ -180,13 +180,17 @@ Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
         fmt::format("landing of {} is not served by this release: \"{}\"", what, source.landing));
   }
   WEIRHOUSE_TRY(source.format, Text(node, "format", what, "jsonl"));
-  if (source.format != "jsonl" && source.format != "json" && source.format != "csv") {
-    return node.Find("format")->Error(
-        "WH2005",
-        fmt::format("format of {} must be jsonl, json or csv, found \"{}\"", what, source.format));
+  if (!contract::ParseRecordFormat(source.format).ok()) {
+    return node.Find("format")
+        ->Error("WH2004", fmt::format("unknown format \"{}\" of {}", source.format, what))
+        .WithHint("formats that are read: jsonl (one record a line), json, csv, parquet");
   }
   source.nulls = {""};
   if (const YamlNode* nulls = node.Find("nulls")) {
+    if (source.format == "parquet") {
+      return nulls->Error("WH2004",
+                          fmt::format("nulls of {} has no effect: its format is parquet", what));
+    }
     WEIRHOUSE_TRY(source.nulls, nulls->AsStringList("nulls of " + what));
   }
   if (const YamlNode* delimiter = node.Find("delimiter")) {

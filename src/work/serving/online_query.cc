@@ -35,7 +35,8 @@ Status OnlineQuery::TakeColumns(const feature::FeatureView& view, std::string_vi
     return Status(Code::kInvalidInput,
                   fmt::format("the view \"{}\" is not served online", view.id()))
         .WithError("WH4018")
-        .WithHint("add `online: { fill: stream }` to the view");
+        .WithHint(
+            "add `online: { fill: stream }` to the view (its version stays), then `wh apply`");
   }
   const auto known_plan = std::find(plans_.begin(), plans_.end(), plan);
   const auto index = static_cast<std::size_t>(known_plan - plans_.begin());

@@ -9,10 +9,12 @@
 #include "ground/catalog/moment.h"
 #include "ground/platform/columnar/parquet.h"
 #include "rules/feature/rows/rows.h"
+#include "rules/feature/training/table_pieces.h"
 #include "work/pipeline/batch/table_work.h"
 #include "work/project/as_written.h"
 #include "work/workspace/tables/arrow_rows.h"
 #include "work/workspace/tables/expiry.h"
+#include "work/workspace/tables/source_change.h"
 
 namespace weirhouse::work {
 namespace {
@@ -88,6 +90,15 @@ Status NoRows(const feature::TrainingSetDefinition& definition) {
       .WithHint("nothing was built; look at what its SQL leaves out, and whether data have come");
 }
 
+std::vector<std::string> DeclaredColumns(const feature::ViewPlan& plan) {
+  const auto schema = feature::FeatureTableSchema(plan);
+  std::vector<std::string> columns;
+  for (const auto& field : schema->fields()) {
+    if (!iceberg::IsHidden(field->name())) columns.push_back(field->name());
+  }
+  return columns;
+}
+
 feature::FeatureProvider ProviderOf(Workspace& workspace, const TrainingSetSource& source,
                                     const PinnedTables& inputs) {
   return [&workspace, &source,
@@ -102,11 +113,31 @@ feature::FeatureProvider ProviderOf(Workspace& workspace, const TrainingSetSourc
       if (!empty.ok()) return Status(Code::kInternal, empty.status().ToString());
       return *empty;
     }
-    std::vector<std::string> columns;
-    for (const auto& field : schema->fields()) {
-      if (!iceberg::IsHidden(field->name())) columns.push_back(field->name());
+    return ReadPinned(workspace, pinned->second, DeclaredColumns(**plan));
+  };
+}
+
+// Upserts remove the rows that they replace, so a key has one row; not where a foreign table's keys
+// repeat, which the property is for.
+bool HasUniqueKeys(const feature::FeatureView& view, const iceberg::TableMetadata& table) {
+  return !view.source_keeps_history() && !table.properties.contains(kUniqueKeysProperty);
+}
+
+feature::PiecesProvider PiecesProviderOf(Workspace& workspace, const TrainingSetSource& source,
+                                         const PinnedTables& inputs) {
+  return [&workspace, &source, &inputs](const feature::FeatureView& view)
+             -> Result<std::shared_ptr<const feature::FeaturePieces>> {
+    const auto pinned = inputs.find(view.table_name());
+    if (pinned == inputs.end()) {
+      WEIRHOUSE_TRY(auto none, ProviderOf(workspace, source, inputs)(view));
+      return feature::PiecesOf(std::move(none));
     }
-    return ReadPinned(workspace, pinned->second, std::move(columns));
+    const auto plan = std::find_if(source.views.begin(), source.views.end(),
+                                   [&](const auto* one) { return one->view.id() == view.id(); });
+    WEIRHOUSE_CHECK(plan != source.views.end());
+    const iceberg::TablePtr& table = pinned->second.table;
+    return feature::OpenPieces(workspace.store(), table, pinned->second.at.snapshot,
+                               DeclaredColumns(**plan), HasUniqueKeys(view, *table));
   };
 }
 
@@ -194,9 +225,11 @@ Result<TrainingRows> ComputeTrainingRows(Workspace& workspace, const TrainingSet
     WEIRHOUSE_TRY(rows.spine, iceberg::ContentDigest(*spine));
     progress.Update("point-in-time join", 0, spine->num_rows());
     WEIRHOUSE_TRY(const std::unique_ptr<platform::SqlSession> session, workspace.sql().Connect());
-    WEIRHOUSE_TRY(rows.result,
-                  feature::BuildTrainingSet(*source.definition, ViewsOf(source), std::move(spine),
-                                            ProviderOf(workspace, source, inputs), session.get()));
+    feature::TrainingSetOptions options;
+    options.pieces = PiecesProviderOf(workspace, source, inputs);
+    WEIRHOUSE_TRY(rows.result, feature::BuildTrainingSet(
+                                   *source.definition, ViewsOf(source), std::move(spine),
+                                   ProviderOf(workspace, source, inputs), session.get(), options));
   }
   rows.result.rows = PlainRows(rows.result.rows);
   WEIRHOUSE_TRY(rows.content, iceberg::ContentDigest(*rows.result.rows));

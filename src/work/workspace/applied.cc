@@ -88,6 +88,18 @@ Result<json> AppliedDigests(Workspace& workspace) {
   return applied.value_or(json::object());
 }
 
+Result<std::shared_ptr<const contract::Contract>> ParseRegistered(const json& stored,
+                                                                  const std::string& key) {
+  auto contract = contract::ParseContract(stored.dump(), key);
+  if (!contract.ok()) {
+    return Status(Code::kCorruption, fmt::format("a registered contract cannot be read: {}: {}",
+                                                 key, contract.status().message()))
+        .WithError("WH2023")
+        .WithHint("`wh verify` tells what was changed; restore the catalog from a backup");
+  }
+  return std::make_shared<const contract::Contract>(std::move(contract).value());
+}
+
 Result<std::shared_ptr<const contract::Contract>> RegisteredContract(Workspace& workspace,
                                                                      const std::string& id,
                                                                      const std::string& version) {
@@ -96,13 +108,7 @@ Result<std::shared_ptr<const contract::Contract>> RegisteredContract(Workspace& 
   const std::string& key = kept.key().text();
   WEIRHOUSE_TRY(const std::optional<json> stored, kept.In(workspace.catalog()));
   if (!stored) return std::shared_ptr<const contract::Contract>();
-  auto contract = contract::ParseContract(stored->dump(), key);
-  if (!contract.ok()) {
-    return Status(Code::kCorruption, fmt::format("a registered contract cannot be read: {}: {}",
-                                                 key, contract.status().message()))
-        .WithError("WH2023");
-  }
-  return std::make_shared<const contract::Contract>(std::move(contract).value());
+  return ParseRegistered(*stored, key);
 }
 
 std::string CodeKey(const Digest& code) { return code.ToHex().substr(0, 16); }
@@ -167,14 +173,30 @@ json ReadingsToApply(const json& applied, const ProjectDefinition& project) {
   return readings;
 }
 
+json OnlineFillsOf(const ProjectDefinition& project) {
+  json fills = json::object();
+  for (const feature::FeatureView& view : project.views)
+    fills[view.id()] = feature::FillName(view.online_fill);
+  return fills;
+}
+
+Result<json> AppliedOnlineFills(Workspace& workspace) {
+  WEIRHOUSE_TRY(const std::optional<json> applied,
+                catalog::setting::OnlineFills().In(workspace.catalog()));
+  return applied.value_or(json::object());
+}
+
 Result<AppliedState> CompareWithApplied(Workspace& workspace, const ProjectDefinition& project) {
   WEIRHOUSE_TRY(const json applied, AppliedDigests(workspace));
   if (applied.empty()) return AppliedState::kNothingApplied;
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
-  // A catalog of an earlier release holds no readings until the next apply.
+  WEIRHOUSE_TRY(const json fills, AppliedOnlineFills(workspace));
+  // A catalog of an earlier release holds neither of them until the next apply.
   const bool read_alike = readings.empty() || readings == ReadingsToApply(readings, project);
-  return applied == DefinitionDigests(project) && read_alike ? AppliedState::kApplied
-                                                             : AppliedState::kDiffers;
+  const bool served_alike = fills.empty() || fills == OnlineFillsOf(project);
+  return applied == DefinitionDigests(project) && read_alike && served_alike
+             ? AppliedState::kApplied
+             : AppliedState::kDiffers;
 }
 
 Status NotApplied(AppliedState standing) {
@@ -182,7 +204,11 @@ Status NotApplied(AppliedState standing) {
                                          ? "nothing has been applied yet"
                                          : "the project's files differ from what was applied")
       .WithError("WH2020")
-      .WithHint("look at `wh plan`, then `wh apply`");
+      .WithHint(
+          standing == AppliedState::kNothingApplied
+              ? "`wh apply` puts the definitions in the files into force; `wh plan` shows them"
+              : "`wh plan` shows what differs and `wh apply` puts it into force; or undo the "
+                "change in the files");
 }
 
 Status RequireApplied(Workspace& workspace) {

@@ -19,6 +19,9 @@ namespace weirhouse::work {
 nlohmann::json DefinitionDigests(const ProjectDefinition& project);
 // … and of the definitions last applied; an empty object before the first apply.
 Result<nlohmann::json> AppliedDigests(Workspace& workspace);
+// A contract as the catalog holds it under `key`. kCorruption (WH2023).
+Result<std::shared_ptr<const contract::Contract>> ParseRegistered(const nlohmann::json& stored,
+                                                                  const std::string& key);
 // The registered contract (or that version of it); null if it was never registered.
 Result<std::shared_ptr<const contract::Contract>> RegisteredContract(
     Workspace& workspace, const std::string& id, const std::string& version = "");
@@ -30,6 +33,12 @@ nlohmann::json NullsOf(const Source& source);
 Result<nlohmann::json> AppliedReadings(Workspace& workspace);
 // The readings to register: of the project's sources, and of former sources whose objects are kept.
 nlohmann::json ReadingsToApply(const nlohmann::json& applied, const ProjectDefinition& project);
+// Feature view → "none", "stream" or "batch": how the project's files say that it is served online …
+nlohmann::json OnlineFillsOf(const ProjectDefinition& project);
+// … and how it was last applied. An empty object before the first apply, and in a catalog whose
+// last apply was by a release that did not record it. (A view's digest is its meaning, which does
+// not depend on where its values are kept.)
+Result<nlohmann::json> AppliedOnlineFills(Workspace& workspace);
 // kInvalidInput (WH2020) with a hint if the workspace's definitions are not those last applied.
 Status RequireApplied(Workspace& workspace);
 // How definitions of the project compare with those last applied.

@@ -9,6 +9,7 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/catalog/outcome.h"
+#include "work/project/awaited_event.h"
 #include "work/project/event_type.h"
 
 namespace weirhouse::work {
@@ -17,9 +18,18 @@ constexpr std::string_view kProductVersion = "0.1.0";
 
 // Predictions are runs too, hundreds in a second: they cause no events.
 bool WantsToKnow(const Workspace& workspace, const catalog::Run& run) {
-  const std::vector<Notify>& rules = workspace.project().notify;
   return run.plan.kind != catalog::RunKind::kPrediction &&
-         std::ranges::any_of(rules, [](const Notify& rule) { return rule.when == "run_finished"; });
+         IsAwaited(workspace.project(), EventKind::kRunFinished, "");
+}
+
+// What every batch tells is written only where a rule waits for it.
+void DropUnawaited(const ProjectDefinition& project, std::vector<catalog::OutboxEvent>& events) {
+  for (const EventKind kind : {EventKind::kObjectArrived, EventKind::kTableCommitted}) {
+    const std::string_view type = TypeOf(kind).type;
+    std::erase_if(events, [&](const catalog::OutboxEvent& event) {
+      return event.type == type && !IsAwaited(project, kind, event.subject);
+    });
+  }
 }
 
 catalog::OutboxEvent RunFinished(const catalog::Run& run, const catalog::CommitRequest& request) {
@@ -137,6 +147,7 @@ Result<catalog::CommitAnswer> Publication::Commit() {
   if (!request_.plan && WantsToKnow(workspace_, run_)) {
     request_.events.push_back(RunFinished(run_, request_));
   }
+  DropUnawaited(workspace_.project(), request_.events);
   WEIRHOUSE_FAILPOINT("engine.publish.before_sync");
   WEIRHOUSE_TRY_STATUS(workspace_.store().Flush(paths_to_sync_));
   WEIRHOUSE_FAILPOINT("engine.publish.before_commit");

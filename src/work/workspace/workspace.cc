@@ -116,6 +116,17 @@ Result<std::optional<std::string>> ClockStory(catalog::Catalog& catalog, Process
                                    FormatTime(now), newest[0].seq.value(),
                                    FormatTime(newest[0].committed_at)));
 }
+
+// Removes the indexes of tables that are no more.
+Status ForgetDroppedTables(catalog::Catalog& catalog, platform::RunStores& indexes) {
+  WEIRHOUSE_TRY(const std::vector<catalog::TablePointer> tables, catalog.Tables());
+  std::set<std::string> names;
+  for (const catalog::TablePointer& table : tables) {
+    names.insert(table.name);
+    names.insert(transform::VersionIndex::StoreName(table.name));
+  }
+  return indexes.KeepOnly(names);
+}
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::Open(std::shared_ptr<const ProjectDefinition> project,
@@ -190,6 +201,8 @@ Status Workspace::OpenEngines(Access access, std::shared_ptr<platform::SqlEngine
   WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*this, writes, &mended));
   kv_ = std::move(caches.kv);
   online_ = std::move(caches.online);
+  runs_ = std::make_shared<platform::RunStores>(state_folder_ + "/kv/index", !writes);
+  if (writes) WEIRHOUSE_TRY_STATUS(ForgetDroppedTables(*catalog_, *runs_));
   sql_ = std::move(sql);
   if (sql_ == nullptr) {
     platform::SqlOptions sql_options;
@@ -212,6 +225,7 @@ std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefiniti
   other->former_lakes_ = former_lakes_;
   other->catalog_ = catalog_;
   other->kv_ = kv_;
+  other->runs_ = runs_;
   other->sql_ = sql_;
   other->parsing_mark_ = parsing_mark_;
   other->request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
@@ -234,6 +248,7 @@ Workspace::~Workspace() {
   const UseMemoryReserve reserve;
   indexes_.clear();
   versions_.clear();
+  runs_.reset();
   online_.reset();
   kv_.reset();
   if (catalog_ != nullptr && lock_ != nullptr)
@@ -285,14 +300,15 @@ std::string Workspace::TableLocation(const std::string& name) const {
 
 Result<iceberg::KeyIndex*> Workspace::IndexOf(const std::string& name,
                                               const std::vector<std::string>& key_columns,
-                                              const std::vector<std::string>& order_columns) {
+                                              const std::vector<std::string>& order_columns,
+                                              iceberg::IndexedFacts facts) {
   WEIRHOUSE_CHECK(kv_ != nullptr);
   iceberg::KeyIndex* index = nullptr;
   {
     const std::lock_guard lock(index_mutex_);
     std::unique_ptr<iceberg::KeyIndex>& slot = indexes_[name];
     if (slot == nullptr) {
-      slot = std::make_unique<iceberg::KeyIndex>(*kv_, name, key_columns, order_columns);
+      slot = std::make_unique<iceberg::KeyIndex>(*runs_, name, key_columns, order_columns, facts);
     }
     index = slot.get();
   }
@@ -316,7 +332,7 @@ Result<transform::VersionIndex*> Workspace::VersionsOf(
   std::unique_ptr<transform::VersionIndex>& versions = versions_[definition.name()];
   if (versions == nullptr) {
     versions = std::make_unique<transform::VersionIndex>(
-        *kv_, definition.name(), definition.key_columns(), definition.order_columns(),
+        *runs_, definition.name(), definition.key_columns(), definition.order_columns(),
         keeps ? transform::Memory::kHistory : transform::Memory::kLosers);
   }
   WEIRHOUSE_TRY(

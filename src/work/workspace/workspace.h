@@ -19,6 +19,7 @@
 #include "ground/platform/io/local_store.h"
 #include "ground/platform/io/object_store.h"
 #include "ground/platform/kv/kv.h"
+#include "ground/platform/kv/run_store.h"
 #include "ground/platform/sql/sql.h"
 #include "work/project/project.h"
 #include "work/workspace/state/project_lock.h"
@@ -123,7 +124,8 @@ class Workspace {
   // The key index of a table, updated to its main snapshot.
   Result<iceberg::KeyIndex*> IndexOf(const std::string& name,
                                      const std::vector<std::string>& key_columns,
-                                     const std::vector<std::string>& order_columns);
+                                     const std::vector<std::string>& order_columns,
+                                     iceberg::IndexedFacts facts = iceberg::IndexedFacts::kAll);
   // The versions that a table remembers, updated to its history or to system.losers; null if it
   // remembers none: without history by arrival, and without history over another table.
   Result<transform::VersionIndex*> VersionsOf(const transform::CheckedTransform& transform);
@@ -162,6 +164,7 @@ class Workspace {
   std::mutex index_mutex_;  // guards the two maps; only one step uses an index at a time
   std::map<std::string, std::unique_ptr<iceberg::KeyIndex>> indexes_;
   std::map<std::string, std::unique_ptr<transform::VersionIndex>> versions_;
+  std::shared_ptr<platform::RunStores> runs_;  // of the indexes
 };
 
 // Makes the state folder, the catalog and the token of a new project. Returns the token, which is

@@ -156,6 +156,15 @@ void SayUntaken(Context& context, const std::map<std::string, std::string>& file
   }
 }
 
+void SayMissingFolders(Context& context, const std::map<std::string, std::string>& folders) {
+  for (const auto& [source, folder] : folders) {
+    context.Say(fmt::format(
+        "warning: the landing folder of the source \"{}\" does not exist, so nothing arrives: {} "
+        "(make it, or correct `landing:`)",
+        EscapeControl(source), EscapeControl(folder)));
+  }
+}
+
 std::string Story(const work::BehindHalt& behind) {
   return fmt::format("{} {} of stored batches wait behind {}, which waits for a decision",
                      WithThousands(behind.records), behind.records == 1 ? "record" : "records",

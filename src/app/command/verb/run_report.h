@@ -17,6 +17,8 @@ namespace weirhouse::command {
 std::string FormatStates(const std::map<std::string, std::int64_t>& states);
 // Names the landed files that were not taken in, each with the reason; the first 20 of them.
 void SayUntaken(Context& context, const std::map<std::string, std::string>& files);
+// Warns of landing folders that do not exist (work::MissingLandingFolders).
+void SayMissingFolders(Context& context, const std::map<std::string, std::string>& folders);
 std::string Story(const work::BehindHalt& behind);
 // The story of Plan::waiting_views, which holds at least one.
 std::string StoryOfViews(const std::vector<std::string>& views);

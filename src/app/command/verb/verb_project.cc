@@ -4,10 +4,12 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/command/verb/run_report.h"
 #include "app/command/verbs.h"
 #include "app/demo/demo_data.h"
 #include "app/demo/example.h"
 #include "ground/base/text.h"
+#include "work/project/landing_place.h"
 #include "work/project/new_project.h"
 #include "work/project/project_head.h"
 #include "work/project/seed_join.h"
@@ -141,6 +143,8 @@ Result<int> RunValidate(Context& context) {
     context.Line(EscapeControl(fmt::format("seed {}: {}", seed.name, Join(columns, ", "))));
   }
   for (const std::string& note : project->notes) context.Say("note: " + EscapeControl(note));
+  const std::map<std::string, std::string> missing = work::MissingLandingFolders(*project);
+  SayMissingFolders(context, missing);
   context.Answer({{"valid", true},
                   {"project", project->name},
                   {"code", project->code.ToHex()},
@@ -154,6 +158,7 @@ Result<int> RunValidate(Context& context) {
                   {"training_sets", count(project->training_sets.size())},
                   {"models", count(project->models.size())},
                   {"seeds", std::move(seeds)},
+                  {"missing_folders", missing},
                   {"notes", project->notes}});
   return kExitOk;
 }

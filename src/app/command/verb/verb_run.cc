@@ -125,6 +125,7 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
   if (plan.behind_halt) context.Line(Story(*plan.behind_halt));
   if (!plan.waiting_views.empty()) context.Line(StoryOfViews(plan.waiting_views));
   for (const std::string& note : plan.notes) context.Say("note: " + EscapeControl(note));
+  SayMissingFolders(context, plan.missing_folders);
 }
 
 // What `run --dry-run` and the like print: what would be run.
@@ -192,7 +193,7 @@ Result<int> RunRuns(Context& context) {
   WEIRHOUSE_TRY(const answers::RunsAnswer answer, answers::ListRuns(*workspace, limit));
   Listing listing("runs", {"run", "kind", "name", "state", "attempt", "commit", "planned_at"});
   for (const catalog::Run& run : answer.runs) {
-    listing.Add({ToString(run.id), catalog::Name(run.plan.kind), run.plan.name,
+    listing.Add({ToString(run.id), catalog::ShownName(run.plan.kind), run.plan.name,
                  catalog::RunStateName(run.state), run.attempt,
                  run.seq ? json(run.seq->value()) : json(), FormatTime(run.planned_at)});
   }

@@ -112,6 +112,7 @@ Result<int> RunStatus(Context& context) {
   WEIRHOUSE_TRY(const StatusAnswer status, answers::ReadStatus(*workspace));
   if (!context.wants_json()) PrintStatus(context, status);
   SayUntaken(context, status.waiting.untaken_files);
+  SayMissingFolders(context, status.waiting.missing_folders);
   context.Answer(answers::ToJson(status));
   if (status.adds_up()) return kExitOk;
   context.Say("the record states do not add up to the raw records: `wh verify --deep` tells where");

@@ -172,9 +172,11 @@ void ExactSum::AddSquare(double value) {
 
 void ExactSum::Add(std::int64_t value) { Add(static_cast<Wide>(value)); }
 
-void ExactSum::Add(Wide value) {
+void ExactSum::Add(Wide value) { AddScaled(value, 0); }
+
+void ExactSum::AddScaled(Wide value, int exponent) {
   const bool negative = value < 0;
-  AddBits(negative ? -static_cast<UnsignedWide>(value) : static_cast<UnsignedWide>(value), 0,
+  AddBits(negative ? -static_cast<UnsignedWide>(value) : static_cast<UnsignedWide>(value), exponent,
           negative);
 }
 

@@ -42,6 +42,8 @@ class ExactSum {
   void Add(std::int64_t value);
   void Add(Wide value);
   void AddSquare(std::int64_t value);
+  // Adds value · 2^exponent: what many addends of one exponent come to. Cost: as one addition.
+  void AddScaled(Wide value, int exponent);
   void Merge(const ExactSum& other);
   void AddFinite(const ExactSum& other);  // without its infinities and NaN
   // Adds factor · a · b of the finite parts.

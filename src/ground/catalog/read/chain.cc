@@ -186,8 +186,12 @@ class ChainCheck {
         return ChainBroken(seq, fmt::format("its {} was changed", name));
       }
     }
-    if (stated.value("step", "") != row.Text(9)) return ChainBroken(seq, "its run was changed");
-    if (nlohmann::json(stated.value("key", "")) != nlohmann::json::parse(JsonText(row.Text(10)))) {
+    // The run and the answer are joined: they may be missing.
+    const auto joined = [&](int column) {
+      return row.IsNull(column) ? std::string() : row.Text(column);
+    };
+    if (stated.value("step", "") != joined(9)) return ChainBroken(seq, "its run was changed");
+    if (nlohmann::json(stated.value("key", "")) != nlohmann::json::parse(JsonText(joined(10)))) {
       return ChainBroken(seq, "its idempotency key was changed");
     }
     last_ = seq;

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "ground/catalog/conformance.h"
+#include "ground/catalog/known_arrivals.h"
 #include "ground/catalog/moment.h"
 
 namespace weirhouse::catalog {
@@ -168,6 +169,31 @@ TEST_P(CatalogConformance, LandingsAreFoundByTheirPaths) {
   EXPECT_EQ(found.size(), 230U);
   for (const LandingRecord& landing : found)
     EXPECT_EQ(landing.path, fmt::format("/in/{}", landing.size_bytes));
+}
+
+TEST_P(CatalogConformance, ManyArrivalsAreFoundAtOnceAndRepeatsAreNone) {
+  const auto run = ValueOf(catalog_->PlanRun(PlanOf("day1", 10)));
+  CommitRequest request = FullOf(run, std::nullopt, "m1.json");
+  const ObjectRecord model = request.objects.front();
+  request.objects.clear();
+  request.lineage = {};
+  std::vector<Arrival> asked = {{"arrival", "elsewhere", Sha256Of("0")}};
+  for (int i = 0; i < 250; ++i) {
+    ObjectRecord object = model;
+    object.name = fmt::format("f{}", i);
+    object.digest = Sha256Of(object.name);
+    object.state = i % 50 == 7 ? ObjectState::kDuplicate : ObjectState::kStored;
+    request.objects.push_back(object);
+    if (i >= 230) continue;
+    asked.push_back({object.source, object.name, object.digest});
+    asked.push_back({object.source, object.name, Sha256Of("others")});
+  }
+  ASSERT_OK(catalog_->Commit(request));
+  EXPECT_TRUE(ValueOf(FindArrivals(*catalog_, {})).empty());
+  EXPECT_TRUE(ValueOf(FindArrivals(*catalog_, {asked.front()})).empty());
+  const auto found = ValueOf(FindArrivals(*catalog_, asked));
+  EXPECT_EQ(found.size(), 225U);
+  for (const ObjectRecord& object : found) EXPECT_EQ(object.digest, Sha256Of(object.name));
 }
 
 TEST_P(CatalogConformance, MetricsComeFromAHalfOpenWindowOldestFirst) {

@@ -77,6 +77,33 @@ Result<std::optional<ObjectRecord>> SqlCatalog::FindArrival(const std::string& s
                                {source, name, digest.ToHex()}, ParseObjectRow);
 }
 
+Result<std::vector<ObjectRecord>> SqlCatalog::FindArrivals(const std::vector<Arrival>& arrivals) {
+  // Always as many at once, so that the statement is prepared once. CROSS JOIN makes SQLite look up
+  // each asked arrival in the index instead of reading all objects.
+  constexpr std::size_t kAtOnce = 100;
+  std::string sql = "WITH asked (source, name, digest) AS (VALUES (?, ?, ?)";
+  for (std::size_t i = 1; i < kAtOnce; ++i) sql += ", (?, ?, ?)";
+  sql += fmt::format(
+      ") {} WHERE o.id IN (SELECT f.id FROM asked a CROSS JOIN object f WHERE f.source = a.source "
+      "AND f.name = a.name AND f.digest = a.digest AND f.state <> 'duplicate')",
+      kObjectSelect);
+  std::vector<ObjectRecord> found;
+  for (std::size_t first = 0; first < arrivals.size(); first += kAtOnce) {
+    std::vector<DatabaseValue> some;
+    for (std::size_t i = first; i < first + kAtOnce; ++i) {
+      // Asking for one several times finds it once.
+      const Arrival& arrival = arrivals[std::min(i, arrivals.size() - 1)];
+      some.emplace_back(arrival.source);
+      some.emplace_back(arrival.name);
+      some.emplace_back(arrival.digest.ToHex());
+    }
+    WEIRHOUSE_TRY(std::vector<ObjectRecord> known,
+                  Collect<ObjectRecord>(sql, some, ParseObjectRow));
+    std::move(known.begin(), known.end(), std::back_inserter(found));
+  }
+  return found;
+}
+
 Result<std::optional<LandingRecord>> SqlCatalog::FindLanding(const std::string& path) {
   return FindOne<LandingRecord>(
       fmt::format("SELECT {} FROM landing WHERE path = ?", kLandingColumns), {path},

@@ -15,6 +15,7 @@
 
 #include "ground/base/failpoint.h"
 #include "ground/catalog/catalog.h"
+#include "ground/catalog/known_arrivals.h"
 #include "ground/catalog/store/group_writer.h"
 #include "ground/platform/db/database.h"
 
@@ -22,7 +23,7 @@ namespace weirhouse::catalog {
 
 // There is one writing connection, which writers share (group_writer.h), and several reading ones:
 // a reader waits neither for the writer's fsync nor for another reader's long query.
-class SqlCatalog final : public Catalog {
+class SqlCatalog final : public Catalog, public KnowsArrivals {
  public:
   // Opens one connection; called again when one is lost.
   using Opener = std::function<Result<std::unique_ptr<platform::Database>>(bool read_only)>;
@@ -78,6 +79,7 @@ class SqlCatalog final : public Catalog {
                                                   const std::string& name,
                                                   const Digest& digest) override;
   Result<std::optional<LandingRecord>> FindLanding(const std::string& path) override;
+  Result<std::vector<ObjectRecord>> FindArrivals(const std::vector<Arrival>& arrivals) override;
   Result<std::vector<LandingRecord>> FindLandings(const std::vector<std::string>& paths) override;
   Result<std::vector<LandingRecord>> Landings(const std::string& source) override;
   Result<std::vector<VerdictRecord>> Verdicts(const VerdictFilter& filter) override;

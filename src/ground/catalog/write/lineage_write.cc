@@ -1,6 +1,7 @@
 // Nodes and edges of one commit.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <set>
 
 #include "ground/catalog/store/row.h"
@@ -22,11 +23,11 @@ class LineageWriter {
       return NodeRef{ref.kind, fmt::format("{}{}", ref.key, commit_->seq.value())};
     }
     if (ref.kind == NodeKind::kObject && ref.key.starts_with('#')) {
-      for (std::size_t i = 0; i < commit_->objects.size(); ++i) {
-        if (ref.key == fmt::format("#{}", i)) {
-          return NodeRef{ref.kind, ToString(commit_->objects[i])};
-        }
-      }
+      std::size_t i = commit_->objects.size();
+      const char* const end = ref.key.data() + ref.key.size();
+      const auto read = std::from_chars(ref.key.data() + 1, end, i);
+      if (read.ec == std::errc() && read.ptr == end && i < commit_->objects.size())
+        return NodeRef{ref.kind, ToString(commit_->objects[i])};
       return Status(Code::kInvalidInput,
                     fmt::format("lineage names an object that this commit does not contain: \"{}\"",
                                 ref.key))

@@ -203,6 +203,11 @@ Result<std::string> ReadMetadata(platform::ObjectStore& store,
 }
 
 Status CheckMetadataThere(platform::ObjectStore& store, const std::string& metadata_location) {
+  if (metadata_location.empty()) {  // no file could ever have that name
+    return Status(Code::kCorruption, "the catalog names no metadata file for a table")
+        .WithError("WH7088")
+        .WithHint("`wh verify` tells what was changed; restore the catalog from a backup");
+  }
   return Named(store.Stat(LocalPath(metadata_location)), kMetadataMissing.code()).status();
 }
 
@@ -287,6 +292,13 @@ Result<std::shared_ptr<arrow::Table>> ReadDataFile(platform::ObjectStore& store,
                                                    const DataFile& file,
                                                    const platform::ParquetReadOptions& options) {
   return Named(platform::ReadParquet(store, LocalPath(file.path), options), kFileMissing);
+}
+
+Result<std::unique_ptr<platform::ParquetGroups>> OpenDataFile(
+    platform::ObjectStore& store, const DataFile& file,
+    const platform::ParquetReadOptions& options) {
+  return Named(platform::ParquetGroups::Open(store, LocalPath(file.path), file.size_bytes, options),
+               kFileMissing);
 }
 
 void KeepTable(platform::ObjectStore& store, const TablePtr& table) {

@@ -65,6 +65,11 @@ Result<std::shared_ptr<arrow::Table>> ReadDataFile(platform::ObjectStore& store,
                                                    const DataFile& file,
                                                    const platform::ParquetReadOptions& options);
 
+// The same by row groups.
+Result<std::unique_ptr<platform::ParquetGroups>> OpenDataFile(
+    platform::ObjectStore& store, const DataFile& file,
+    const platform::ParquetReadOptions& options);
+
 // What a staged write has just written need not be read back.
 void KeepTable(platform::ObjectStore& store, const TablePtr& table);
 void KeepManifestList(platform::ObjectStore& store, const std::string& path,

@@ -1,14 +1,17 @@
-// Key space of one table (prefix = table name, 00):
+// The store's entries, numbers in little-endian order:
 //
-//   prefix 's'                → state: 8 bytes LE snapshot id, 4 bytes LE next file id,
-//                               8 bytes of a digest of the key and order columns
-//   prefix 'f' id (4 bytes BE) → path of a data file
-//   prefix 'k' key            → entry:
-//        file id (4 LE) | position (8 LE) | record id (8 LE) | content digest (32) | order bytes
+//   digest of a key      → 'k' | file id (8) | position (8)
+//                          and, unless positions alone are kept,
+//                          record id (8) | content digest (32) | order bytes
+//   digest of a file id  → 'f' | path of a data file
 //
-// The state row is deleted before a change that takes several batches and written with the last of
+// A file's id is a digest of its path, so that it needs no table and is the same whenever the file
+// is named. The state: snapshot id (8) | digest of the key and order columns, and of what entries
+// hold (8).
+//
+// The state is emptied before a change that takes several batches and written with the last of
 // them, so that a crash in between leaves an index without state, which is rebuilt. Nothing is
-// synced: after a power cut the index stands at an older snapshot and is rebuilt too.
+// synced: after a power cut the index stands at an older snapshot, or is damaged and rebuilt.
 #include "ground/iceberg/index/key_index.h"
 
 #include <arrow/api.h>
@@ -18,7 +21,8 @@
 #include <cstring>
 #include <iterator>
 #include <map>
-#include <mutex>
+#include <set>
+#include <unordered_map>
 
 #include "ground/iceberg/format/manifest.h"
 #include "ground/iceberg/format/table_cache.h"
@@ -29,29 +33,33 @@
 namespace weirhouse::iceberg {
 namespace {
 
-constexpr std::int64_t kBatchEntriesMax = 20'000;  // about 3 MB
-constexpr std::size_t kEntryHeadBytes = 4 + 8 + 8 + 32;
+constexpr std::size_t kBatchBytesMax = 64 << 20;
+constexpr std::size_t kPlaceBytes = 1 + 8 + 8;
+constexpr std::size_t kEntryHeadBytes = kPlaceBytes + 8 + 32;
+constexpr std::size_t kFileNamesMax = 100'000;  // kept in memory
 
-std::string LittleEndian(std::uint64_t value, std::size_t bytes) {
-  std::string out(bytes, '\0');
-  for (std::size_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(value >> (8 * i));
+std::string LittleEndian(std::uint64_t value) {
+  std::string out(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(value >> (8 * i));
   return out;
 }
 std::uint64_t FromLittleEndian(std::string_view bytes) {
   std::uint64_t value = 0;
-  for (std::size_t i = bytes.size(); i-- > 0;) {
-    value = (value << 8) | static_cast<std::uint8_t>(bytes[i]);
-  }
+  for (std::size_t i = 8; i-- > 0;) value = (value << 8) | static_cast<std::uint8_t>(bytes[i]);
   return value;
+}
+void PutLittleEndian(char* to, std::uint64_t value) {
+  for (std::size_t i = 0; i < 8; ++i) to[i] = static_cast<char>(value >> (8 * i));
 }
 
 // Identifies the columns of which entries are made: with other columns the entries are meaningless,
 // even if the rows are the same.
-std::string ColumnsMark(const std::vector<std::string>& key,
-                        const std::vector<std::string>& order) {
+std::string ColumnsMark(const std::vector<std::string>& key, const std::vector<std::string>& order,
+                        IndexedFacts facts) {
   std::vector<std::string> pieces = key;
   pieces.emplace_back();  // a separator: no column has an empty name
   pieces.insert(pieces.end(), order.begin(), order.end());
+  if (facts == IndexedFacts::kPosition) pieces.emplace_back();
   return std::string(Sha256OfPieces(pieces).view().substr(0, 8));
 }
 
@@ -76,131 +84,119 @@ Result<std::vector<std::int64_t>> LongsOf(const arrow::Table& rows, const std::s
 }
 }  // namespace
 
-// File paths by id and back: entries hold 4 bytes instead of a path. Loaded on first use.
-struct KeyIndex::Files {
-  std::mutex mutex;
-  bool loaded = false;
-  std::uint32_t next_id = 1;
-  std::map<std::uint32_t, std::string> path_of;
-  std::map<std::string, std::uint32_t, std::less<>> id_of;
+// The open store, and what is derived from its secret.
+struct KeyIndex::Open {
+  Open(std::shared_ptr<platform::RunStore> opened, std::string columns_mark)
+      : store(std::move(opened)),
+        hash_key(store->Hash("key")),
+        hash_path(store->Hash("path")),
+        hash_id(store->Hash("file id")),
+        mark(std::move(columns_mark)) {}
 
-  void Clear() {
-    next_id = 1;
-    path_of.clear();
-    id_of.clear();
-    loaded = true;
+  Hash128 EntryOfFile(std::uint64_t id) const { return hash_id(LittleEndian(id)); }
+  std::uint64_t FileId(std::string_view path) const { return hash_path(path).low; }
+  std::string StateAt(SnapshotId snapshot) const {
+    return LittleEndian(static_cast<std::uint64_t>(snapshot.value())) + mark;
   }
+
+  const std::shared_ptr<platform::RunStore> store;
+  const SipHash128 hash_key;
+  const SipHash128 hash_path;
+  const SipHash128 hash_id;
+  const std::string mark;
+  std::mutex mutex;  // guards the names
+  std::unordered_map<std::uint64_t, std::string> path_of;
 };
 
 // Writes entries in batches of bounded size.
 class KeyIndexWriter {
  public:
-  KeyIndexWriter(KeyIndex& index, bool whole_in_one) : index_(index), one_(whole_in_one) {
-    batch_ = index.store_.NewBatch();
-  }
+  KeyIndexWriter(KeyIndex::Open& index, IndexedFacts facts) : index_(index), facts_(facts) {}
 
-  Status Put(std::string_view key, const KeyEntry& entry) {
-    std::string value = LittleEndian(FileId(entry.position.file), 4);
-    value += LittleEndian(static_cast<std::uint64_t>(entry.position.position), 8);
-    value += LittleEndian(static_cast<std::uint64_t>(entry.record.value()), 8);
-    value += entry.content.view();
-    value += entry.order;
-    batch_->Put(index_.EntryKey(key), value);
+  Status Put(const IndexedRow& row) {
+    if (row.file != file_ || !named_) WEIRHOUSE_TRY_STATUS(Name(row.file));
+    bytes_.resize(kPlaceBytes);
+    bytes_[0] = 'k';
+    PutLittleEndian(bytes_.data() + 1, id_);
+    PutLittleEndian(bytes_.data() + 9, static_cast<std::uint64_t>(row.position));
+    if (facts_ == IndexedFacts::kAll) {
+      bytes_.resize(kEntryHeadBytes, '\0');
+      PutLittleEndian(bytes_.data() + kPlaceBytes, static_cast<std::uint64_t>(row.record.value()));
+      if (row.content != nullptr) {
+        std::memcpy(bytes_.data() + kPlaceBytes + 8, row.content->bytes.data(), 32);
+      } else {
+        std::memset(bytes_.data() + kPlaceBytes + 8, 0, 32);
+      }
+      bytes_ += row.order;
+    }
+    batch_.Put(index_.hash_key(row.key), bytes_);
     return FlushIfFull();
   }
   Status Remove(std::string_view key) {
-    batch_->Delete(index_.EntryKey(key));
+    batch_.Remove(index_.hash_key(key));
     return FlushIfFull();
   }
   // Removes a file that left the table and that no entry names any more.
-  void Forget(const std::string& path) {
-    KeyIndex::Files& files = *index_.files_;
-    const std::scoped_lock lock(files.mutex);
-    const auto known = files.id_of.find(path);
-    if (known == files.id_of.end()) return;
-    batch_->Delete(index_.FileKey(known->second));
-    files.path_of.erase(known->second);
-    files.id_of.erase(known);
+  Status Forget(const std::string& path) {
+    batch_.Remove(index_.EntryOfFile(index_.FileId(path)));
+    named_ = false;
+    written_.erase(path);
+    return FlushIfFull();
   }
   Status Finish(SnapshotId snapshot) {
-    std::string state = LittleEndian(static_cast<std::uint64_t>(snapshot.value()), 8);
-    state += LittleEndian(index_.files_->next_id, 4);
-    state += ColumnsMark(index_.key_columns_, index_.order_columns_);
-    batch_->Put(index_.Key('s', ""), state);
-    return index_.store_.Write(*batch_, /*sync=*/false);
+    return index_.store->Commit(batch_, index_.StateAt(snapshot));
   }
 
  private:
-  std::uint32_t FileId(const std::string& path) {
-    KeyIndex::Files& files = *index_.files_;
-    const std::scoped_lock lock(files.mutex);
-    if (const auto it = files.id_of.find(path); it != files.id_of.end()) return it->second;
-    const std::uint32_t id = files.next_id++;
-    files.id_of[path] = id;
-    files.path_of[id] = path;
-    batch_->Put(index_.FileKey(id), path);
-    return id;
+  Status Name(std::string_view path) {
+    file_ = path;
+    named_ = true;
+    id_ = index_.FileId(path);
+    if (!written_.insert(file_).second) return Status::Ok();
+    batch_.Put(index_.EntryOfFile(id_), "f" + file_);
+    return FlushIfFull();
   }
   Status FlushIfFull() {
-    if (one_ || batch_->count() < kBatchEntriesMax) return Status::Ok();
-    WEIRHOUSE_TRY_STATUS(index_.store_.Write(*batch_, /*sync=*/false));
-    batch_ = index_.store_.NewBatch();
+    if (batch_.size_bytes() < kBatchBytesMax) return Status::Ok();
+    WEIRHOUSE_TRY_STATUS(index_.store->Commit(batch_, {}));
+    batch_ = platform::RunBatch();
     return Status::Ok();
   }
 
-  KeyIndex& index_;
-  bool one_;
-  std::unique_ptr<platform::KvBatch> batch_;
+  KeyIndex::Open& index_;
+  const IndexedFacts facts_;
+  platform::RunBatch batch_;
+  std::string bytes_;
+  std::string file_;  // of the last row
+  bool named_ = false;
+  std::uint64_t id_ = 0;
+  std::set<std::string> written_;  // files that this writer has named
 };
 
-KeyIndex::KeyIndex(platform::KvStore& store, std::string table_name,
-                   std::vector<std::string> key_columns, std::vector<std::string> order_columns)
-    : store_(store),
+KeyIndex::KeyIndex(platform::RunStores& stores, std::string table_name,
+                   std::vector<std::string> key_columns, std::vector<std::string> order_columns,
+                   IndexedFacts facts)
+    : stores_(stores),
       table_name_(std::move(table_name)),
       key_columns_(std::move(key_columns)),
       order_columns_(std::move(order_columns)),
-      files_(std::make_shared<Files>()) {}
+      facts_(facts) {}
 
-std::string KeyIndex::Key(char kind, std::string_view rest) const {
-  std::string key = table_name_;
-  key += '\0';
-  key += kind;
-  key += rest;
-  return key;
-}
-std::string KeyIndex::EntryKey(std::string_view key) const { return Key('k', key); }
-std::string KeyIndex::FileKey(std::uint32_t id) const {
-  std::string big = LittleEndian(id, 4);
-  std::reverse(big.begin(), big.end());
-  return Key('f', big);
+Result<KeyIndex::Open*> KeyIndex::Opened() {
+  const std::scoped_lock lock(mutex_);
+  if (open_ == nullptr) {
+    WEIRHOUSE_TRY(auto store, stores_.Open(table_name_));
+    open_ =
+        std::make_shared<Open>(std::move(store), ColumnsMark(key_columns_, order_columns_, facts_));
+  }
+  return open_.get();
 }
 
 Result<std::optional<SnapshotId>> KeyIndex::StandsAt() {
-  WEIRHOUSE_TRY(const std::optional<std::string> state, store_.Get(Key('s', "")));
-  if (!state || state->size() != 20) return std::optional<SnapshotId>();
-  const std::string_view bytes = *state;
-  if (bytes.substr(12) != ColumnsMark(key_columns_, order_columns_))
-    return std::optional<SnapshotId>();
-  return std::optional<SnapshotId>(
-      SnapshotId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(0, 8)))));
-}
-
-Status KeyIndex::LoadFiles() {
-  const std::scoped_lock lock(files_->mutex);
-  if (files_->loaded) return Status::Ok();
-  files_->Clear();
-  const std::size_t head = Key('f', "").size();
-  WEIRHOUSE_TRY_STATUS(
-      store_.Scan(Key('f', ""), Key('g', ""), [&](std::string_view key, std::string_view value) {
-        std::string id(key.substr(head));
-        std::reverse(id.begin(), id.end());
-        const auto number = static_cast<std::uint32_t>(FromLittleEndian(id));
-        files_->path_of[number] = std::string(value);
-        files_->id_of[std::string(value)] = number;
-        files_->next_id = std::max(files_->next_id, number + 1);
-        return true;
-      }));
-  return Status::Ok();
+  WEIRHOUSE_TRY(const Open* const index, Opened());
+  const std::string state = index->store->state();
+  if (state.size() != 16 || !state.ends_with(index->mark)) return std::optional<SnapshotId>();
+  return std::optional<SnapshotId>(SnapshotId(static_cast<std::int64_t>(FromLittleEndian(state))));
 }
 
 namespace {
@@ -266,16 +262,17 @@ Status KeyIndex::Refresh(platform::ObjectStore& store, const TablePtr& table) {
   const Snapshot* main = table->current_snapshot();
   const SnapshotId wanted = main != nullptr ? main->id : SnapshotId();
   WEIRHOUSE_TRY(const std::optional<SnapshotId> stands_at, StandsAt());
-  if (stands_at && *stands_at == wanted) return LoadFiles();
+  if (stands_at && *stands_at == wanted) return Status::Ok();
+  WEIRHOUSE_TRY(Open* const index, Opened());
   if (stands_at) {
-    WEIRHOUSE_TRY(const bool followed, Follow(store, table, *stands_at));
+    WEIRHOUSE_TRY(const bool followed, Follow(*index, store, table, *stands_at));
     if (followed) return Status::Ok();
   }
-  return Rebuild(store, table, wanted);
+  return Rebuild(*index, store, table, wanted);
 }
 
 // False: not possible, so the index must be rebuilt.
-Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& table,
+Result<bool> KeyIndex::Follow(Open& index, platform::ObjectStore& store, const TablePtr& table,
                               SnapshotId from) {
   const Snapshot* was = table->FindSnapshot(from);
   const Snapshot* is = table->current_snapshot();
@@ -291,11 +288,7 @@ Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& tabl
   WEIRHOUSE_TRY(const Scan before, Scan::Plan(store, table, options));
   WEIRHOUSE_TRY(const std::optional<FileSteps> steps, StepsBetween(store, before, after));
   if (!steps) return false;
-  WEIRHOUSE_TRY_STATUS(LoadFiles());
-  auto mark = store_.NewBatch();
-  mark->Delete(Key('s', ""));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*mark, /*sync=*/false));
-  KeyIndexWriter writer(*this, /*whole_in_one=*/false);
+  KeyIndexWriter writer(index, facts_);
   // A key has one row in each snapshot, so removing old rows first and adding new ones then leaves
   // each entry at its current row. If a removed file can no longer be read, rebuild instead.
   for (const Scan::Task* task : steps->gone) {
@@ -303,7 +296,7 @@ Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& tabl
     if (!rows.ok()) return false;
     WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
     for (const std::string& key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
-    writer.Forget(task->file.path);
+    WEIRHOUSE_TRY_STATUS(writer.Forget(task->file.path));
   }
   for (const auto& [task, masked] : steps->partly_deleted) {
     const auto rows = before.Read(*task);
@@ -320,73 +313,111 @@ Result<bool> KeyIndex::Follow(platform::ObjectStore& store, const TablePtr& tabl
   return true;
 }
 
-ScanOptions KeyIndex::RowsToIndex(const TableMetadata& table) {
+ScanOptions KeyIndex::RowsToIndex(const TableMetadata& table) const {
   ScanOptions options;
+  options.with_file_position = true;
+  if (facts_ == IndexedFacts::kPosition) {
+    options.columns = key_columns_;
+    return options;
+  }
   for (const Field& field : table.schema().fields) {
     if (!IsHidden(field.name) || field.name == kRecordColumn) options.columns.push_back(field.name);
   }
-  options.with_file_position = true;
   return options;
 }
 
 Status KeyIndex::PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
   WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, key_columns_));
-  WEIRHOUSE_TRY(std::vector<std::string> orders, EncodeKeys(*rows, order_columns_));
-  WEIRHOUSE_TRY(const std::vector<Digest> contents, DeclaredDigests(*rows));
   WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(*rows, "_pos"));
-  WEIRHOUSE_TRY(const std::vector<std::int64_t> records,
-                LongsOf(*rows, std::string(kRecordColumn)));
+  std::vector<std::string> orders;
+  std::vector<Digest> contents;
+  std::vector<std::int64_t> records;
+  if (facts_ == IndexedFacts::kAll) {
+    if (!order_columns_.empty()) {
+      WEIRHOUSE_TRY(orders, EncodeKeys(*rows, order_columns_));
+    }
+    WEIRHOUSE_TRY(contents, DeclaredDigests(*rows));
+    WEIRHOUSE_TRY(records, LongsOf(*rows, std::string(kRecordColumn)));
+  }
+  IndexedRow entry;
+  entry.file = task.file.path;
   for (std::size_t row = 0; row < keys.size(); ++row) {
-    KeyEntry entry;
-    entry.position = {task.file.path, positions[row]};
-    entry.order = std::move(orders[row]);
-    entry.content = contents[row];
-    entry.record = RecordId(records[row]);
-    WEIRHOUSE_TRY_STATUS(writer.Put(keys[row], entry));
+    entry.key = keys[row];
+    entry.position = positions[row];
+    if (!orders.empty()) entry.order = orders[row];
+    if (!contents.empty()) {
+      entry.content = &contents[row];
+      entry.record = RecordId(records[row]);
+    }
+    WEIRHOUSE_TRY_STATUS(writer.Put(entry));
   }
   return Status::Ok();
 }
 
-Status KeyIndex::Rebuild(platform::ObjectStore& store, const TablePtr& table, SnapshotId wanted) {
-  auto clear = store_.NewBatch();
-  clear->DeleteRange(Key('\x00', ""), Key('\xff', ""));
-  WEIRHOUSE_TRY_STATUS(store_.Write(*clear, /*sync=*/false));
-  {
-    const std::scoped_lock lock(files_->mutex);
-    files_->Clear();
-  }
+Status KeyIndex::Rebuild(Open& index, platform::ObjectStore& store, const TablePtr& table,
+                         SnapshotId wanted) {
+  WEIRHOUSE_TRY_STATUS(index.store->Clear({}));
   WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, table, RowsToIndex(*table)));
-  KeyIndexWriter writer(*this, /*whole_in_one=*/false);
+  KeyIndexWriter writer(index, facts_);
   for (const Scan::Task& task : scan.tasks()) {  // one file's rows in memory at a time
     WEIRHOUSE_TRY_STATUS(PutRows(scan, task, writer));
   }
   return writer.Finish(wanted);
 }
 
-Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(const std::vector<std::string>& keys) {
-  WEIRHOUSE_TRY_STATUS(LoadFiles());
-  std::vector<std::string> full;
-  full.reserve(keys.size());
-  for (const std::string& key : keys) full.push_back(EntryKey(key));
-  WEIRHOUSE_TRY(const std::vector<std::optional<std::string>> values, store_.MultiGet(full));
+Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(std::span<const std::string> keys) {
+  WEIRHOUSE_TRY(Open* const index, Opened());
   std::vector<std::optional<KeyEntry>> entries(keys.size());
-  const std::scoped_lock lock(files_->mutex);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!values[i]) continue;
-    const std::string_view bytes = *values[i];
-    if (bytes.size() < kEntryHeadBytes) return MalformedEntry(table_name_);
-    const auto file =
-        files_->path_of.find(static_cast<std::uint32_t>(FromLittleEndian(bytes.substr(0, 4))));
-    if (file == files_->path_of.end()) return MalformedEntry(table_name_);
-    KeyEntry& entry = entries[i].emplace();
-    entry.position.file = file->second;
-    entry.position.position = static_cast<std::int64_t>(FromLittleEndian(bytes.substr(4, 8)));
-    entry.record = RecordId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(12, 8))));
-    std::memcpy(entry.content.bytes.data(), bytes.data() + 20, 32);
-    entry.order = std::string(bytes.substr(kEntryHeadBytes));
-  }
+  if (index->store->empty()) return entries;
+  std::vector<Hash128> digests;
+  digests.reserve(keys.size());
+  for (const std::string& key : keys) digests.push_back(index->hash_key(key));
+  std::vector<std::uint64_t> files;
+  const bool whole = facts_ == IndexedFacts::kAll;
+  WEIRHOUSE_TRY_STATUS(
+      index->store->Find(digests, [&](std::size_t at, std::string_view bytes) -> Status {
+        const bool fits = whole ? bytes.size() >= kEntryHeadBytes : bytes.size() == kPlaceBytes;
+        if (!fits || bytes[0] != 'k') return MalformedEntry(table_name_);
+        if (files.empty()) files.resize(keys.size());
+        files[at] = FromLittleEndian(bytes.substr(1));
+        KeyEntry& entry = entries[at].emplace();
+        entry.position.position = static_cast<std::int64_t>(FromLittleEndian(bytes.substr(9)));
+        if (!whole) return Status::Ok();
+        entry.record =
+            RecordId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(kPlaceBytes))));
+        std::memcpy(entry.content.bytes.data(), bytes.data() + kPlaceBytes + 8, 32);
+        entry.order = bytes.substr(kEntryHeadBytes);
+        return Status::Ok();
+      }));
+  if (!files.empty()) WEIRHOUSE_TRY_STATUS(NameFiles(*index, files, entries));
   return entries;
+}
+
+// Fills in the path of each entry; `ids` has the file of each.
+Status KeyIndex::NameFiles(Open& index, const std::vector<std::uint64_t>& ids,
+                           std::vector<std::optional<KeyEntry>>& entries) {
+  const std::scoped_lock lock(index.mutex);
+  if (index.path_of.size() > kFileNamesMax) index.path_of.clear();
+  std::set<std::uint64_t> unknown;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i] && index.path_of.count(ids[i]) == 0) unknown.insert(ids[i]);
+  }
+  std::vector<Hash128> asked;
+  for (const std::uint64_t id : unknown) asked.push_back(index.EntryOfFile(id));
+  WEIRHOUSE_TRY_STATUS(index.store->Find(asked, [&](std::size_t, std::string_view bytes) {
+    if (bytes.empty() || bytes[0] != 'f') return MalformedEntry(table_name_);
+    const std::string_view path = bytes.substr(1);
+    index.path_of[index.FileId(path)] = path;
+    return Status::Ok();
+  }));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!entries[i]) continue;
+    const auto file = index.path_of.find(ids[i]);
+    if (file == index.path_of.end()) return MalformedEntry(table_name_);
+    entries[i]->position.file = file->second;
+  }
+  return Status::Ok();
 }
 
 Status KeyIndex::Apply(const TablePtr& staged,
@@ -394,35 +425,31 @@ Status KeyIndex::Apply(const TablePtr& staged,
                        std::span<const std::string> removed) {
   return Apply(
       staged, entries.size(),
-      [&](std::size_t i) -> std::pair<std::string_view, KeyEntry> { return entries[i]; }, removed);
+      [&](std::size_t i) {
+        const auto& [key, entry] = entries[i];
+        return IndexedRow{key,         entry.position.file, entry.position.position,
+                          entry.order, &entry.content,      entry.record};
+      },
+      removed);
 }
 
-Status KeyIndex::Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
+Status KeyIndex::Apply(const TablePtr& staged, std::size_t count, const RowAt& row_at,
                        std::span<const std::string> removed) {
-  WEIRHOUSE_TRY_STATUS(LoadFiles());
+  WEIRHOUSE_TRY(Open* const index, Opened());
   const Snapshot* main = staged->current_snapshot();
-  const bool small = static_cast<std::int64_t>(count + removed.size()) <= kBatchEntriesMax;
-  if (!small) {
-    auto mark = store_.NewBatch();
-    mark->Delete(Key('s', ""));
-    WEIRHOUSE_TRY_STATUS(store_.Write(*mark, /*sync=*/false));
-  }
-  KeyIndexWriter writer(*this, small);
+  KeyIndexWriter writer(*index, facts_);
   for (const std::string& key : removed) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto [key, entry] = entry_at(i);
-    WEIRHOUSE_TRY_STATUS(writer.Put(key, entry));
-  }
+  for (std::size_t i = 0; i < count; ++i) WEIRHOUSE_TRY_STATUS(writer.Put(row_at(i)));
   return writer.Finish(main != nullptr ? main->id : SnapshotId());
 }
 
 Result<std::int64_t> KeyIndex::Count() {
+  WEIRHOUSE_TRY(const Open* const index, Opened());
   std::int64_t count = 0;
-  WEIRHOUSE_TRY_STATUS(
-      store_.Scan(Key('k', ""), Key('l', ""), [&](std::string_view, std::string_view) {
-        ++count;
-        return true;
-      }));
+  WEIRHOUSE_TRY_STATUS(index->store->ForEach([&](const Hash128&, std::string_view bytes) {
+    count += bytes.starts_with('k') ? 1 : 0;
+    return Status::Ok();
+  }));
   return count;
 }
 }  // namespace weirhouse::iceberg

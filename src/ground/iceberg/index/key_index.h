@@ -1,15 +1,18 @@
 // Maps each key of a table to its current row, so that an upsert finds the row it replaces without
-// reading the table. It is a cache in RocksDB: it stores the snapshot it reflects, and is updated
-// or rebuilt when the table is at another one.
+// reading the table. It is a cache in sorted runs (platform::RunStore): it stores the snapshot it
+// reflects, and is updated or rebuilt when the table is at another one. Keyed digests of 128 bits
+// stand for keys.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ground/base/digest.h"
@@ -18,7 +21,7 @@
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/scan.h"
 #include "ground/iceberg/write/stage.h"
-#include "ground/platform/kv/kv.h"
+#include "ground/platform/kv/run_store.h"
 
 namespace weirhouse::iceberg {
 
@@ -35,53 +38,73 @@ struct KeyEntry {
   RecordId record;    // `_record`
 };
 
-// The index of one table. Threads: one writer; any readers. Errors: kCorruption (kKeyIndexDamaged),
-// and those of the store.
+// A row to be entered. The views are valid until the next one is asked for.
+struct IndexedRow {
+  std::string_view key;  // encoded by EncodeKeys
+  std::string_view file;
+  std::int64_t position = 0;
+  std::string_view order;
+  const Digest* content = nullptr;  // null: all zero
+  RecordId record;
+};
+
+enum class IndexedFacts : std::uint8_t {
+  kAll,       // the whole KeyEntry
+  kPosition,  // the position alone; the others are empty. Only the key columns are read of the table
+};
+
+// The index of one table. Threads: one writer; any readers. Errors: kCorruption (kKeyIndexDamaged,
+// platform::kDamagedStoreError), and those of the store.
 class KeyIndex {
  public:
-  // Each `table_name` has its own key space in `store`. `key_columns` and `order_columns` are the
+  // Each `table_name` has its own store in `stores`. `key_columns` and `order_columns` are the
   // table's.
-  KeyIndex(platform::KvStore& store, std::string table_name, std::vector<std::string> key_columns,
-           std::vector<std::string> order_columns);
+  KeyIndex(platform::RunStores& stores, std::string table_name,
+           std::vector<std::string> key_columns, std::vector<std::string> order_columns,
+           IndexedFacts facts = IndexedFacts::kAll);
 
   // Brings the index to `table`'s main snapshot; does nothing if it is there. From a snapshot that
   // the table still has, it applies the difference in files; after a compaction, the rewritten
-  // rows. Otherwise it is rebuilt by a scan (seconds per million rows; one file's rows in memory at
-  // a time).
+  // rows. Otherwise it is rebuilt by a scan (about a second per million rows, nearly all for reading
+  // and digesting them; one file's rows in memory at a time).
   Status Refresh(platform::ObjectStore& store, const TablePtr& table);
-  // One entry per key (encoded by EncodeKeys), in order; absent if the table has no such row.
-  Result<std::vector<std::optional<KeyEntry>>> Find(const std::vector<std::string>& keys);
+  // One entry per key (encoded by EncodeKeys), in order; absent if the table has no such row. Cost:
+  // 0.2 us for a key that is absent, nothing if the table is empty.
+  Result<std::vector<std::optional<KeyEntry>>> Find(std::span<const std::string> keys);
   // Call after the commit of `staged`, never before (not synced: a cache may be behind the table,
   // not ahead). Replaces the entries of these keys, deletes `removed` keys, and moves the index to
-  // the new snapshot.
+  // the new snapshot. Cost: 0.3 us a key, later merges included 0.5 to 1.
   Status Apply(const TablePtr& staged, std::span<const std::pair<std::string, KeyEntry>> entries,
                std::span<const std::string> removed);
-  // As above, for `count` entries that are created while they are written, since each names its
-  // file.
-  using EntryAt = std::function<std::pair<std::string_view, KeyEntry>(std::size_t)>;
-  Status Apply(const TablePtr& staged, std::size_t count, const EntryAt& entry_at,
+  // As above, for `count` rows that are named while they are written.
+  using RowAt = std::function<IndexedRow(std::size_t)>;
+  Status Apply(const TablePtr& staged, std::size_t count, const RowAt& row_at,
                std::span<const std::string> removed);
+  // Reads the whole index.
   Result<std::int64_t> Count();
   // The snapshot that the index reflects (0 = an empty table); absent if it must be rebuilt.
   Result<std::optional<SnapshotId>> StandsAt();
 
  private:
   friend class KeyIndexWriter;
-  struct Files;
-  std::string Key(char kind, std::string_view rest) const;
-  std::string EntryKey(std::string_view key) const;
-  std::string FileKey(std::uint32_t id) const;
-  Status LoadFiles();
-  static ScanOptions RowsToIndex(const TableMetadata& table);
+  struct Open;
+  Result<Open*> Opened();
+  ScanOptions RowsToIndex(const TableMetadata& table) const;
   Status PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const;
-  Result<bool> Follow(platform::ObjectStore& store, const TablePtr& table, SnapshotId from);
-  Status Rebuild(platform::ObjectStore& store, const TablePtr& table, SnapshotId wanted);
+  Result<bool> Follow(Open& index, platform::ObjectStore& store, const TablePtr& table,
+                      SnapshotId from);
+  Status Rebuild(Open& index, platform::ObjectStore& store, const TablePtr& table,
+                 SnapshotId wanted);
+  Status NameFiles(Open& index, const std::vector<std::uint64_t>& ids,
+                   std::vector<std::optional<KeyEntry>>& entries);
 
-  platform::KvStore& store_;
+  platform::RunStores& stores_;
   std::string table_name_;
   std::vector<std::string> key_columns_;
   std::vector<std::string> order_columns_;
-  std::shared_ptr<Files> files_;
+  IndexedFacts facts_;
+  std::mutex mutex_;  // guards the opening
+  std::shared_ptr<Open> open_;
 };
 
 }  // namespace weirhouse::iceberg

@@ -70,14 +70,17 @@ TEST(EncodeKeys, AMissingColumnIsNamed) {
 
 class KeyIndexTest : public TableTest {
  protected:
-  void SetUp() override { store_ = platform::KvStore::Open(scratch_ / "kv", {}).value(); }
-  KeyIndex Index(const std::string& name = "processed.flight") {
-    return KeyIndex(*store_, name, {"id"}, {"at"});
+  void SetUp() override { Reopen(); }
+  // As another process would open it.
+  void Reopen() { stores_ = std::make_unique<platform::RunStores>(scratch_ / "index"); }
+  KeyIndex Index(const std::string& name = "processed.flight",
+                 IndexedFacts facts = IndexedFacts::kAll) {
+    return KeyIndex(*stores_, name, {"id"}, {"at"}, facts);
   }
   std::vector<std::string> Keys(const std::string& json) {
     return EncodeKeys(*Rows(json), {"id"}).value();
   }
-  std::unique_ptr<platform::KvStore> store_;
+  std::unique_ptr<platform::RunStores> stores_;
 };
 
 TEST_F(KeyIndexTest, ARebuildFindsEachLiveRowWhereItIs) {
@@ -164,7 +167,7 @@ TEST_F(KeyIndexTest, AfterACompactionOnlyRewrittenFilesAreRead) {
   std::filesystem::rename(kept + ".away", kept);
 
   KeyIndex followed = Index();
-  KeyIndex rebuilt(*store_, "another", {"id"}, {"at"});
+  KeyIndex rebuilt(*stores_, "another", {"id"}, {"at"});
   ASSERT_OK(rebuilt.Refresh(store(), compacted.table));
   const auto keys = Keys(R"([{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6}])");
   ASSERT_OK_AND(const auto found, followed.Find(keys));
@@ -215,7 +218,7 @@ TEST_F(KeyIndexTest, ALargeApplyGoesInBoundedBatches) {
   ASSERT_OK(index.Apply(staged.table, entries, {}));
   EXPECT_EQ(index.Count().value(), 50'001);
   EXPECT_TRUE(index.StandsAt().value().has_value());
-  const auto found = index.Find({"key00049999"}).value();
+  const auto found = index.Find(std::vector<std::string>{"key00049999"}).value();
   EXPECT_EQ(found[0]->position.position, 49'999);
 }
 

@@ -11,6 +11,7 @@
 
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/platform/columnar/parquet.h"
 #include "ground/platform/io/object_store.h"
 
 namespace arrow {
@@ -40,6 +41,22 @@ struct ScanOptions {
   std::optional<std::int64_t> after_sequence_number;
 };
 
+// The live rows of one file by row groups, so that few columns can be read first and others later, of
+// the groups that are wanted alone. The store must outlive it. Threads: any.
+class RowGroups {
+ public:
+  virtual ~RowGroups() = default;
+  virtual int count() const = 0;
+  // At most: deletes are not counted.
+  virtual std::int64_t rows_max(int group) const = 0;
+  // As platform::ParquetGroups::BoundsOf. Deleted rows count too.
+  virtual std::optional<platform::ParquetGroups::Bounds> BoundsOf(
+      int group, const std::string& column) const = 0;
+  // Some columns of the scan. The rows are the same, and in the same order, in each call.
+  virtual Result<std::shared_ptr<arrow::Table>> Read(
+      int group, const std::vector<std::string>& columns) const = 0;
+};
+
 // A planned read: the live files of one snapshot with the deletes that apply to each. Threads: Read
 // from any. Errors: kNotFound (no such snapshot), kInvalidInput (no such column WH7064, unsupported
 // format WH7065), kCorruption.
@@ -57,6 +74,9 @@ class Scan {
   // The rows of one task in file order, without deleted ones, columns resolved by field id. Memory:
   // one file's rows.
   Result<std::shared_ptr<arrow::Table>> Read(const Task& task) const;
+  // The same rows, read when they are asked for. Memory: the footer; of a file to which equality
+  // deletes apply, its rows. Not with the columns that ScanOptions can add.
+  Result<std::unique_ptr<RowGroups>> Open(const Task& task) const;
   // The rows of all tasks in order. Memory: the whole result.
   Result<std::shared_ptr<arrow::Table>> ReadAll() const;
   const Schema& schema() const { return schema_; }

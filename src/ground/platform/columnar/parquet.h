@@ -76,6 +76,31 @@ struct ParquetReadOptions {
 Result<std::shared_ptr<arrow::Table>> ReadParquet(ObjectStore& store, const std::string& path,
                                                   const ParquetReadOptions& options);
 
+// A file read by row groups. Keeps the footer, and reads the ranges of the columns asked for only.
+// The store must outlive it. Threads: any.
+class ParquetGroups {
+ public:
+  // Reads the footer. `options.schema` has the columns that may be asked for; it must be set.
+  // Errors: as ReadParquet.
+  static Result<std::unique_ptr<ParquetGroups>> Open(ObjectStore& store, const std::string& path,
+                                                     std::int64_t size_bytes,
+                                                     ParquetReadOptions options);
+  virtual ~ParquetGroups() = default;
+
+  virtual int count() const = 0;
+  virtual std::int64_t rows(int group) const = 0;
+  struct Bounds {
+    std::int64_t minimum = 0;
+    std::int64_t maximum = 0;
+  };
+  // The bounds of an integer column without nulls, or of a time in microseconds, in one row group;
+  // absent if they are unknown, or if the stored type differs from that of the schema.
+  virtual std::optional<Bounds> BoundsOf(int group, const std::string& column) const = 0;
+  // The rows of one group, in the order of the file. Memory: the group's wanted columns.
+  virtual Result<std::shared_ptr<arrow::Table>> Read(
+      int group, const std::vector<std::string>& columns) const = 0;
+};
+
 // The Iceberg single-value bytes (Apache Iceberg table spec, appendix D) of one cell. It takes a
 // table and not a scalar to keep Arrow's headers out of this one. kInvalidInput for a null.
 Result<std::string> SingleValueBytes(const arrow::Table& table, int column, std::int64_t row);

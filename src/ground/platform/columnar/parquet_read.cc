@@ -1,4 +1,5 @@
 #include <arrow/api.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/io/memory.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
@@ -6,79 +7,22 @@
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
+#include <parquet/statistics.h>
 
+#include <algorithm>
+#include <cstring>
 #include <exception>
-#include <limits>
+#include <mutex>
 #include <set>
 #include <utility>
 
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/columnar/parquet_conform.h"
+#include "ground/platform/columnar/parquet_guard.h"
 
 namespace weirhouse::platform {
 namespace {
-// A page header of a few bytes can ask for gigabytes (apache/arrow #49955); no column of a row
-// group that we or others write comes near this.
-constexpr std::int64_t kAllocationBytesMax = std::int64_t{1} << 30;
 constexpr std::int64_t kParallelBytesMin = 4 << 20;  // below it threads cost more than they save
-
-// Refuses single allocations larger than any valid file needs. Never destroyed, because buffers
-// point back at it.
-class BoundedPool : public arrow::MemoryPool {
- public:
-  using arrow::MemoryPool::Allocate;
-  using arrow::MemoryPool::Reallocate;
-  arrow::Status Allocate(std::int64_t size, std::int64_t alignment, std::uint8_t** out) override {
-    if (size > kAllocationBytesMax) return TooLarge(size);
-    return inner_->Allocate(size, alignment, out);
-  }
-  arrow::Status Reallocate(std::int64_t old_size, std::int64_t new_size, std::int64_t alignment,
-                           std::uint8_t** pointer) override {
-    if (new_size > kAllocationBytesMax) return TooLarge(new_size);
-    return inner_->Reallocate(old_size, new_size, alignment, pointer);
-  }
-  void Free(std::uint8_t* buffer, std::int64_t size, std::int64_t alignment) override {
-    inner_->Free(buffer, size, alignment);
-  }
-  std::int64_t bytes_allocated() const override { return inner_->bytes_allocated(); }
-  std::int64_t max_memory() const override { return inner_->max_memory(); }
-  std::int64_t total_bytes_allocated() const override { return inner_->total_bytes_allocated(); }
-  std::int64_t num_allocations() const override { return inner_->num_allocations(); }
-  std::string backend_name() const override { return inner_->backend_name(); }
-
- private:
-  static arrow::Status TooLarge(std::int64_t size) {
-    return arrow::Status::OutOfMemory("a single allocation of ", size, " bytes exceeds the limit");
-  }
-  arrow::MemoryPool* inner_ = arrow::default_memory_pool();
-};
-arrow::MemoryPool* ThePool() {
-  static BoundedPool* const pool = new BoundedPool;
-  return pool;
-}
-
-// Buffers are sized by these counts, so they must be consistent.
-Status CheckCounts(const parquet::FileMetaData& metadata, const std::string& path) {
-  std::int64_t rows = 0;
-  for (int i = 0; i < metadata.num_row_groups(); ++i) {
-    const auto group = metadata.RowGroup(i);
-    const std::int64_t group_rows = group->num_rows();
-    if (group_rows < 0 || group_rows > std::numeric_limits<std::int64_t>::max() - rows) {
-      return CorruptParquet(path, "a row group has an impossible row count");
-    }
-    rows += group_rows;
-    for (int column = 0; column < group->num_columns(); ++column) {
-      const auto chunk = group->ColumnChunk(column);
-      if (chunk->num_values() < 0 || chunk->total_compressed_size() < 0 ||
-          chunk->total_compressed_size() > metadata.size() + kAllocationBytesMax * 64) {
-        return CorruptParquet(path, "a column chunk has an impossible size");
-      }
-    }
-  }
-  if (rows != metadata.num_rows())
-    return CorruptParquet(path, "row groups do not add up to its rows");
-  return Status::Ok();
-}
 
 void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
   if (field.is_leaf()) leaves->push_back(field.column_index);
@@ -88,8 +32,8 @@ void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* l
 class Reader {
  public:
   Reader(std::unique_ptr<parquet::arrow::FileReader> reader, const ParquetReadOptions& options,
-         const std::string& path)
-      : reader_(std::move(reader)), path_(path), conformer_(options, path) {}
+         const std::string& path, std::optional<int> group = {})
+      : reader_(std::move(reader)), path_(path), conformer_(options, path), group_(group) {}
 
   Result<std::shared_ptr<arrow::Table>> ReadAll() {
     auto table = reader_->ReadTable();
@@ -121,7 +65,9 @@ class Reader {
       if (index < 0) continue;
       read[index] = nullptr;
     }
-    const std::int64_t row_count = reader_->parquet_reader()->metadata()->num_rows();
+    const auto metadata = reader_->parquet_reader()->metadata();
+    const std::int64_t row_count =
+        group_ ? metadata->RowGroup(*group_)->num_rows() : metadata->num_rows();
     WEIRHOUSE_TRY_STATUS(ReadInto(stored, &read));
     arrow::ChunkedArrayVector columns;
     for (int i = 0; i < schema->num_fields(); ++i) {
@@ -148,7 +94,7 @@ class Reader {
     for (const auto& [index, column] : *read) {
       CollectLeaves(stored[static_cast<std::size_t>(index)], &leaves);
     }
-    auto table = reader_->ReadTable(leaves);
+    auto table = group_ ? reader_->ReadRowGroup(*group_, leaves) : reader_->ReadTable(leaves);
     if (!table.ok()) return CorruptParquet(path_, table.status().message());
     if ((*table)->num_columns() != static_cast<int>(read->size())) {
       return CorruptParquet(path_, "its schema contradicts itself");
@@ -161,6 +107,7 @@ class Reader {
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   const std::string& path_;
   FieldConformer conformer_;
+  std::optional<int> group_;  // all of the file's if absent
 };
 
 Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string& path,
@@ -168,11 +115,12 @@ Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string&
   const bool parallel = static_cast<std::int64_t>(bytes.size()) >= kParallelBytesMin;
   auto source =
       std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move(bytes)));
-  parquet::ReaderProperties properties(ThePool());
+  parquet::ReaderProperties properties(ParquetPool());
   auto file = parquet::ParquetFileReader::Open(std::move(source), properties);
-  WEIRHOUSE_TRY_STATUS(CheckCounts(*file->metadata(), path));
+  if (const std::string fault = FaultOfCounts(*file->metadata()); !fault.empty())
+    return CorruptParquet(path, fault);
   parquet::ArrowReaderProperties arrow_properties(parallel);
-  auto reader = parquet::arrow::FileReader::Make(ThePool(), std::move(file), arrow_properties);
+  auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(file), arrow_properties);
   if (!reader.ok()) return CorruptParquet(path, reader.status().message());
   Reader fields(*std::move(reader), options, path);
   auto table = options.schema == nullptr ? fields.ReadAll() : fields.ReadFields(options.schema);
@@ -182,7 +130,190 @@ Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string&
   }
   return table;
 }
+
+// A stored object as Arrow reads files. Keeps the store's own error, which says more than Arrow's.
+class StoreFile final : public arrow::io::RandomAccessFile {
+ public:
+  StoreFile(ObjectStore& store, std::string path, std::int64_t size_bytes)
+      : store_(store), path_(std::move(path)), size_bytes_(size_bytes) {}
+
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(std::int64_t position,
+                                                       std::int64_t bytes) override {
+    bytes = std::clamp<std::int64_t>(bytes, 0, std::max<std::int64_t>(size_bytes_ - position, 0));
+    auto read = store_.ReadRange(path_, position, bytes);
+    if (read.ok()) return arrow::Buffer::FromString(std::move(read).value());
+    const std::lock_guard lock(mutex_);
+    failure_ = read.status();
+    return arrow::Status::IOError(read.status().message());
+  }
+  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t bytes,
+                                     void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const auto buffer, ReadAt(position, bytes));
+    std::memcpy(out, buffer->data(), static_cast<std::size_t>(buffer->size()));
+    return buffer->size();
+  }
+  arrow::Result<std::int64_t> Read(std::int64_t bytes, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position_, bytes, out));
+    position_ += got;
+    return got;
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(std::int64_t bytes) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, bytes));
+    position_ += buffer->size();
+    return buffer;
+  }
+  arrow::Status Seek(std::int64_t position) override {
+    position_ = position;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::int64_t> Tell() const override { return position_; }
+  arrow::Result<std::int64_t> GetSize() override { return size_bytes_; }
+  arrow::Status Close() override { return arrow::Status::OK(); }
+  bool closed() const override { return false; }
+
+  Status failure() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+  }
+
+ private:
+  ObjectStore& store_;
+  std::string path_;
+  std::int64_t size_bytes_;
+  std::int64_t position_ = 0;
+  mutable std::mutex mutex_;
+  Status failure_;
+};
+
+class OpenGroups final : public ParquetGroups {
+ public:
+  OpenGroups(ObjectStore& store, const std::string& path, std::int64_t size_bytes,
+             ParquetReadOptions options)
+      : store_(store), path_(path), size_bytes_(size_bytes), options_(std::move(options)) {}
+
+  Status ReadFooter() {
+    return Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
+      metadata_ = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()))
+                      ->metadata();
+      if (const std::string fault = FaultOfCounts(*metadata_); !fault.empty())
+        return CorruptParquet(path_, fault);
+      return Status();
+    });
+  }
+
+  int count() const override { return metadata_->num_row_groups(); }
+  std::int64_t rows(int group) const override { return metadata_->RowGroup(group)->num_rows(); }
+
+  std::optional<Bounds> BoundsOf(int group, const std::string& column) const override {
+    const auto field = options_.schema->GetFieldByName(column);
+    const int leaf = LeafOf(column);
+    if (field == nullptr || leaf < 0) return std::nullopt;
+    const parquet::ColumnDescriptor* stored = metadata_->schema()->Column(leaf);
+    if (!IsPlainInteger(*stored, *field->type())) return std::nullopt;
+    const auto statistics = metadata_->RowGroup(group)->ColumnChunk(leaf)->statistics();
+    if (statistics == nullptr || !statistics->HasMinMax() || !statistics->HasNullCount() ||
+        statistics->null_count() != 0) {
+      return std::nullopt;
+    }
+    if (stored->physical_type() == parquet::Type::INT32) {
+      const auto& typed = static_cast<const parquet::Int32Statistics&>(*statistics);
+      return Bounds{typed.min(), typed.max()};
+    }
+    const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
+    return Bounds{typed.min(), typed.max()};
+  }
+
+  Result<std::shared_ptr<arrow::Table>> Read(
+      int group, const std::vector<std::string>& columns) const override {
+    ParquetReadOptions options = options_;
+    arrow::FieldVector fields;
+    for (const std::string& column : columns)
+      fields.push_back(options_.schema->GetFieldByName(column));
+    options.schema = arrow::schema(std::move(fields));
+    std::shared_ptr<arrow::Table> table;
+    WEIRHOUSE_TRY_STATUS(Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
+      auto opened = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()),
+                                                     metadata_);
+      auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(opened),
+                                                     parquet::ArrowReaderProperties(false));
+      if (!reader.ok()) return CorruptParquet(path_, reader.status().message());
+      Reader rows(*std::move(reader), options, path_, group);
+      WEIRHOUSE_TRY(table, rows.ReadFields(options.schema));
+      if (const arrow::Status valid = table->Validate(); !valid.ok())
+        return CorruptParquet(path_, valid.message());
+      return Status();
+    }));
+    return table;
+  }
+
+ private:
+  // What the store says of a failure goes before what Parquet makes of it.
+  template <typename Act>
+  Status Guarded(const Act& act) const {
+    const auto file = std::make_shared<StoreFile>(store_, path_, size_bytes_);
+    Status status;
+    try {
+      status = act(file);
+    } catch (const std::exception& error) {
+      status = CorruptParquet(path_, error.what());
+    }
+    if (Status failure = file->failure(); !status.ok() && !failure.ok()) return failure;
+    return status;
+  }
+
+  // The leaf of a column that is no group, matched by id as ReadFields does; -1 without one.
+  int LeafOf(const std::string& column) const {
+    const auto field = options_.schema->GetFieldByName(column);
+    if (field == nullptr || !options_.names.empty()) return -1;
+    const auto id = field->metadata() == nullptr
+                        ? arrow::Result<std::string>(arrow::Status::KeyError(""))
+                        : field->metadata()->Get("PARQUET:field_id");
+    const parquet::SchemaDescriptor& schema = *metadata_->schema();
+    for (int leaf = 0; leaf < schema.num_columns(); ++leaf) {
+      const parquet::schema::Node& node = *schema.Column(leaf)->schema_node();
+      if (node.parent() != schema.schema_root().get()) continue;
+      if (node.field_id() >= 0 ? id.ok() && std::to_string(node.field_id()) == *id
+                               : node.name() == column) {
+        return leaf;
+      }
+    }
+    return -1;
+  }
+  static bool IsPlainInteger(const parquet::ColumnDescriptor& stored, const arrow::DataType& type) {
+    using parquet::LogicalType;
+    const LogicalType& logical = *stored.logical_type();
+    if (type.id() == arrow::Type::TIMESTAMP) {
+      return stored.physical_type() == parquet::Type::INT64 && logical.is_timestamp() &&
+             static_cast<const parquet::TimestampLogicalType&>(logical).time_unit() ==
+                 LogicalType::TimeUnit::MICROS;
+    }
+    const bool plain =
+        logical.is_none() ||
+        (logical.is_int() && static_cast<const parquet::IntLogicalType&>(logical).is_signed());
+    if (type.id() == arrow::Type::INT32)
+      return plain && stored.physical_type() == parquet::Type::INT32;
+    return type.id() == arrow::Type::INT64 && plain &&
+           (stored.physical_type() == parquet::Type::INT64 ||
+            stored.physical_type() == parquet::Type::INT32);
+  }
+
+  ObjectStore& store_;
+  std::string path_;
+  std::int64_t size_bytes_;
+  ParquetReadOptions options_;
+  std::shared_ptr<parquet::FileMetaData> metadata_;
+};
 }  // namespace
+
+Result<std::unique_ptr<ParquetGroups>> ParquetGroups::Open(ObjectStore& store,
+                                                           const std::string& path,
+                                                           std::int64_t size_bytes,
+                                                           ParquetReadOptions options) {
+  WEIRHOUSE_CHECK(options.schema != nullptr);
+  auto groups = std::make_unique<OpenGroups>(store, path, size_bytes, std::move(options));
+  WEIRHOUSE_TRY_STATUS(groups->ReadFooter());
+  return std::unique_ptr<ParquetGroups>(std::move(groups));
+}
 
 Result<std::shared_ptr<arrow::Table>> ReadParquet(ObjectStore& store, const std::string& path,
                                                   const ParquetReadOptions& options) {

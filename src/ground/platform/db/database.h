@@ -32,7 +32,7 @@ using DatabaseValue = std::variant<std::monostate, std::int64_t, double, std::st
 // Whoever reads a column says which kind of value belongs there. SQLite stores any kind in any column,
 // so a damaged file may hold a text where a number was written: then the visitor gets 0 or an empty
 // text for that row, and the statement ends with kCorruption (WH7021), whatever the visitor made of
-// it. NULL is 0 or empty. Cost: a comparison for each value.
+// it. NULL is 0 or empty, and no less damage where SQLite's table says NOT NULL. Cost: a comparison for each value.
 class DatabaseRow {
  public:
   virtual ~DatabaseRow() = default;

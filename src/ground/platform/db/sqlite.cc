@@ -97,21 +97,21 @@ class StatementRow : public DatabaseRow {
   std::int64_t Int(int column) const override {
     const int type = sqlite3_column_type(statement_, column);
     if (type == SQLITE_INTEGER) return sqlite3_column_int64(statement_, column);
-    if (type != SQLITE_NULL) Distrust(column, "an integer");
+    if (type != SQLITE_NULL || MustHold(column)) Distrust(column, "an integer");
     return 0;
   }
   double Double(int column) const override {
     const int type = sqlite3_column_type(statement_, column);
     if (type == SQLITE_FLOAT || type == SQLITE_INTEGER)
       return sqlite3_column_double(statement_, column);
-    if (type != SQLITE_NULL) Distrust(column, "a number");
+    if (type != SQLITE_NULL || MustHold(column)) Distrust(column, "a number");
     return 0;
   }
   std::string Text(int column) const override {
     const int type = sqlite3_column_type(statement_, column);
     if (type == SQLITE_TEXT || (type == SQLITE_BLOB && MayHoldBytes(column)))
       return AnyAsText(column);
-    if (type != SQLITE_NULL) Distrust(column, "a text");
+    if (type != SQLITE_NULL || MustHold(column)) Distrust(column, "a text");
     return {};
   }
   std::string AnyAsText(int column) const override {
@@ -141,6 +141,19 @@ class StatementRow : public DatabaseRow {
   bool MayHoldBytes(int column) const {
     const char* declared = sqlite3_column_decltype(statement_, column);
     return declared == nullptr || std::string_view(declared) == "BLOB";
+  }
+  // Whether the result's column is one of a table that is declared NOT NULL, so that SQLite itself
+  // has never stored a NULL there. (A statement that can leave such a column out, as an outer join
+  // does, asks IsNull first.) Asked for a NULL alone, since it costs two look-ups of names.
+  bool MustHold(int column) const {
+    const char* table = sqlite3_column_table_name(statement_, column);
+    const char* origin = sqlite3_column_origin_name(statement_, column);
+    if (table == nullptr || origin == nullptr) return false;  // an expression
+    int not_null = 0;
+    const int found = sqlite3_table_column_metadata(
+        sqlite3_db_handle(statement_), sqlite3_column_database_name(statement_, column), table,
+        origin, nullptr, nullptr, &not_null, nullptr, nullptr);
+    return found == SQLITE_OK && not_null != 0;
   }
   void Distrust(int column, const char* wanted) const {
     wrong_column_ = column;

@@ -131,6 +131,35 @@ TEST_F(SqliteDatabase, TellsAValueOfAnotherKindThanIsStoredThere) {
   }
 }
 
+TEST_F(SqliteDatabase, TellsANullWhereTheTableHasNone) {
+  ASSERT_OK(db_->Script(
+      "CREATE TABLE n (i INTEGER, r REAL, t TEXT); INSERT INTO n VALUES (NULL, NULL, NULL);"
+      "CREATE TABLE other (i INTEGER NOT NULL, t TEXT NOT NULL);"));
+  const auto read = [&](const std::string& sql) {
+    return db_->Each(sql, {}, [](const DatabaseRow& row) {
+      row.Int(0);
+      row.Double(1);
+      row.Text(2);
+      return Status::Ok();
+    });
+  };
+  EXPECT_OK(read("SELECT i, r, t FROM n"));
+  // As a damaged page would: the rows stay, and the declaration says that they cannot be.
+  ASSERT_OK(db_->Script(
+      "PRAGMA writable_schema = ON;"
+      "UPDATE sqlite_master SET sql = 'CREATE TABLE n (i INTEGER NOT NULL, r REAL NOT NULL, "
+      "t TEXT NOT NULL)' WHERE name = 'n';"
+      "PRAGMA writable_schema = RESET;"));
+  for (const char* sql : {"SELECT i, 1.0, 'x' FROM n", "SELECT 1, r, 'x' FROM n",
+                          "SELECT 1, 1.0, t FROM n", "SELECT 1, 1.0, a.t FROM n AS a"}) {
+    const Status status = read(sql);
+    EXPECT_EQ(status.code(), Code::kCorruption) << sql;
+    EXPECT_EQ(status.error_code(), "WH7021") << sql;
+    EXPECT_THAT(status.message(), HasSubstr("holds NULL where")) << sql;
+  }
+  EXPECT_OK(read("SELECT max(i), sum(i), max(t) FROM other"));  // of no rows
+}
+
 TEST_F(SqliteDatabase, CommitsAndRollsBack) {
   ASSERT_OK(db_->Begin());
   ASSERT_OK(db_->Run("INSERT INTO t (name) VALUES (?)", {"kept"}));

@@ -37,6 +37,16 @@ Result<bool> FaultyStore::PutStreamIfAbsent(const std::string& location, ByteStr
   WEIRHOUSE_TRY_STATUS(Step("put", location));
   return inner_.PutStreamIfAbsent(location, bytes, mode);
 }
+Result<std::vector<bool>> FaultyStore::PutAllIfAbsent(std::span<const NewObject> objects,
+                                                      unsigned mode) {
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const Status fault = Step("put", objects[i].location);
+    if (fault.ok()) continue;
+    WEIRHOUSE_TRY_STATUS(platform::PutAllIfAbsent(inner_, objects.first(i), mode).status());
+    return fault;
+  }
+  return platform::PutAllIfAbsent(inner_, objects, mode);
+}
 Status FaultyStore::Replace(const std::string& location, std::string_view bytes) {
   WEIRHOUSE_TRY_STATUS(Step("replace", location));
   return inner_.Replace(location, bytes);

@@ -6,13 +6,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ground/platform/io/object_store.h"
+#include "ground/platform/io/put_together.h"
 
 namespace weirhouse::platform {
 
 // Fails the `fail_at`-th call that touches the store (1 = the first), once or from then on.
-class FaultyStore : public ObjectStore {
+class FaultyStore : public ObjectStore, public PutsTogether {
  public:
   FaultyStore(ObjectStore& inner, int fail_at, Code code, bool for_ever = false);
   bool fault_fired() const { return fired_; }
@@ -24,6 +26,9 @@ class FaultyStore : public ObjectStore {
                            unsigned mode) override;
   Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                  unsigned mode) override;
+  // Counts as one call for each object.
+  Result<std::vector<bool>> PutAllIfAbsent(std::span<const NewObject> objects,
+                                           unsigned mode) override;
   Status Replace(const std::string& location, std::string_view bytes) override;
   Status ReplaceByStream(const std::string& location, ByteStream& bytes, unsigned mode) override;
   Result<std::string> Read(const std::string& location) override;

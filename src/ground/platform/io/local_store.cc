@@ -25,6 +25,8 @@
 #include "ground/platform/io/location.h"
 #include "ground/platform/io/open_folder.h"
 #include "ground/platform/io/power_loss.h"
+#include "ground/platform/io/put_together.h"
+#include "ground/platform/io/shared_sync.h"
 
 namespace weirhouse::platform {
 namespace {
@@ -98,7 +100,7 @@ std::string PathOf(const std::string& location) {
   return location.starts_with("file:") ? CanonicalPath(location) : location;
 }
 
-class LocalDriver final : public ObjectStore {
+class LocalDriver final : public ObjectStore, public PutsTogether {
  public:
   Status Write(const std::string& location, std::string_view bytes) override {
     const std::string path = PathOf(location);
@@ -181,6 +183,21 @@ class LocalDriver final : public ObjectStore {
     WEIRHOUSE_TRY_STATUS(folders_.Sync(ParentFolder(path)));
     MarkSynced(path);
     return true;
+  }
+
+  Result<std::vector<bool>> PutAllIfAbsent(std::span<const NewObject> objects,
+                                           unsigned mode) override {
+    std::vector<bool> created;
+    created.reserve(objects.size());
+    while (!objects.empty()) {
+      const std::size_t together = std::min(objects.size(), kPutTogetherMax);
+      std::vector<Unnamed> files;
+      Status put = PutTogether(objects.first(together), mode, files, created);
+      for (const Unnamed& file : files) Discard(file.temporary);
+      WEIRHOUSE_TRY_STATUS(put);
+      objects = objects.subspan(together);
+    }
+    return created;
   }
 
   Result<std::string> Read(const std::string& location) override {
@@ -294,9 +311,20 @@ class LocalDriver final : public ObjectStore {
 
   // A durable hidden file beside `path` with these bytes.
   Result<std::string> WriteTemporary(const std::string& path, ByteStream& bytes, unsigned mode) {
+    WEIRHOUSE_TRY(auto written, WriteUnsynced(path, bytes, mode));
+    if (const int error = SyncRetrying(written.second.get()); error != 0) {
+      Discard(written.first);
+      return SyncFailed(error, written.first);
+    }
+    return std::move(written.first);
+  }
+
+  // As WriteTemporary, but not durable yet.
+  Result<std::pair<std::string, Descriptor>> WriteUnsynced(const std::string& path,
+                                                           ByteStream& bytes, unsigned mode) {
     WEIRHOUSE_TRY(auto created, CreateTemporary(path));
     const std::string& temporary = created.first;
-    const Descriptor fd(created.second);
+    Descriptor fd(created.second);
     MarkUnsynced(temporary, Unsynced::kName);
     Status written = WriteStream(fd.get(), bytes, temporary);
     if (written.ok() && fchmod(fd.get(), static_cast<mode_t>(mode)) != 0)
@@ -305,11 +333,88 @@ class LocalDriver final : public ObjectStore {
       Discard(temporary);
       return written;
     }
-    if (const int error = SyncRetrying(fd.get()); error != 0) {
-      Discard(temporary);
-      return SyncFailed(error, temporary);
+    return std::pair(std::move(created.first), std::move(fd));
+  }
+
+  // A file under a hidden name beside `path`, the place of `object`-th of some.
+  struct Unnamed {
+    std::size_t object = 0;
+    std::string path;
+    std::string temporary;
+  };
+
+  // Puts `objects` and appends to `created`. `files` gets those that still have a hidden name when
+  // it returns, which only happens after an error.
+  Status PutTogether(std::span<const NewObject> objects, unsigned mode, std::vector<Unnamed>& files,
+                     std::vector<bool>& created) {
+    std::set<std::string> folders;
+    std::vector<std::string> there;
+    for (const NewObject& object : objects) folders.insert(ParentFolder(PathOf(object.location)));
+    std::vector<std::optional<SharedSync>> shared;
+    for (const std::string& folder : folders) {
+      WEIRHOUSE_TRY_STATUS(folders_.Make(folder));
+      if (objects.size() >= kSharedSyncLeast) shared.push_back(SharedSync::Begin(folder));
     }
-    return temporary;
+    const std::size_t first = created.size();
+    created.resize(first + objects.size(), false);
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+      std::string path = PathOf(objects[i].location);
+      struct stat found{};
+      if (lstat(path.c_str(), &found) == 0) {
+        there.push_back(std::move(path));
+        continue;
+      }
+      WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, objects[i].open());
+      WEIRHOUSE_TRY(auto written, WriteUnsynced(path, *stream, mode));
+      files.push_back({i, std::move(path), std::move(written.first)});
+    }
+    WEIRHOUSE_FAILPOINT("disk.put_all.written");
+    WEIRHOUSE_TRY_STATUS(SyncAll(files, shared));
+    WEIRHOUSE_FAILPOINT("disk.put_all.synced");
+    std::vector<Unnamed> left = std::move(files);
+    files.clear();
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      const Unnamed& file = left[i];
+      const int error = RenameIfAbsent(file.temporary, file.path);
+      if (error != 0 && error != EEXIST) {
+        files.assign(left.begin() + static_cast<std::ptrdiff_t>(i), left.end());
+        return ErrnoToStatus(error, "put", file.path);
+      }
+      if (error == 0) {
+        MarkSynced(file.temporary);
+        MarkUnsynced(file.path, Unsynced::kName);
+        created[first + file.object] = true;
+      } else {
+        Discard(file.temporary);
+      }
+      there.push_back(file.path);
+    }
+    WEIRHOUSE_FAILPOINT("disk.put_all.named");
+    // Also for those that were there: who created them may not have fsynced the folder yet.
+    WEIRHOUSE_TRY_STATUS(
+        ForEachPath(std::vector<std::string>(folders.begin(), folders.end()),
+                    [this](const std::string& folder) { return folders_.Sync(folder); }));
+    for (const std::string& path : there) MarkNameSynced(path);
+    return Status::Ok();
+  }
+
+  // Makes the bytes of `files` durable, all at once if each folder's file system allows it.
+  Status SyncAll(const std::vector<Unnamed>& files,
+                 std::vector<std::optional<SharedSync>>& shared) {
+    if (files.empty()) return Status::Ok();
+    const bool at_once =
+        files.size() >= kSharedSyncLeast && !shared.empty() &&
+        std::all_of(shared.begin(), shared.end(), [](const auto& one) { return one.has_value(); });
+    if (at_once) {
+      for (std::optional<SharedSync>& one : shared) {
+        if (const int error = one->Sync(); error != 0) return SyncFailed(error, files[0].path);
+      }
+      return Status::Ok();
+    }
+    std::vector<std::string> paths;
+    paths.reserve(files.size());
+    for (const Unnamed& file : files) paths.push_back(file.temporary);
+    return ForEachPath(paths, [this](const std::string& path) { return SyncFile(path, failed_); });
   }
 
   static Status WriteStream(int fd, ByteStream& bytes, const std::string& path) {

@@ -11,6 +11,7 @@
 
 #include "ground/platform/io/faulty_store.h"
 #include "ground/platform/io/power_loss.h"
+#include "ground/platform/io/put_together.h"
 #include "testing/testing.h"
 
 namespace weirhouse::platform {
@@ -29,6 +30,31 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+TEST(LocalStore, ObjectsPutTogetherAreSealedDurableAndLeaveNoTemporaries) {
+  const ScratchFolder scratch;
+  std::vector<NewObject> objects;
+  for (int i = 0; i < 300; ++i) {
+    objects.push_back(
+        {scratch / ("raw/" + std::to_string(i)), [i]() -> Result<std::unique_ptr<ByteStream>> {
+           if (i == 299) return Status(Code::kConflict, "its file changed");
+           return std::unique_ptr<ByteStream>(new StreamOfBytes("raw bytes"));
+         }});
+  }
+  EXPECT_EQ(PutAllIfAbsent(LocalStore(), objects, 0444).status().code(), Code::kConflict);
+  EXPECT_THAT(NamesIn(scratch / "raw"), IsEmpty());
+  objects.pop_back();
+  ASSERT_OK(PutAllIfAbsent(LocalStore(), objects, 0444));
+  EXPECT_EQ(NamesIn(scratch / "raw").size(), 299u);
+  struct stat found{};
+  ASSERT_EQ(stat((scratch / "raw/7").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0444U);
+#ifdef WEIRHOUSE_FAILPOINTS
+  LoseUnsynced();
+#endif
+  EXPECT_EQ(ReadFile(scratch / "raw/7"), "raw bytes");
+  EXPECT_EQ(NamesIn(scratch / "raw").size(), 299u);
 }
 
 TEST(LocalStore, WritesReadsAndSyncs) {

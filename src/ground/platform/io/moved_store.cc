@@ -37,6 +37,13 @@ Result<bool> MovedStore::PutStreamIfAbsent(const std::string& location, ByteStre
                                            unsigned mode) {
   return inner_.PutStreamIfAbsent(MapLocation(location, former_, present_), bytes, mode);
 }
+Result<std::vector<bool>> MovedStore::PutAllIfAbsent(std::span<const NewObject> objects,
+                                                     unsigned mode) {
+  std::vector<NewObject> places(objects.begin(), objects.end());
+  for (NewObject& object : places)
+    object.location = MapLocation(object.location, former_, present_);
+  return platform::PutAllIfAbsent(inner_, places, mode);
+}
 Status MovedStore::Replace(const std::string& location, std::string_view bytes) {
   return inner_.Replace(MapLocation(location, former_, present_), bytes);
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ground/platform/io/object_store.h"
+#include "ground/platform/io/put_together.h"
 
 namespace weirhouse::platform {
 
@@ -23,7 +24,7 @@ std::string MapLocation(std::string_view location, const std::vector<std::string
                         std::string_view present);
 
 // Threads: as for `inner`, which must outlive it.
-class MovedStore final : public ObjectStore {
+class MovedStore final : public ObjectStore, public PutsTogether {
  public:
   // All folders are canonical. None of `former` and `present` contains another.
   MovedStore(ObjectStore& inner, std::vector<std::string> former, std::string present)
@@ -36,6 +37,8 @@ class MovedStore final : public ObjectStore {
                            unsigned mode) override;
   Result<bool> PutStreamIfAbsent(const std::string& location, ByteStream& bytes,
                                  unsigned mode) override;
+  Result<std::vector<bool>> PutAllIfAbsent(std::span<const NewObject> objects,
+                                           unsigned mode) override;
   Status Replace(const std::string& location, std::string_view bytes) override;
   Status ReplaceByStream(const std::string& location, ByteStream& bytes, unsigned mode) override;
   Result<std::string> Read(const std::string& location) override;

@@ -55,6 +55,15 @@ Result<std::size_t> RangeStream::Read(char* into, std::size_t room) {
   return piece.size();
 }
 
+Status RangeStream::ReadAt(std::int64_t offset, char* into, std::size_t count) {
+  const auto wanted = static_cast<std::int64_t>(count);
+  WEIRHOUSE_CHECK(offset >= 0 && wanted >= 0 && offset <= size_bytes_ - wanted);
+  if (count == 0) return Status();
+  WEIRHOUSE_TRY(const std::string piece, store_.ReadRange(location_, begin_ + offset, wanted));
+  std::memcpy(into, piece.data(), piece.size());
+  return Status();
+}
+
 Result<Digest> HashObject(ObjectStore& store, const std::string& location) {
   WEIRHOUSE_TRY(const FileInfo info, store.Stat(location));
   WEIRHOUSE_TRY(const std::unique_ptr<ByteStream> stream, store.Open(location, 0, info.size_bytes));

@@ -109,16 +109,26 @@ class ObjectStore {
 
 // A range of an object, read by ReadRange piece by piece: kCorruption (WH7017) if the object is
 // shorter.
-class RangeStream final : public ByteStream {
+class RangeStream final : public ByteStream, public RandomBytes {
  public:
   RangeStream(ObjectStore& store, std::string location, std::int64_t offset,
               std::int64_t size_bytes)
-      : store_(store), location_(std::move(location)), offset_(offset), left_bytes_(size_bytes) {}
+      : store_(store),
+        location_(std::move(location)),
+        begin_(offset),
+        size_bytes_(size_bytes),
+        offset_(offset),
+        left_bytes_(size_bytes) {}
   Result<std::size_t> Read(char* into, std::size_t room) override;
+  RandomBytes* random() override { return this; }
+  std::int64_t size_bytes() const override { return size_bytes_; }
+  Status ReadAt(std::int64_t offset, char* into, std::size_t count) override;
 
  private:
   ObjectStore& store_;
   std::string location_;
+  std::int64_t begin_;
+  std::int64_t size_bytes_;
   std::int64_t offset_;
   std::int64_t left_bytes_;
 };

@@ -8,18 +8,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "ground/platform/io/disk_error.h"
 
 namespace weirhouse::platform {
 namespace {
 constexpr std::size_t kReadBytes = 1 << 20;
-
-struct CloseFolder {
-  void operator()(DIR* folder) const noexcept { closedir(folder); }
-};
 
 int OpenAt(int folder, const char* name, int flags) {
   int fd = -1;
@@ -122,20 +120,29 @@ Result<OpenFolder> OpenFolder::Walk(std::string_view below) const {
   return at;
 }
 
-Result<std::vector<Entry>> OpenFolder::List() const {
+Result<FolderListing> OpenFolder::Begin() const {
   // A separate descriptor: closedir closes it, and it has its own read position.
   const int fd = OpenAt(fd_.get(), ".", O_RDONLY | O_DIRECTORY);
   if (fd < 0) return ErrnoToStatus(errno, "list", path_);
-  const std::unique_ptr<DIR, CloseFolder> handle(fdopendir(fd));
+  std::unique_ptr<void, FolderListing::Close> handle(fdopendir(fd));
   if (handle == nullptr) {
     const int error = errno;
     close(fd);
     return ErrnoToStatus(error, "list", path_);
   }
+  return FolderListing(std::move(handle), path_);
+}
+
+void FolderListing::Close::operator()(void* handle) const noexcept {
+  closedir(static_cast<DIR*>(handle));
+}
+
+Result<std::vector<Entry>> FolderListing::Next(std::size_t limit) {
+  DIR* const folder = static_cast<DIR*>(handle_.get());
   std::vector<Entry> found;
-  while (true) {
+  while (found.size() < limit) {
     errno = 0;
-    const dirent* entry = readdir(handle.get());
+    const dirent* entry = readdir(folder);
     if (entry == nullptr) {
       if (errno != 0) return ErrnoToStatus(errno, "list", path_);
       break;
@@ -143,11 +150,23 @@ Result<std::vector<Entry>> OpenFolder::List() const {
     std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat stat{};
-    if (fstatat(fd_.get(), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(dirfd(folder), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) continue;
-      return ErrnoToStatus(errno, "stat", Of(name));
+      return ErrnoToStatus(errno, "stat", path_ + "/" + name);
     }
     found.push_back(EntryOfStat(std::move(name), stat));
+  }
+  return found;
+}
+
+Result<std::vector<Entry>> OpenFolder::List() const {
+  constexpr std::size_t kAtOnce = 4096;
+  WEIRHOUSE_TRY(FolderListing listing, Begin());
+  std::vector<Entry> found;
+  for (std::size_t got = kAtOnce; got == kAtOnce;) {
+    WEIRHOUSE_TRY(std::vector<Entry> some, listing.Next(kAtOnce));
+    got = some.size();
+    std::move(some.begin(), some.end(), std::back_inserter(found));
   }
   std::sort(found.begin(), found.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,8 @@ struct Entry {
   }
 };
 
+class FolderListing;
+
 // Threads: one. Errors: those of ObjectStore, with the path for people; kInvalidInput (WH7016) if
 // an entry on the way is a link.
 class OpenFolder {
@@ -71,6 +74,8 @@ class OpenFolder {
 
   // Direct entries, sorted by name. Entries that vanish meanwhile are left out.
   Result<std::vector<Entry>> List() const;
+  // Lists it some entries at a time.
+  Result<FolderListing> Begin() const;
   // The entry with that name; kNotFound if there is none.
   Result<Entry> Look(const std::string& name) const;
   // Opens a file for reading. Never blocks, not even on a pipe.
@@ -91,6 +96,25 @@ class OpenFolder {
 
   Descriptor fd_;
   std::string path_;  // for messages
+};
+
+// The entries of a folder, some at a time, in the file system's order. Entries that come or go
+// meanwhile may or may not be among them; all others are, once. Holds a descriptor of its own.
+// Threads: one.
+class FolderListing {
+ public:
+  // Up to `limit` (at least 1) further entries; fewer only at the end.
+  Result<std::vector<Entry>> Next(std::size_t limit);
+
+ private:
+  friend class OpenFolder;
+  struct Close {
+    void operator()(void* handle) const noexcept;
+  };
+  FolderListing(std::unique_ptr<void, Close> handle, std::string path)
+      : handle_(std::move(handle)), path_(std::move(path)) {}
+  std::unique_ptr<void, Close> handle_;  // of opendir
+  std::string path_;                     // for messages
 };
 
 // The entry of an open descriptor, without its name.

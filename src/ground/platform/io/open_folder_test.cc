@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 
 #include "testing/testing.h"
 
@@ -31,6 +32,20 @@ TEST(OpenFolder, SaysWhatStandsUnderEachNameAndFollowsNoLink) {
   EXPECT_EQ(entries[1].kind, EntryKind::kFolder);
   EXPECT_EQ(entries[2].kind, EntryKind::kLink);
   EXPECT_EQ(entries[3].kind, EntryKind::kPipe);
+}
+
+TEST(OpenFolder, IsListedSomeEntriesAtATime) {
+  const ScratchFolder scratch;
+  for (int i = 0; i < 10; ++i) WriteFile(scratch / ("in/" + std::to_string(i)), "x");
+  ASSERT_OK_AND(const OpenFolder folder, OpenFolder::Open(scratch / "in"));
+  ASSERT_OK_AND(FolderListing listing, folder.Begin());
+  std::set<std::string> names;
+  for (const std::size_t expected : {4U, 4U, 2U, 0U}) {
+    ASSERT_OK_AND(const std::vector<Entry> some, listing.Next(4));
+    EXPECT_EQ(some.size(), expected);
+    for (const Entry& entry : some) names.insert(entry.name);
+  }
+  EXPECT_EQ(names.size(), 10u);
 }
 
 TEST(OpenFolder, APrivateFolderIsNobodyElses) {

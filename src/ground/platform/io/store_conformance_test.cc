@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "ground/platform/io/put_together.h"
+
 namespace weirhouse::platform {
 namespace {
 using ::testing::ElementsAre;
@@ -103,6 +105,59 @@ TEST_P(StoreConformance, PutsAStreamWholeOrNotAtAll) {
   EXPECT_EQ(store().Stat(At("broken")).status().code(), Code::kNotFound);
   EXPECT_THAT(LocationsOf(store().List(At(""), "", kAllObjects).value()),
               ElementsAre(Spelled("whole")));
+}
+
+TEST_P(StoreConformance, PutsManyTogetherAndTheFirstOfALocationStays) {
+  const auto with = [this](const std::string& key, const std::string& bytes) {
+    return NewObject{At(key), [bytes]() -> Result<std::unique_ptr<ByteStream>> {
+                       struct Own final : ByteStream {
+                         explicit Own(std::string held) : bytes(std::move(held)), left(bytes) {}
+                         Result<std::size_t> Read(char* into, std::size_t room) override {
+                           return left.Read(into, room);
+                         }
+                         std::string bytes;
+                         StreamOfBytes left;
+                       };
+                       return std::unique_ptr<ByteStream>(std::make_unique<Own>(bytes));
+                     }};
+  };
+  EXPECT_TRUE(store().PutIfAbsent(At("d/there"), "old", kSealed).value());
+  // Few of them, and so many that a disk flushes them at once.
+  for (const int count : {3, 200}) {
+    const std::string folder = "many" + std::to_string(count) + "/";
+    std::vector<NewObject> objects = {with("d/there", "new")};
+    for (int i = 0; i < count; ++i)
+      objects.push_back(with(folder + std::to_string(i), "bytes of " + std::to_string(i)));
+    objects.push_back(with(folder + "1", "others"));
+    const std::vector<bool> created = PutAllIfAbsent(store(), objects, kSealed).value();
+    ASSERT_EQ(created.size(), objects.size());
+    for (std::size_t i = 0; i < created.size(); ++i)
+      EXPECT_EQ(created[i], i > 0 && i + 1 < created.size()) << i;
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(store().Read(At(folder + std::to_string(i))).value(),
+                "bytes of " + std::to_string(i));
+    }
+    EXPECT_EQ(LocationsOf(store().List(At(folder), "", kAllObjects).value()).size(),
+              static_cast<std::size_t>(count));
+  }
+  EXPECT_EQ(store().Read(At("d/there")).value(), "old");
+  EXPECT_TRUE(PutAllIfAbsent(store(), {}, kSealed).value().empty());
+}
+
+TEST_P(StoreConformance, OfManyPutsThatFailNoneIsThereByHalf) {
+  std::vector<NewObject> objects;
+  for (int i = 0; i < 100; ++i) {
+    objects.push_back(
+        {At("some/" + std::to_string(i)), [i]() -> Result<std::unique_ptr<ByteStream>> {
+           if (i == 70) return std::unique_ptr<ByteStream>(new BrokenStream);
+           return std::unique_ptr<ByteStream>(new StreamOfBytes("whole"));
+         }});
+  }
+  const auto put = PutAllIfAbsent(store(), objects, kSealed);
+  EXPECT_THAT(put.status().message(), HasSubstr("hung up"));
+  for (const std::string& there : LocationsOf(store().List(At(""), "", kAllObjects).value()))
+    EXPECT_EQ(store().Read(there).value(), "whole") << there;
+  EXPECT_EQ(store().Stat(At("some/70")).status().code(), Code::kNotFound);
 }
 
 TEST_P(StoreConformance, LetsExactlyOneOfRacingPutsWin) {

@@ -36,6 +36,10 @@ bool IsAccepted(const std::string& host, const AdmissionRules& rules) {
   return std::find(rules.hosts.begin(), rules.hosts.end(), host) != rules.hosts.end();
 }
 
+bool IsLoopback(std::string_view host) {
+  return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
+}
+
 // Fields that decide where a request ends or who sends it come once, or the request is refused.
 std::optional<Fault> RefuseSyntax(const RequestHead& head) {
   if (head.fields.size() > kFieldsMax)
@@ -69,10 +73,12 @@ std::optional<Fault> RefuseStranger(const RequestHead& head, const AdmissionRule
   }
   const std::string* origin = FindField(head, "origin");
   if (origin == nullptr) return std::nullopt;
-  // Our own pages are served from here, so their origin is the very authority they ask.
+  // Our own pages are served from here, so their origin is the very authority they ask. This server
+  // speaks plain HTTP: a page over TLS is ours only behind a proxy, under a name that was configured.
   const std::string lower = LowerCase(Trim(*origin));
   const std::string own = LowerCase(Trim(*authority));
-  if (lower == "http://" + own || lower == "https://" + own) return std::nullopt;
+  if (lower == "http://" + own || (lower == "https://" + own && !IsLoopback(*host)))
+    return std::nullopt;
   return Fault{403, "WH8072", "the request comes from a page of another origin"};
 }
 

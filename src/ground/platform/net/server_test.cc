@@ -107,8 +107,9 @@ TEST_F(ServerTest, RefusesForeignHostsAndOrigins) {
     EXPECT_THAT(Ask("GET /hello HTTP/1.1\r\nHost: " + host + "\r\n\r\n"),
                 StartsWith("HTTP/1.1 200"))
         << host;
-  for (const std::string origin : {"http://evil.example", "null", "http://localhost:1",
-                                   "http://localhost.evil.example", "https://localhost:8642"})
+  for (const std::string origin :
+       {"http://evil.example", "null", "http://localhost:1", "http://localhost.evil.example",
+        "https://localhost:8642", "https://localhost"})
     EXPECT_THAT(Get("/hello", "Origin: " + origin + "\r\n"), StartsWith("HTTP/1.1 403")) << origin;
   EXPECT_THAT(Get("/hello", "Origin: http://localhost\r\n"), StartsWith("HTTP/1.1 200"));
 }

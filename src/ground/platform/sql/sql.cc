@@ -267,6 +267,11 @@ class DuckSession : public SqlSession {
       return NoSyntaxTree(sql);
     }
     if (!tree.value("error", false)) return json;
+    constexpr std::string_view kDuckDbSaysNoSelect = "Only SELECT statements can be serialized";
+    if (tree.value("error_message", "").starts_with(kDuckDbSaysNoSelect)) {
+      return Status(Code::kInvalidInput, "tables can only be read here, with one SELECT")
+          .WithError(kNotASelect);
+    }
     // The same form as an error of a query, so that both become the same status.
     const nlohmann::json error = {{"exception_type", tree.value("error_type", "")},
                                   {"exception_message", tree.value("error_message", "")},

@@ -50,6 +50,8 @@ struct SqlBounds {
 };
 inline constexpr std::chrono::milliseconds kSqlLookEvery{100};
 inline constexpr Reason kSqlToldToStop{"WH7049"};
+// The statement is sound and is not a query.
+inline constexpr Reason kNotASelect{"WH2107"};
 
 // A connection. Errors: kInvalidInput with DuckDB's message and, where it gives one, the position
 // in the SQL as span.column (1-based byte offset; line 0).
@@ -74,6 +76,7 @@ class SqlSession {
   virtual Status Unregister(const std::string& name) = 0;
 
   // The syntax tree of `sql` as JSON (DuckDB's json_serialize_sql, with query_location), and back.
+  // kInvalidInput (kNotASelect) for a statement that has none: INSERT, CREATE, SET …
   virtual Result<std::string> ParseToJson(std::string_view sql) = 0;
   virtual Result<std::string> JsonToSql(std::string_view json) = 0;
 

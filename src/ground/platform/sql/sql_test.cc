@@ -308,6 +308,12 @@ TEST_F(Sql, GivesTheSyntaxTreeAndTakesItBack) {
   EXPECT_EQ(wrong.code(), Code::kInvalidInput);
   ASSERT_TRUE(wrong.span().has_value());
   EXPECT_EQ(wrong.span()->column, 15);
+  for (const char* statement :
+       {"DELETE FROM records.x", "INSERT INTO x VALUES (1)", "UPDATE x SET a = 1", "DROP TABLE x",
+        "CREATE TABLE x AS SELECT 1", "WITH y AS (SELECT 1) DELETE FROM x", "SET threads = 1",
+        "COPY x TO 'y'", "ATTACH 'y'", "PRAGMA version", "BEGIN", "EXPLAIN SELECT 1"}) {
+    EXPECT_TRUE(session_->ParseToJson(statement).status().Is(kNotASelect)) << statement;
+  }
   EXPECT_FALSE(session_->JsonToSql("{}").ok());
   EXPECT_FALSE(session_->JsonToSql("no JSON").ok());
 }

@@ -13,6 +13,7 @@
 #include "rules/contract/decode/decode_pieces.h"
 #include "rules/contract/decode/inflate.h"
 #include "rules/contract/decode/json_record.h"
+#include "rules/contract/decode/parquet_object.h"
 #include "rules/contract/decode/record_cutter.h"
 #include "rules/contract/decode/rows.h"
 #include "rules/contract/program.h"
@@ -199,10 +200,11 @@ Result<RecordFormat> ParseRecordFormat(std::string_view name) {
   if (name == "jsonl") return RecordFormat::kJsonLines;
   if (name == "json") return RecordFormat::kJson;
   if (name == "csv") return RecordFormat::kCsv;
+  if (name == "parquet") return RecordFormat::kParquet;
   return Status(Code::kInvalidInput,
                 fmt::format("unknown record format \"{}\"", EscapeControl(name)))
       .WithError("WH1104")
-      .WithHint("formats are jsonl, json and csv; parquet comes later");
+      .WithHint("formats are jsonl, json, csv and parquet");
 }
 
 Status OutOfMemory() {
@@ -232,6 +234,8 @@ Result<std::int64_t> CountRecords(std::string_view object_bytes, const SourceFor
 
 Result<std::int64_t> CountRecords(ByteStream& object, std::int64_t size_bytes,
                                   const SourceFormat& format, std::string_view object_name) {
+  if (format.format == RecordFormat::kParquet)
+    return CountParquetRecords(object, size_bytes, object_name);
   if (!IsCompressed(object_name)) {
     if (size_bytes > kStreamBytesMax) return TooLarge();
     Window window(object);
@@ -259,7 +263,7 @@ Result<Decoded> Decoder::DecodeIn(Window& window, const ObjectContext& context) 
 }
 
 Result<Decoded> Decoder::Decode(std::string_view object_bytes, const ObjectContext& context) const {
-  if (IsCompressed(context.object_name)) {
+  if (IsCompressed(context.object_name) || format_.format == RecordFormat::kParquet) {
     StreamOfBytes stream(object_bytes);
     return Decode(stream, static_cast<std::int64_t>(object_bytes.size()), context);
   }
@@ -289,6 +293,8 @@ Result<DecodedPieces> DecodePieces(const Decoder& decoder, ByteStream& object,
                                    std::int64_t size_bytes, const ObjectContext& context,
                                    const RowSink& sink) {
   WEIRHOUSE_TRY(const auto program, ProgramOf(decoder.contract()));
+  if (decoder.format().format == RecordFormat::kParquet)
+    return DecodeParquet(decoder.contract(), *program, object, size_bytes, context, sink);
   const auto decode = [&](Window window) {
     return ObjectDecoding(decoder.contract(), *program, decoder.format(), window, context, sink)
         .Run();

@@ -4,6 +4,7 @@
 
 #include "rules/contract/contract.h"
 #include "rules/contract/decode/inflate.h"
+#include "rules/contract/decode/parquet_object.h"
 #include "rules/contract/decode/record_cutter.h"
 
 namespace weirhouse::contract {
@@ -56,6 +57,8 @@ Result<std::vector<RecordRange>> LocateRecords(ByteStream& object, std::int64_t 
                                                const SourceFormat& format,
                                                std::string_view object_name,
                                                std::span<const std::int64_t> ordinals) {
+  if (format.format == RecordFormat::kParquet)
+    return LocateParquetRecords(object, object_name, ordinals);
   if (!IsCompressed(object_name)) {
     Window window(object);
     return LocateIn(window, format, object_name, ordinals);

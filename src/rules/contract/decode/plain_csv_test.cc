@@ -78,9 +78,9 @@ TEST(PlainCsv, HasNoMoreFieldsThanARecordMay) {
 }
 
 // Gives a few bytes at a time.
-class SmallReads final : public ByteStream {
+class CutAnywhere final : public ByteStream {
  public:
-  SmallReads(std::string_view bytes, Random& random) : bytes_(bytes), random_(random) {}
+  CutAnywhere(std::string_view bytes, Random& random) : bytes_(bytes), random_(random) {}
   Result<std::size_t> Read(char* into, std::size_t room) override {
     const std::size_t size = std::min({room, 1 + random_.Below(40), bytes_.size()});
     bytes_.copy(into, size);
@@ -135,7 +135,7 @@ TEST(PlainCsv, CutsRecordsWhereTheGrammarEndsThem) {
     const std::string text = "a,b\n" + HostileText(random, 200);
     SourceFormat format;
     format.format = RecordFormat::kCsv;
-    SmallReads stream(text, random);
+    CutAnywhere stream(text, random);
     Window window(stream);
     Spans found;
     ASSERT_OK(ForEachRecord(

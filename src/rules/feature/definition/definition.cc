@@ -92,9 +92,8 @@ Status ReadOnline(const YamlNode& node, FeatureView* view) {
       return fill->Error("WH4002", fmt::format("unknown fill \"{}\"", text))
           .WithHint("fill: stream, batch or none");
     }
-    view->online_fill = text == "stream"  ? OnlineFill::kStream
-                        : text == "batch" ? OnlineFill::kBatch
-                                          : OnlineFill::kNone;
+    for (const OnlineFill one : {OnlineFill::kStream, OnlineFill::kBatch})
+      if (text == FillName(one)) view->online_fill = one;
   }
   const YamlNode* ttl = node.Find("ttl");
   // What the online store drops must also not count in training, or the two would differ: so a ttl
@@ -341,6 +340,11 @@ std::string_view AggregateName(Aggregate aggregate) {
   return kAggregateNames[static_cast<std::size_t>(aggregate)];
 }
 
+std::string_view FillName(OnlineFill fill) {
+  if (fill == OnlineFill::kStream) return "stream";
+  return fill == OnlineFill::kBatch ? "batch" : "none";
+}
+
 std::string FeatureView::id() const { return fmt::format("{}@{}", name, version); }
 std::string FeatureView::table_name() const { return fmt::format("feature.{}_v{}", name, version); }
 
@@ -361,6 +365,11 @@ std::vector<OutputColumn> OutputColumnsOf(const FeatureView& view) {
 
 Result<std::vector<FeatureView>> ParseFeatureViews(std::string_view yaml, const std::string& path) {
   WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(yaml, path));
+  if (documents.empty()) {
+    return Status(Code::kInvalidInput, fmt::format("the file holds no feature view: {}", path))
+        .WithError("WH4003")
+        .WithHint("define one (`feature_view: NAME`), or remove the file");
+  }
   std::vector<FeatureView> views;
   std::vector<Status> failures;
   for (const YamlNode& document : documents) {

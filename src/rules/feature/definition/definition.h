@@ -61,6 +61,7 @@ struct KnownTime {
 };
 
 enum class OnlineFill : std::uint8_t { kNone, kStream, kBatch };
+std::string_view FillName(OnlineFill fill);  // "none", "stream", "batch"
 
 struct FeatureView {
   std::string name;

@@ -205,6 +205,11 @@ Status JoinFailures(std::vector<Status> failures) {
 Result<std::vector<TrainingSetDefinition>> ParseTrainingSets(std::string_view yaml,
                                                              const std::string& path) {
   WEIRHOUSE_TRY(const std::vector<YamlNode> documents, ParseYaml(yaml, path));
+  if (documents.empty()) {
+    return Status(Code::kInvalidInput, fmt::format("the file holds no training set: {}", path))
+        .WithError("WH4011")
+        .WithHint("define one (`training_set: NAME`), or remove the file");
+  }
   std::vector<TrainingSetDefinition> definitions;
   std::vector<Status> failures;
   for (const YamlNode& document : documents) {

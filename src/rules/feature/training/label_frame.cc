@@ -67,20 +67,39 @@ Result<LabelFrame> ReadLabels(const TrainingSetDefinition& definition,
 }
 
 Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame) {
-  WEIRHOUSE_TRY(const auto keys, iceberg::EncodeKeys(*frame.rows, frame.rows->ColumnNames()));
-  std::vector<std::int64_t> order(frame.labels.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::int64_t left, std::int64_t right) {
-    const auto a = static_cast<std::size_t>(left);
-    const auto b = static_cast<std::size_t>(right);
-    if (frame.labels[a].at != frame.labels[b].at) return frame.labels[a].at < frame.labels[b].at;
+  std::vector<std::pair<std::int64_t, std::int64_t>> times;  // with their rows
+  times.reserve(frame.labels.size());
+  for (const Label& label : frame.labels)
+    times.emplace_back(label.at, static_cast<std::int64_t>(times.size()));
+  std::sort(times.begin(), times.end());
+  std::vector<std::int64_t> order;
+  order.reserve(times.size());
+  for (const auto& [at, row] : times) order.push_back(row);
+  // Only rows of one time are compared by their columns.
+  std::vector<std::size_t> tied;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    const bool before = i > 0 && times[i - 1].first == times[i].first;
+    const bool after = i + 1 < times.size() && times[i + 1].first == times[i].first;
+    if (before || after) tied.push_back(i);
+  }
+  if (tied.empty()) return order;
+  std::vector<std::int64_t> rows;
+  for (const std::size_t i : tied) rows.push_back(order[i]);
+  WEIRHOUSE_TRY(const auto table, TakeRows(*frame.rows, rows));
+  WEIRHOUSE_TRY(const auto keys, iceberg::EncodeKeys(*table, table->ColumnNames()));
+  std::vector<std::size_t> sorted(tied.size());
+  std::iota(sorted.begin(), sorted.end(), 0);
+  std::sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
+    if (times[tied[a]].first != times[tied[b]].first)
+      return times[tied[a]].first < times[tied[b]].first;
     return keys[a] < keys[b];
   });
+  for (std::size_t i = 0; i < tied.size(); ++i) order[tied[i]] = rows[sorted[i]];
   return order;
 }
 
-Result<std::vector<std::optional<std::string>>> EncodeLabelEntities(const FeatureView& view,
-                                                                    const arrow::Table& spine) {
+namespace {
+Status CheckHasEntity(const FeatureView& view, const arrow::Table& spine) {
   for (const TypedName& part : view.entity) {
     if (spine.GetColumnByName(part.name) == nullptr) {
       return BadSpine(fmt::format("the spine has no column \"{}\", the entity of view \"{}\"",
@@ -88,8 +107,26 @@ Result<std::vector<std::optional<std::string>>> EncodeLabelEntities(const Featur
                       "select it in the spine, under this name");
     }
   }
+  return Status();
+}
+
+Status BadEntity(const Status& status) {
+  return BadSpine(status.message(), "cast it in the spine to the entity's type");
+}
+}  // namespace
+
+Result<std::vector<std::optional<std::string>>> EncodeLabelEntities(const FeatureView& view,
+                                                                    const arrow::Table& spine) {
+  WEIRHOUSE_TRY_STATUS(CheckHasEntity(view, spine));
   auto keys = EncodeEntities(view.entity, spine);
   if (keys.ok()) return keys;
-  return BadSpine(keys.status().message(), "cast it in the spine to the entity's type");
+  return BadEntity(keys.status());
+}
+
+Result<LabelOrder> OrderLabels(const FeatureView& view, const LabelFrame& frame) {
+  WEIRHOUSE_TRY_STATUS(CheckHasEntity(view, *frame.rows));
+  auto order = LabelOrder::Sort(view.entity, *frame.rows, frame.labels);
+  if (order.ok()) return order;
+  return BadEntity(order.status());
 }
 }  // namespace weirhouse::feature

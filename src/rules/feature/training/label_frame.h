@@ -10,6 +10,7 @@
 #include "ground/base/status.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/feature/kernel/kernel.h"
+#include "rules/feature/kernel/label_order.h"
 
 namespace arrow {
 class Table;
@@ -29,4 +30,6 @@ Result<std::vector<std::int64_t>> CanonicalOrder(const LabelFrame& frame);
 // The view's entity of each label row; absent = NULL. Error WH4008.
 Result<std::vector<std::optional<std::string>>> EncodeLabelEntities(const FeatureView& view,
                                                                     const arrow::Table& spine);
+// The labels by the view's entity and time. Error WH4008.
+Result<LabelOrder> OrderLabels(const FeatureView& view, const LabelFrame& frame);
 }  // namespace weirhouse::feature

@@ -13,8 +13,10 @@
 #include "rules/feature/kernel/expression.h"
 #include "rules/feature/kernel/feature_rows.h"
 #include "rules/feature/kernel/kernel.h"
+#include "rules/feature/kernel/latest.h"
 #include "rules/feature/kernel/request.h"
 #include "rules/feature/training/label_frame.h"
+#include "rules/feature/training/latest_columns.h"
 #include "rules/feature/value/arrow_columns.h"
 
 namespace weirhouse::feature {
@@ -25,21 +27,26 @@ constexpr int kThreadsMax = 64;
 struct Output {
   ValueType type = ValueType::kDouble;
   std::vector<std::uint64_t> bits;
-  std::vector<std::string> texts;
+  std::vector<std::string_view> texts;  // into the view's rows
   std::vector<std::uint8_t> valid;
-  std::vector<std::uint8_t> status;
+  std::vector<FeatureStatus> status;
 
   Output(ValueType value_type, std::size_t rows, bool with_status)
       : type(value_type), bits(rows, 0), valid(rows, 0) {
     if (type == ValueType::kString) texts.resize(rows);
-    if (with_status) status.resize(rows, 0);
+    if (with_status) status.resize(rows, FeatureStatus::kNotFound);
   }
-  void Take(std::size_t row, const Cell& cell) {
-    if (!status.empty()) status[row] = static_cast<std::uint8_t>(cell.status);
-    if (cell.status != FeatureStatus::kPresent) return;
-    valid[row] = 1;
-    bits[row] = cell.bits;
-    if (type == ValueType::kString) texts[row] = std::string(cell.text);
+  AnswerColumn Column(std::size_t output) {
+    AnswerColumn column;
+    column.output = output;
+    column.bits = bits.data();
+    column.valid = valid.data();
+    if (!texts.empty()) column.texts = texts.data();
+    if (!status.empty()) column.status = status.data();
+    return column;
+  }
+  std::shared_ptr<arrow::Array> Build() const {
+    return BuildArray(type, bits, std::vector<std::string>(texts.begin(), texts.end()), valid);
   }
 };
 
@@ -75,25 +82,29 @@ std::vector<LabelGroup> GroupLabels(const LoadedView& view,
   return groups;
 }
 
-Status AnswerGroup(const ViewPlan& plan, const LabelGroup& group, const std::vector<Label>& labels,
-                   const std::vector<std::size_t>& columns, std::vector<Output>& outputs) {
-  std::vector<Label> mine;
-  mine.reserve(group.members.size());
-  for (const std::size_t member : group.members) mine.push_back(labels[member]);
-  return EvaluateMany(plan, group.rows, mine, [&](std::size_t i, std::span<const Cell> cells) {
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      outputs[c].Take(group.members[i], cells[columns[c]]);
-    }
-  });
-}
-
-// Threads take groups from one list; exactly one of them writes each label row.
+// Threads take groups from one list, some at once; exactly one of them writes each label row.
 Status AnswerGroups(const ViewPlan& plan, const std::vector<LabelGroup>& groups,
                     const std::vector<Label>& labels, const std::vector<std::size_t>& columns,
                     int threads, std::vector<Output>& outputs) {
-  return ForEachInParallel(
-      groups.size(), static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax)),
-      [&](std::size_t g) { return AnswerGroup(plan, groups[g], labels, columns, outputs); });
+  constexpr std::size_t kGroupsAtOnce = 64;
+  const auto shares = static_cast<std::size_t>(std::clamp(threads, 1, kThreadsMax));
+  // The largest are first and go one by one where there are few.
+  const std::size_t at_once =
+      std::clamp<std::size_t>(groups.size() / (shares * 16), 1, kGroupsAtOnce);
+  return ForEachInParallel((groups.size() + at_once - 1) / at_once, shares, [&](std::size_t share) {
+    std::vector<AnswerColumn> wanted;
+    for (std::size_t c = 0; c < columns.size(); ++c)
+      wanted.push_back(outputs[c].Column(columns[c]));
+    ColumnEvaluation evaluation(plan, std::move(wanted));
+    std::vector<Label> mine;
+    const std::size_t end = std::min(groups.size(), (share + 1) * at_once);
+    for (std::size_t g = share * at_once; g < end; ++g) {
+      mine.clear();
+      for (const std::size_t member : groups[g].members) mine.push_back(labels[member]);
+      WEIRHOUSE_TRY_STATUS(evaluation.Answer(groups[g].rows, mine, groups[g].members));
+    }
+    return Status();
+  });
 }
 
 struct Built {
@@ -108,21 +119,39 @@ struct Built {
     columns.push_back(std::move(column));
     feature_columns.push_back(name);
   }
-  void AddStatuses(const std::string& name, const std::vector<std::uint8_t>& statuses) {
+  void AddStatuses(const std::string& name, const std::vector<FeatureStatus>& statuses) {
     std::vector<std::string> texts;
     texts.reserve(statuses.size());
-    for (const std::uint8_t status : statuses) {
-      texts.emplace_back(StatusName(static_cast<FeatureStatus>(status)));
-    }
+    for (const FeatureStatus status : statuses) texts.emplace_back(StatusName(status));
     status_fields.push_back(arrow::field(name + ".status", arrow::utf8()));
     status_columns.push_back(std::make_shared<arrow::ChunkedArray>(
         BuildArray(ValueType::kString, {}, texts, std::vector<std::uint8_t>(statuses.size(), 1))));
   }
 };
 
-Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
-                    const FeatureProvider& provider, const TrainingSetOptions& options,
-                    Built* built) {
+// The labels in the order of each distinct entity, sorted when first asked for.
+class OrdersOfLabels {
+ public:
+  explicit OrdersOfLabels(const LabelFrame& frame) : frame_(frame) {}
+  Result<const LabelOrder*> Of(const FeatureView& view) {
+    std::string entity;
+    for (const TypedName& part : view.entity)
+      entity += fmt::format("{} {}\n", TypeName(part.type), part.name);
+    const auto held = orders_.find(entity);
+    if (held != orders_.end()) return &held->second;
+    WEIRHOUSE_TRY(LabelOrder order, OrderLabels(view, frame_));
+    return &orders_.emplace(std::move(entity), std::move(order)).first->second;
+  }
+
+ private:
+  const LabelFrame& frame_;
+  std::map<std::string, LabelOrder> orders_;
+};
+
+// Views that look at whole windows of rows: the table is loaded, and labels slide over it.
+Status AddWindows(const SelectedView& selected, const LabelFrame& frame,
+                  const FeatureProvider& provider, const TrainingSetOptions& options,
+                  Built* built) {
   WEIRHOUSE_TRY(const auto entities, EncodeLabelEntities(*selected.view, *frame.rows));
   WEIRHOUSE_TRY(std::shared_ptr<arrow::Table> table, provider(*selected.view));
   WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *table->schema()));
@@ -136,11 +165,33 @@ Status AddTableView(const SelectedView& selected, const LabelFrame& frame,
                                     selected.columns, options.threads, outputs));
   for (std::size_t c = 0; c < outputs.size(); ++c) {
     const std::string& name = plan.outputs[selected.columns[c]].column.qualified;
-    built->Add(name, std::make_shared<arrow::ChunkedArray>(BuildArray(
-                         outputs[c].type, outputs[c].bits, outputs[c].texts, outputs[c].valid)));
+    built->Add(name, std::make_shared<arrow::ChunkedArray>(outputs[c].Build()));
     if (options.with_status) built->AddStatuses(name, outputs[c].status);
     outputs[c] = Output(ValueType::kInt64, 0, false);
   }
+  return Status();
+}
+
+Status AddTableView(const SelectedView& selected, const LabelFrame& frame, OrdersOfLabels& orders,
+                    const FeatureProvider& provider, const TrainingSetOptions& options,
+                    Built* built) {
+  if (options.with_status || !ChoosesRows(*selected.view, selected.columns)) {
+    return AddWindows(selected, frame, provider, options, built);
+  }
+  std::shared_ptr<const FeaturePieces> pieces;
+  if (options.pieces) {
+    WEIRHOUSE_TRY(pieces, options.pieces(*selected.view));
+  } else {
+    WEIRHOUSE_TRY(auto table, provider(*selected.view));
+    pieces = PiecesOf(std::move(table));
+  }
+  WEIRHOUSE_TRY(const ViewPlan plan, PlanStored(*selected.view, *pieces->schema()));
+  WEIRHOUSE_TRY(const LabelOrder* const order, orders.Of(*selected.view));
+  WEIRHOUSE_TRY(auto columns,
+                LatestColumns(plan, *pieces, *order, selected.columns, frame.labels.size(),
+                              std::clamp(options.threads, 1, kThreadsMax)));
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    built->Add(plan.outputs[selected.columns[c]].column.qualified, std::move(columns[c]));
   return Status();
 }
 
@@ -158,11 +209,10 @@ Status AddRequestView(const SelectedView& selected, const LabelFrame& frame,
     const std::string& name = plan.outputs[column].column.qualified;
     built->Add(name, values);
     if (!options.with_status) continue;
-    std::vector<std::uint8_t> statuses;
+    std::vector<FeatureStatus> statuses;
     for (std::int64_t i = 0; i < values->length(); ++i) {
       const bool valid = values->chunk(0)->IsValid(i);
-      statuses.push_back(
-          static_cast<std::uint8_t>(valid ? FeatureStatus::kPresent : FeatureStatus::kNull));
+      statuses.push_back(valid ? FeatureStatus::kPresent : FeatureStatus::kNull);
     }
     built->AddStatuses(name, statuses);
   }
@@ -264,10 +314,11 @@ Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definiti
   Built built;
   built.fields = frame.rows->schema()->fields();
   built.columns = frame.rows->columns();
+  OrdersOfLabels orders(frame);
   for (const SelectedView& view : selected) {
     WEIRHOUSE_TRY_STATUS(view.view->is_request()
                              ? AddRequestView(view, frame, session, options, &built)
-                             : AddTableView(view, frame, provider, options, &built));
+                             : AddTableView(view, frame, orders, provider, options, &built));
   }
   if (!definition.splits.empty()) {
     built.fields.push_back(arrow::field(kSplitColumn, arrow::utf8()));

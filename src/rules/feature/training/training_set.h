@@ -18,6 +18,7 @@
 #include "ground/base/status.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/definition/definition.h"
+#include "rules/feature/kernel/feature_pieces.h"
 #include "rules/feature/kernel/plan.h"
 
 namespace arrow {
@@ -33,10 +34,17 @@ inline constexpr const char* kSplitColumn = "split";
 using FeatureProvider =
     std::function<Result<std::shared_ptr<arrow::Table>>(const FeatureView& view)>;
 
+// Returns the same rows in pieces.
+using PiecesProvider =
+    std::function<Result<std::shared_ptr<const FeaturePieces>>(const FeatureView& view)>;
+
 struct TrainingSetOptions {
   int threads = 2;  // the result does not depend on it
   bool keep_input_order = false;
   bool with_status = false;  // appends "<feature>.status" for each feature
+  // Where set, views of which only latest, last and seconds_since_last are selected are read in
+  // pieces by it, and the FeatureProvider is not asked for them.
+  PiecesProvider pieces{};
 };
 
 struct TrainingSetResult {
@@ -61,8 +69,8 @@ Status CheckSpine(const TrainingSetDefinition& definition,
 
 // Joins `spine` (the definition's SQL, already evaluated) with the features that the definition
 // selects from `views`. Request views are computed through `session`, which may be null if there
-// are none. Cost: about 1 µs for each row and view; memory: the result, one view's rows and about
-// 40 bytes for each spine row. Errors: WH4008 (the spine lacks a column, has one of the wrong type,
+// are none. Cost and memory of a view of which only latest, last and seconds_since_last are selected:
+// see latest_columns.h; of any other about 1 µs for each row, and one view's rows. Errors: WH4008 (the spine lacks a column, has one of the wrong type,
 // or a row without time), WH4009, WH4012, and those of the provider.
 Result<TrainingSetResult> BuildTrainingSet(const TrainingSetDefinition& definition,
                                            const std::vector<FeatureView>& views,

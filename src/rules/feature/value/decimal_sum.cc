@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <optional>
 
 #include "ground/base/exact/limbs.h"
 
@@ -14,6 +17,26 @@ __extension__ typedef unsigned __int128 WideUnsigned;
 constexpr int kMantissaBits = 53;
 // Limbs below the point for a division: 128 fraction bits leave at least 65 after dividing by 63.
 constexpr int kFractionLimbs = 4;
+
+// The quotient of 2^53 to 2^106 by up to 2^53: the dividend is two doubles exactly, and two steps
+// of division give it to some 100 bits. Absent where those do not tell to which double it rounds.
+std::optional<double> QuickQuotient(WideUnsigned dividend, std::int64_t count) {
+  constexpr std::int64_t kExact = std::int64_t{1} << kMantissaBits;
+  if ((dividend >> (2 * kMantissaBits)) != 0 || count > kExact) return std::nullopt;
+  const double divisor = static_cast<double>(count);
+  const double upper =
+      static_cast<double>(static_cast<std::int64_t>(dividend >> kMantissaBits)) * 0x1p53;
+  const double lower = static_cast<double>(static_cast<std::int64_t>(dividend) & (kExact - 1));
+  const double head = upper + lower;
+  const double tail = lower - (head - upper);
+  const double first = head / divisor;
+  // The remainder of a division is a double: no rounding here.
+  const double rest = std::fma(-first, divisor, head) + tail;
+  const double second = rest / divisor;
+  const double error = std::abs(second) * 0x1p-50;  // more than both roundings together
+  const double least = first + (second - error);
+  return least == first + (second + error) ? std::optional(least) : std::nullopt;
+}
 }  // namespace
 
 double RoundedQuotient(WideInt sum, std::int64_t count) {
@@ -25,6 +48,7 @@ double RoundedQuotient(WideInt sum, std::int64_t count) {
   const bool negative = sum < 0;
   auto magnitude = static_cast<WideUnsigned>(sum);
   if (negative) magnitude = ~magnitude + 1;
+  if (const auto quick = QuickQuotient(magnitude, count)) return negative ? -*quick : *quick;
   std::array<std::uint32_t, kFractionLimbs + 4> limbs{};
   for (std::size_t i = 0; i < 4; ++i) {
     limbs[kFractionLimbs + i] = static_cast<std::uint32_t>(magnitude >> (32 * i));
@@ -62,6 +86,12 @@ void DecimalSum::Add(WideInt digits, int by) {
 double DecimalSum::Mean(std::int64_t count, int scale) const {
   WideInt high = high_ + (low_ >> 64);
   auto low = static_cast<std::uint64_t>(low_);
+  std::int64_t divisor = 0;
+  if (high == static_cast<std::int64_t>(high) && scale < kTensAtOnce &&
+      !__builtin_mul_overflow(count, static_cast<std::int64_t>(PowerOfTen(scale)), &divisor)) {
+    const WideUnsigned sum = (static_cast<WideUnsigned>(high) << 64) | low;
+    return RoundedQuotient(static_cast<WideInt>(sum), divisor);
+  }
   const bool negative = high < 0;
   if (negative) {  // two's complement over 192 bits
     low = ~low + 1;
@@ -77,8 +107,8 @@ double DecimalSum::Mean(std::int64_t count, int scale) const {
   const int size = static_cast<int>(limbs.size());
   bool sticky = DivideLimbs(limbs.data(), size, static_cast<std::uint64_t>(count));
   for (; scale > 0; scale -= kTensAtOnce) {
-    const std::uint64_t divisor = PowerOfTen(std::min(scale, kTensAtOnce));
-    sticky = DivideLimbs(limbs.data(), size, divisor) || sticky;
+    const std::uint64_t tens = PowerOfTen(std::min(scale, kTensAtOnce));
+    sticky = DivideLimbs(limbs.data(), size, tens) || sticky;
   }
   return RoundLimbs(limbs.data(), size, -32 * static_cast<int>(kDecimalFractionLimbs), sticky,
                     negative);

@@ -11,6 +11,7 @@
 #include "ground/base/random.h"
 #include "rules/feature/oracle/naive.h"
 #include "rules/feature/value/decimal_sum.h"
+#include "rules/feature/value/fixed_point.h"
 #include "testing/testing.h"
 
 namespace weirhouse::feature {
@@ -139,6 +140,64 @@ TEST(RoundedQuotient, RoundsOnceHoweverLargeTheSum) {
   // 2^53 + 1 lies half way; a remainder tips it.
   EXPECT_EQ(RoundedQuotient((WideInt{1} << 53) + 1, 1), 9007199254740992.0);
   EXPECT_EQ(RoundedQuotient(((WideInt{1} << 53) + 1) * 3 + 1, 3), 9007199254740994.0);
+}
+
+TEST(RoundedQuotient, EqualsTheQuotientOfRationalsRoundedOnce) {
+  SeededRandom random(9);
+  for (int i = 0; i < 30'000; ++i) {
+    // Both halves are doubles, whose exact sum the naive mean divides.
+    const auto high = static_cast<std::int64_t>(random.Next() >> (11 + random.Below(53)));
+    const auto low = static_cast<std::int64_t>(random.Next() >> (11 + random.Below(53)));
+    auto count = 1 + static_cast<std::int64_t>(random.Next() >> (1 + random.Below(63)));
+    if (i % 4 == 0) count = std::int64_t{1} << random.Below(62);  // exact, and ties
+    const int shift = 40 + static_cast<int>(random.Below(30));
+    const WideInt sum = (static_cast<WideInt>(high) << shift) + low;
+    const std::vector<double> parts{std::ldexp(static_cast<double>(high), shift),
+                                    static_cast<double>(low)};
+    EXPECT_EQ(Bits(RoundedQuotient(sum, count)), Bits(NaiveMean(parts, count)));
+    EXPECT_EQ(Bits(RoundedQuotient(-sum, count)), Bits(0.0 - NaiveMean(parts, count)));
+    EXPECT_EQ(Bits(RoundedWide(sum)), Bits(NaiveMean(parts, 1)));
+  }
+}
+
+TEST(FixedPoint, EqualsTheExactSumWhereItFits) {
+  SeededRandom random(10);
+  int fitted = 0;
+  for (int round = 0; round < 5000; ++round) {
+    const std::size_t count = 1 + random.Below(30);
+    const int spread = 1 + static_cast<int>(random.Below(90));
+    const int exponent = static_cast<int>(random.Below(2000)) - 1000;
+    std::vector<double> values;
+    FixedPoint fixed;
+    for (std::size_t i = 0; i < count; ++i) {
+      double value =
+          std::ldexp(random.Unit() - 0.5,
+                     exponent + static_cast<int>(random.Below(static_cast<std::uint64_t>(spread))));
+      if (random.Below(9) == 0) value = -0.0;
+      if (i > 0 && random.Below(9) == 0) value = -values[i - 1];
+      values.push_back(value);
+      fixed.Widen(Bits(value));
+    }
+    if (!fixed.Fits(count)) continue;
+    ++fitted;
+    WideInt sum = 0;
+    for (const double value : values) sum += fixed.Of(Bits(value));
+    const auto divisor = static_cast<std::int64_t>(1 + (random.Next() >> (1 + random.Below(63))));
+    EXPECT_EQ(Bits(fixed.Round(sum)), Bits(NaiveMean(values, 1)));
+    EXPECT_EQ(Bits(fixed.Mean(sum, divisor)), Bits(NaiveMean(values, divisor)));
+  }
+  EXPECT_GT(fitted, 1500);
+  EXPECT_LT(fitted, 5000);
+}
+
+TEST(FixedPoint, IsNotForValuesThatAreNotFiniteOrAtTheEndsOfTheRange) {
+  for (const double value : {kInfinity, -kInfinity, std::nan(""), 5e-324, 1e-300, 1e300}) {
+    FixedPoint fixed;
+    fixed.Widen(Bits(1.0));
+    EXPECT_TRUE(fixed.Fits(1000));
+    fixed.Widen(Bits(value));
+    EXPECT_FALSE(fixed.Fits(1)) << value;
+  }
 }
 
 // The decimal digits / 10^scale as text: what strtod rounds once.

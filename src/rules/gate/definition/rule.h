@@ -27,6 +27,7 @@ struct CheckNode;
 class Evaluation;
 struct Finding;
 class Gathered;
+class RowSource;
 
 // One check's question. Immutable once read; copies of a check share it. Threads: any.
 // Derived from by StateRule and RowsRule alone: a check is judged in one of two ways.
@@ -65,6 +66,9 @@ class StateRule : public Rule {
   // The finding on `rows` rows. A pure function.
   virtual Result<Finding> Finish(const Gathered& gathered, std::int64_t rows, const Check& check,
                                  const Against& against) const = 0;
+  // Whether the values of `rows`, of which there is at least one, are needed; if not, their number is
+  // all that there is to gather.
+  virtual bool NeedsValues(const RowSource&) const { return true; }
   // Whether its findings name rows (Finding::bad_rows).
   virtual bool marks_rows() const { return false; }
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "ground/base/time.h"
 #include "ground/catalog/record.h"
 #include "ground/platform/columnar/row_store.h"
+#include "rules/gate/evaluation/row_source.h"
 #include "rules/gate/history/profile.h"
 
 namespace arrow {
@@ -33,6 +35,11 @@ struct GateInput {
   EventTime now{};        // `freshness`: the project's clock; under `clock: replay` the batch's end
   // The rows this run adds, after dedup: SQL's `this`. All declared columns.
   RowsPtr this_rows;
+  // The same where they are not a table in memory: read by column and in pieces. `this_rows` is then
+  // null; `sql` checks still read the columns that they name as a whole.
+  RowSourcePtr this_source;
+  // Of `this_source`: how many failing rows, the first ones, are kept as a table. Counts are exact.
+  std::int64_t failing_rows_max = std::numeric_limits<std::int64_t>::max();
   // The table's key: orders failing rows, and lets `unique` use key_lookup. Empty for records.
   std::vector<std::string> key_columns;
 

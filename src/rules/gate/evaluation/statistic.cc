@@ -39,17 +39,6 @@ ExactRatio BoundOf(double value, const std::string& text) {
   return ParseExact(text, bound) ? bound : ExactRatio::Of(value);
 }
 
-// The values at two neighbouring ranks.
-struct Neighbours {
-  Wide low;
-  Wide high;
-};
-Neighbours AtRank(std::vector<Wide>& values, std::int64_t rank) {
-  const auto at = values.begin() + rank;
-  std::nth_element(values.begin(), at, values.end());
-  const auto next = std::min_element(at + 1, values.end());
-  return {*at, next == values.end() ? *at : *next};
-}
 }  // namespace
 
 nlohmann::json StatisticValue::AsJson() const {
@@ -104,9 +93,9 @@ std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) const
   const ColumnProfile& moments = state_.moments();
   const ColumnState::Wholes& wholes = state_.wholes();
   if (real() || statistic == Statistic::kStddev) {
-    const std::optional<double> value =
-        statistic == Statistic::kMedian ? ValueOf(statistic, state_.Profile(CountValues::kExact))
-                                        : ValueOf(statistic, moments);
+    if (statistic == Statistic::kMedian && real())
+      return Quantile(kMedianShare, QuantileMethod::kLinear);
+    const std::optional<double> value = ValueOf(statistic, moments);
     if (!value) return std::nullopt;
     return StatisticValue{*value, std::nullopt, ""};
   }
@@ -134,21 +123,22 @@ std::optional<StatisticValue> ColumnStatistics::Value(Statistic statistic) const
 
 std::optional<StatisticValue> ColumnStatistics::Quantile(Ratio q, QuantileMethod method) const {
   if (real()) {
-    const ColumnProfile profile = state_.Profile(CountValues::kExact);
-    if (profile.numbers.empty()) return std::nullopt;
-    return StatisticValue{QuantileOf(profile.numbers, q, method), std::nullopt, ""};
+    const std::int64_t count = state_.moments().numbers_count();
+    if (count < 1) return std::nullopt;
+    const Rank rank = RankOf(count, q);
+    const auto [low, high] = state_.RealsAt(rank.low);
+    return StatisticValue{Between(low, high, ShareAbove(rank, method)), std::nullopt, ""};
   }
-  std::vector<Wide>& values = state_.wholes().values;
-  if (values.empty()) return std::nullopt;
-  const Rank rank = RankOf(static_cast<std::int64_t>(values.size()), q);
-  const Neighbours at = AtRank(values, rank.low);
+  if (state_.wholes().count == 0) return std::nullopt;
+  const Rank rank = RankOf(state_.wholes().count, q);
+  const auto [low, high] = state_.WholesAt(rank.low);
   const Ratio share = ShareAbove(rank, method);
-  if (share.numerator == 0) return Whole(at.low);
-  if (share.numerator == share.denominator) return Whole(at.high);
+  if (share.numerator == 0) return Whole(low);
+  if (share.numerator == share.denominator) return Whole(high);
   // low · (1 − share) + high · share
   ExactRatio value;
-  value.over.AddProduct(SumOf(at.low), SumOf(share.denominator - share.numerator), 1);
-  value.over.AddProduct(SumOf(at.high), SumOf(share.numerator), 1);
+  value.over.AddProduct(SumOf(low), SumOf(share.denominator - share.numerator), 1);
+  value.over.AddProduct(SumOf(high), SumOf(share.numerator), 1);
   value.under = Product(scale_, SumOf(share.denominator));
   return Exact(std::move(value));
 }

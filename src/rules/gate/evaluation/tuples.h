@@ -12,6 +12,7 @@
 
 #include "ground/base/status.h"
 #include "ground/platform/columnar/row_store.h"
+#include "rules/gate/evaluation/row_source.h"
 
 namespace weirhouse::gate {
 
@@ -29,18 +30,6 @@ struct Tuples {
 
 Result<Tuples> TuplesOf(const arrow::Table& rows, const std::vector<std::string>& columns);
 
-// Calls `each` for the tuples of all rows, a piece at a time, with the place of its first row.
-template <typename Each>
-Status ForEachPiece(const arrow::Table& rows, const std::vector<std::string>& columns,
-                    const platform::Scratch& scratch, const Each& each) {
-  for (const platform::RowRange& piece : platform::PiecesOf(rows, scratch)) {
-    WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*rows.Slice(piece.begin, piece.count), columns));
-    WEIRHOUSE_TRY_STATUS(each(tuples, piece.begin));
-    platform::LetGoOfStoredRows();
-  }
-  return Status();
-}
-
 // What the tuples of some rows have in common, those with a null aside.
 struct Repeats {
   std::vector<bool> left_out;  // per row: it holds a null, which is no value
@@ -57,8 +46,14 @@ struct Repeats {
   }
 };
 
-// With `nulls_equal` a null is a value like others. Rows beyond what `scratch` holds in memory are
-// sorted on disk.
-Result<Repeats> RepeatsOf(const arrow::Table& rows, const std::vector<std::string>& columns,
+// With `nulls_equal` a null is a value like others. Words of 64 bits are compared first; tuples
+// whose word repeats are then compared themselves, unless it stands for one value. Memory: 8 bytes a
+// row, and the different tuples that repeat; if those are many, they are sorted on disk (`scratch`).
+// Cost: some 20 ns a row that repeats no other, in one or two passes.
+Result<Repeats> RepeatsOf(const RowSource& rows, const std::vector<std::string>& columns,
                           bool nulls_equal, const platform::Scratch& scratch);
+// How many different tuples without nulls there are, and how many rows have one: as
+// RepeatsOf(rows, columns, false, scratch), of few texts at less cost.
+Result<Repeats> DistinctOf(const RowSource& rows, const std::vector<std::string>& columns,
+                           const platform::Scratch& scratch);
 }  // namespace weirhouse::gate

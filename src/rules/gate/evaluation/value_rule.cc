@@ -10,7 +10,9 @@ Status MarkedRows::Merge(const MarkedRows& other) {
   nulls += other.nulls;
   for (const auto& [column, count] : other.of) of[column] += count;
   const auto middle = static_cast<std::ptrdiff_t>(bad.size());
+  const bool follows = bad.empty() || other.bad.empty() || bad.back() < other.bad.front();
   bad.insert(bad.end(), other.bad.begin(), other.bad.end());
+  if (follows) return Status();
   std::inplace_merge(bad.begin(), bad.begin() + middle, bad.end());
   return Status();
 }

@@ -54,10 +54,35 @@ class ValueRule : public StateRuleOf<MarkedRows> {
 // WH3005 unless the column holds text.
 Status NeedTexts(const Check& check, const arrow::ChunkedArray& column, std::string_view name);
 
+// The same of a column of dictionaries: each of their texts is asked once.
+template <typename Predicate>
+Status MarkDictionaries(const arrow::ChunkedArray& column, std::int64_t first_row,
+                        MarkedRows& marked, Predicate holds) {
+  for (const auto& chunk : column.chunks()) {
+    const auto& array = static_cast<const arrow::DictionaryArray&>(*chunk);
+    WithTexts(array, [&](const auto& texts) {
+      std::vector<char> bad(static_cast<std::size_t>(texts.length()));
+      for (std::int64_t i = 0; i < texts.length(); ++i) {
+        if (texts.IsValid(i))
+          bad[static_cast<std::size_t>(i)] = holds(std::string_view(texts.GetView(i))) ? 0 : 1;
+      }
+      VisitIndices(
+          array, [&](std::int64_t) { ++marked.nulls; },
+          [&](std::int64_t row, std::int64_t index) {
+            if (bad[static_cast<std::size_t>(index)] != 0) marked.bad.push_back(first_row + row);
+          });
+    });
+    first_row += chunk->length();
+  }
+  return Status();
+}
+
 // Marks the rows of one column whose value `holds` refuses.
 template <typename Predicate>
 Status MarkValues(const arrow::ChunkedArray& column, std::int64_t first_row, MarkedRows& marked,
                   Predicate holds) {
+  if (column.type()->id() == arrow::Type::DICTIONARY)
+    return MarkDictionaries(column, first_row, marked, holds);
   return VisitColumn(
       column, [&](std::int64_t) { ++marked.nulls; },
       [&](std::int64_t row, const auto& value) {

@@ -127,16 +127,19 @@ Ratio ShareAbove(const Rank& rank, QuantileMethod method) {
   return rank.rest;
 }
 
+double Between(double low, double high, Ratio share) {
+  if (share.numerator == 0) return low;
+  if (share.numerator == share.denominator) return high;
+  return Interpolate(low, high,
+                     static_cast<double>(share.numerator) / static_cast<double>(share.denominator));
+}
+
 double QuantileOf(const NumberCounts& counts, Ratio q, QuantileMethod method) {
   const Rank rank = RankOf(TotalOf(counts), q);
   const Ratio share = ShareAbove(rank, method);
   Ranks ranks(counts);
-  const double a = ranks.At(rank.low);
-  if (share.numerator == 0) return a;
-  const double b = ranks.At(rank.low + 1);
-  if (share.numerator == share.denominator) return b;
-  return Interpolate(a, b,
-                     static_cast<double>(share.numerator) / static_cast<double>(share.denominator));
+  const double low = ranks.At(rank.low);
+  return Between(low, share.numerator == 0 ? low : ranks.At(rank.low + 1), share);
 }
 
 namespace {

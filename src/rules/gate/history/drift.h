@@ -27,6 +27,8 @@ Rank RankOf(std::int64_t count, Ratio q);
 enum class QuantileMethod : std::uint8_t { kLinear, kLower, kHigher, kNearest, kMidpoint };
 // How much of the way from the value at `low` to the next the method goes: 0 to 1.
 Ratio ShareAbove(const Rank& rank, QuantileMethod method);
+// The value so much of the way from `low` to `high`.
+double Between(double low, double high, Ratio share);
 // The value at share `q` of the sorted multiset; `counts` is not empty.
 double QuantileOf(const NumberCounts& counts, Ratio q, QuantileMethod method);
 std::int64_t TotalOf(const NumberCounts& counts);

@@ -5,8 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <compare>
 #include <numeric>
+#include <span>
 #include <tuple>
 
 #include "ground/base/text.h"
@@ -15,6 +16,7 @@
 #include "ground/iceberg/table.h"
 #include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/type/schema.h"
+#include "rules/gate/evaluation/row_source.h"
 #include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
@@ -152,30 +154,63 @@ Result<RowsPtr> WithReasons(const RowsPtr& rows, const std::vector<std::string>&
   return *std::move(with);
 }
 
-// Rows of the batch by all checks at once.
-Status GatherBatchRows(const GateInput& input, const std::vector<Finding>& findings,
-                       const std::vector<std::size_t>& checks, GateReport& report) {
-  std::map<std::int64_t, std::vector<std::size_t>> checks_of_row;
+// A row of the batch and a check that found it.
+struct FoundBy {
+  std::int64_t row;
+  std::size_t check;
+  friend auto operator<=>(const FoundBy&, const FoundBy&) = default;
+};
+
+// By row, then check; of no more than the first `rows_max` rows.
+std::vector<FoundBy> ByRow(const std::vector<Finding>& findings,
+                           const std::vector<std::size_t>& checks, std::int64_t rows_max) {
+  std::vector<FoundBy> found;
   for (const std::size_t i : checks) {
-    for (const std::int64_t row : findings[i].bad_rows) checks_of_row[row].push_back(i);
+    const auto middle = static_cast<std::ptrdiff_t>(found.size());
+    for (const std::int64_t row : findings[i].bad_rows) found.push_back({row, i});
+    std::inplace_merge(found.begin(), found.begin() + middle, found.end());
   }
+  std::int64_t rows = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i > 0 && found[i].row == found[i - 1].row) continue;
+    if (rows++ < rows_max) continue;
+    found.resize(i);
+    break;
+  }
+  return found;
+}
+
+// Rows of the batch by all checks at once.
+Status GatherBatchRows(const GateInput& input, const RowSource& batch,
+                       const std::vector<Finding>& findings, const std::vector<std::size_t>& checks,
+                       GateReport& report) {
+  const std::vector<FoundBy> found =
+      ByRow(findings, checks, input.this_rows != nullptr ? INT64_MAX : input.failing_rows_max);
   std::vector<std::int64_t> chosen;
-  for (const auto& [row, found_by] : checks_of_row) chosen.push_back(row);
-  WEIRHOUSE_TRY(RowsPtr failing, Take(*input.this_rows, chosen));
+  std::vector<std::size_t> begins;  // of the checks of each chosen row
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!chosen.empty() && chosen.back() == found[i].row) continue;
+    chosen.push_back(found[i].row);
+    begins.push_back(i);
+  }
+  begins.push_back(found.size());
+  WEIRHOUSE_TRY(RowsPtr failing, TakeRows(batch, chosen));
   WEIRHOUSE_TRY(const auto order, CanonicalOrder(input, *failing));
   WEIRHOUSE_TRY(failing, Take(*failing, order));
-  std::vector<const std::vector<std::size_t>*> found_by;
+  const auto checks_of = [&](std::int64_t position) {
+    const auto at = static_cast<std::size_t>(order[static_cast<std::size_t>(position)]);
+    return std::span(found).subspan(begins[at], begins[at + 1] - begins[at]);
+  };
   std::vector<std::string> reasons;
-  for (const std::int64_t position : order) {
-    found_by.push_back(&checks_of_row.at(chosen[static_cast<std::size_t>(position)]));
+  for (std::int64_t row = 0; row < failing->num_rows(); ++row) {
     std::vector<std::string> names;
-    for (const std::size_t i : *found_by.back()) names.push_back(report.checks[i].name);
+    for (const FoundBy& by : checks_of(row)) names.push_back(report.checks[by.check].name);
     reasons.push_back(Join(names, "; "));
   }
   for (const std::size_t i : checks) {
     auto found_here = [&](std::int64_t row) {
-      const auto& by = *found_by[static_cast<std::size_t>(row)];
-      return std::find(by.begin(), by.end(), i) != by.end();
+      const auto by = checks_of(row);
+      return std::any_of(by.begin(), by.end(), [&](const FoundBy& one) { return one.check == i; });
     };
     WEIRHOUSE_TRY(report.checks[i].examples, Examples(*failing, found_here));
   }
@@ -194,8 +229,8 @@ void MarkUnkept(CheckResult& result, const Status& why) {
 }
 }  // namespace
 
-void GatherFailingRows(const GateInput& input, const std::vector<Finding>& findings,
-                       GateReport& report) {
+void GatherFailingRows(const GateInput& input, const RowSource& batch,
+                       const std::vector<Finding>& findings, GateReport& report) {
   std::vector<std::size_t> of_batch;
   for (std::size_t i = 0; i < findings.size(); ++i) {
     CheckResult& result = report.checks[i];
@@ -214,7 +249,7 @@ void GatherFailingRows(const GateInput& input, const std::vector<Finding>& findi
     if (!kept.ok()) MarkUnkept(result, kept);
   }
   if (of_batch.empty()) return;
-  const Status kept = GatherBatchRows(input, findings, of_batch, report);
+  const Status kept = GatherBatchRows(input, batch, findings, of_batch, report);
   if (kept.ok()) return;
   for (const std::size_t i : of_batch) MarkUnkept(report.checks[i], kept);
 }

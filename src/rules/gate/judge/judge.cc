@@ -99,19 +99,27 @@ GateReport JudgeGate(const GateDefinition& definition, const GateInput& input,
   report.batch = input.batch;
   report.batch_end = input.batch_end;
   std::vector<Finding> findings;
-  Evaluation evaluation(definition, input, session);
+  Evaluation evaluation(definition, input, session, clock);
+  evaluation.GatherBatch();
   for (const Check& check : definition.checks) {
     const auto begin = clock.Monotonic();
-    findings.push_back(FindingOf(evaluation, check));
+    std::int64_t before_us = 0;
+    if (auto ready = evaluation.TakeReady(check)) {
+      before_us = ready->duration_us;
+      findings.push_back(ready->finding.ok() ? std::move(ready->finding).value()
+                                             : ErrorOf(check, ready->finding.status()));
+    } else {
+      findings.push_back(FindingOf(evaluation, check));
+    }
     report.lacked_history = report.lacked_history || LacksHistory(findings.back());
     const auto duration =
         std::chrono::duration_cast<std::chrono::microseconds>(clock.Monotonic() - begin);
-    report.checks.push_back(ResultOf(check, findings.back(), duration.count()));
+    report.checks.push_back(ResultOf(check, findings.back(), before_us + duration.count()));
     report.stopped = evaluation.stopped();
     if (!report.stopped.ok()) return report;
   }
   if (auto profile = evaluation.Profile(); profile.ok()) report.profile = *std::move(profile);
-  GatherFailingRows(input, findings, report);
+  GatherFailingRows(input, *evaluation.batch(), findings, report);
   report.state = WorstOf(report.checks);
   if (definition.checks.empty()) report.state = State::kError;
   return report;

@@ -66,11 +66,13 @@ class ContainsRule final : public StateRuleOf<ValuesSeen> {
     std::vector<std::pair<std::size_t, ValueSet>> unseen;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const auto one = std::span(values_).subspan(i, 1);
-      WEIRHOUSE_TRY(ValueSet set, ValueSet::Bind(one, *column->type()));
+      WEIRHOUSE_TRY(ValueSet set, ValueSet::Bind(one, ValueType(*column->type())));
       if (!state.seen.contains(i)) unseen.emplace_back(i, std::move(set));
     }
+    state.nulls += column->null_count();
+    if (unseen.empty()) return Status();
     return VisitColumn(
-        *column, [&](std::int64_t) { ++state.nulls; },
+        *column, [](std::int64_t) {},
         [&](std::int64_t, const auto& value) {
           std::erase_if(unseen, [&](const auto& wanted) {
             if (!wanted.second.Has(value)) return false;

@@ -33,9 +33,8 @@ class DistinctRule final : public RowsRule {
   std::string_view WhyNeedsRows() const override { return kComparesKeys; }
 
   Result<Finding> Judge(Evaluation& evaluation, const Check& check) const override {
-    WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, columns_));
-    WEIRHOUSE_TRY(const Repeats repeats,
-                  RepeatsOf(*rows, columns_, /*nulls_equal=*/false, evaluation.input().scratch));
+    WEIRHOUSE_TRY(const RowSourcePtr rows, evaluation.Source(check, columns_));
+    WEIRHOUSE_TRY(const Repeats repeats, DistinctOf(*rows, columns_, evaluation.input().scratch));
     const std::int64_t values = rows->num_rows() - repeats.nulls;
     const std::int64_t distinct = repeats.distinct;
     Finding finding;

@@ -252,7 +252,7 @@ Measured Measure(const DriftAsked& asked, const Sides& sides, nlohmann::json& de
 }
 
 // Rows that the test counts.
-std::int64_t SampleOf(const DriftAsked& asked, const ColumnProfile& side) {
+std::int64_t TestedRows(const DriftAsked& asked, const ColumnProfile& side) {
   return IsBinned(asked.test) && asked.nulls_bin ? side.rows : side.values();
 }
 
@@ -273,8 +273,8 @@ void Decide(const DriftAsked& asked, const Check& check, const Significance& mea
 // Below `min_rows` on either side. What lacks rows in the past lacks history.
 std::optional<Finding> TooFewRows(const DriftAsked& asked, const Check& check, const Sides& sides,
                                   const Finding& begun) {
-  const std::int64_t current = SampleOf(asked, sides.current);
-  const std::int64_t baseline = SampleOf(asked, sides.baseline);
+  const std::int64_t current = TestedRows(asked, sides.current);
+  const std::int64_t baseline = TestedRows(asked, sides.baseline);
   const std::int64_t sample = std::min(baseline, current);
   if (sample >= asked.min_rows) return std::nullopt;
   Finding few = TooFewFinding(check, sample, asked.min_rows,

@@ -71,8 +71,9 @@ class FreshnessRule final : public StateRuleOf<NewestValue> {
                 NewestValue& state) const override {
     WEIRHOUSE_TRY(const auto column, ColumnOf(rows, column_));
     WEIRHOUSE_TRY(state.family, FamilyOf(*column->type()));
+    state.nulls += column->null_count();
     return VisitColumn(
-        *column, [&](std::int64_t) { ++state.nulls; },
+        *column, [](std::int64_t) {},
         [&](std::int64_t, const auto& value) {
           if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::int64_t>) {
             if (!state.newest || value > *state.newest) state.newest = value;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -136,9 +137,57 @@ class PairRule final : public RowsRule {
     return dynamic_cast<const PairRule*>(check.rule.get());
   }
 
-  // One boolean column for each check.
+  // The same over a batch that is no table, a piece at a time. Nothing where an expression looks at
+  // more than its row.
+  static Result<std::optional<std::vector<ColumnPtr>>> RunInPieces(
+      Evaluation& evaluation, const std::vector<const Check*>& checks) {
+    constexpr std::int64_t kRowsOfQuery = 1 << 20;
+    using Columns = std::vector<ColumnPtr>;
+    if (checks.front()->scope != Scope::kBatch || evaluation.input().this_rows != nullptr)
+      return std::optional<Columns>();
+    std::vector<std::string> names;
+    for (const Check* check : checks) {
+      WEIRHOUSE_TRY(const PairReads pair,
+                    ReadPairReferences(Of(*check)->expression_, "this", evaluation.session()));
+      if (!pair.keeps_order || pair.reads.tables.size() != 1) return std::optional<Columns>();
+      SqlReads::TableRead table = pair.reads.tables.front();
+      pair.reads.Resolve(table, evaluation.batch()->schema()->field_names());
+      if (table.all_columns || table.columns.empty()) return std::optional<Columns>();
+      names.insert(names.end(), table.columns.begin(), table.columns.end());
+    }
+    std::vector<arrow::ArrayVector> answers(checks.size());
+    std::vector<RowsPtr> waiting;
+    std::int64_t rows = 0;
+    const auto ask = [&]() -> Status {
+      auto some = arrow::ConcatenateTables(waiting);
+      if (!some.ok()) return Status(Code::kInternal, some.status().ToString());
+      WEIRHOUSE_TRY_STATUS(evaluation.RegisterBatch(*some));
+      WEIRHOUSE_TRY(const Columns columns, Run(evaluation, checks, /*registered=*/true));
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        const auto& chunks = columns[i]->chunks();
+        answers[i].insert(answers[i].end(), chunks.begin(), chunks.end());
+      }
+      waiting.clear();
+      rows = 0;
+      return Status();
+    };
+    WEIRHOUSE_TRY_STATUS(evaluation.batch()->Read(
+        names, Texts::kPlain, [&](const RowsPtr& piece, std::int64_t) -> Status {
+          waiting.push_back(piece);
+          rows += piece->num_rows();
+          return rows < kRowsOfQuery ? Status() : ask();
+        }));
+    if (!waiting.empty()) WEIRHOUSE_TRY_STATUS(ask());
+    Columns whole;
+    for (const auto& chunks : answers)
+      whole.push_back(std::make_shared<arrow::ChunkedArray>(chunks, arrow::boolean()));
+    return std::optional<Columns>(std::move(whole));
+  }
+
+  // One boolean column for each check. `registered`: the rows are.
   static Result<std::vector<ColumnPtr>> Run(Evaluation& evaluation,
-                                            const std::vector<const Check*>& checks) {
+                                            const std::vector<const Check*>& checks,
+                                            bool registered = false) {
     const std::string rows = RowsName(*checks.front());
     bool keeps_order = true;
     std::string sql = "SELECT ";
@@ -148,6 +197,7 @@ class PairRule final : public RowsRule {
       WEIRHOUSE_TRY(const PairReads pair,
                     ReadPairReferences(expression, rows, evaluation.session()));
       keeps_order = keeps_order && pair.keeps_order;
+      if (registered) continue;
       WEIRHOUSE_TRY_STATUS(evaluation.Register(check->reads ? *check->reads : pair.reads));
     }
     if (keeps_order) {
@@ -184,7 +234,12 @@ class PairRule final : public RowsRule {
         same_scope.push_back(&other);
       }
     }
-    auto all = Run(evaluation, same_scope);
+    auto in_pieces = RunInPieces(evaluation, same_scope);
+    if (!evaluation.stopped().ok()) return evaluation.stopped();
+    // What fails in pieces is looked at again as a whole, which says on which rows.
+    Result<std::vector<ColumnPtr>> all =
+        in_pieces.ok() && *in_pieces ? Result<std::vector<ColumnPtr>>(**std::move(in_pieces))
+                                     : Run(evaluation, same_scope);
     if (!all.ok() && same_scope.size() > 1 && evaluation.stopped().ok()) {
       // One of them cannot be run: only that one is to end as an error.
       WEIRHOUSE_TRY(const auto one, Run(evaluation, {&check}));

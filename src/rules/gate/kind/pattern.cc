@@ -50,7 +50,8 @@ class PatternRule final : public ValueRule {
     }
     return MarkTexts(check, column_, rows, first_row, marked, [&](std::string_view value) {
       const re2::StringPiece text(value.data(), value.size());
-      return search_ ? RE2::PartialMatch(text, regex) : RE2::FullMatch(text, regex);
+      return regex.Match(text, 0, value.size(), search_ ? RE2::UNANCHORED : RE2::ANCHOR_BOTH,
+                         nullptr, 0);
     });
   }
   std::string WhatIsBad() const override { return "values do not match"; }

@@ -10,6 +10,7 @@
 #include "rules/gate/definition/value_parser.h"
 #include "rules/gate/evaluation/value_rule.h"
 #include "rules/gate/kind/kinds.h"
+#include "rules/gate/value/column_values.h"
 
 namespace weirhouse::gate {
 namespace {
@@ -20,7 +21,8 @@ struct Interval {
   bool low_open = false;
   bool high_open = false;
 
-  bool Holds(const T& value) const {
+  template <typename Value>
+  bool Holds(const Value& value) const {
     if (low && (value < *low || (low_open && value == *low))) return false;
     if (high && (*high < value || (high_open && value == *high))) return false;
     return true;
@@ -35,7 +37,7 @@ class RangeTest {
 
   bool Holds(std::int64_t value) const { return integers_.Holds(value); }
   bool Holds(double value) const { return value != value ? allow_nan_ : reals_.Holds(value); }
-  bool Holds(std::string_view value) const { return texts_.Holds(std::string(value)); }
+  bool Holds(std::string_view value) const { return texts_.Holds(value); }
   bool Holds(const arrow::Decimal128& value) const { return decimals_.Holds(value); }
   bool Holds(bool) const { return false; }  // never bound to a boolean column
 
@@ -164,7 +166,8 @@ class RangeRule final : public ValueRule {
   Status Mark(const Check&, const arrow::Table& rows, std::int64_t first_row,
               MarkedRows& marked) const override {
     WEIRHOUSE_TRY(const auto column, ColumnOf(rows, column_));
-    WEIRHOUSE_TRY(const RangeTest test, RangeTest::Bind(bounds_, allow_nan_, *column->type()));
+    WEIRHOUSE_TRY(const RangeTest test,
+                  RangeTest::Bind(bounds_, allow_nan_, ValueType(*column->type())));
     return MarkValues(*column, first_row, marked,
                       [&](const auto& value) { return test.Holds(value); });
   }

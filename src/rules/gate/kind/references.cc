@@ -13,6 +13,7 @@
 #include "rules/gate/definition/binding.h"
 #include "rules/gate/definition/check_node.h"
 #include "rules/gate/evaluation/evaluation.h"
+#include "rules/gate/evaluation/row_hash.h"
 #include "rules/gate/evaluation/tuples.h"
 #include "rules/gate/kind/kinds.h"
 #include "rules/gate/value/column_values.h"
@@ -20,13 +21,17 @@
 namespace weirhouse::gate {
 namespace {
 // The parent's columns with the types of the child's, so that equal values have equal bytes.
-Result<RowsPtr> WithTypesOf(const arrow::Table& child, const std::vector<std::string>& columns,
+Result<RowsPtr> WithTypesOf(const arrow::Schema& child, const std::vector<std::string>& columns,
                             const arrow::Table& parent,
                             const std::vector<std::string>& parent_columns) {
   arrow::FieldVector fields;
   arrow::ChunkedArrayVector arrays;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    WEIRHOUSE_TRY(const auto of_child, ColumnOf(child, columns[i]));
+    const auto of_child = child.GetFieldByName(columns[i]);
+    if (of_child == nullptr) {
+      return Status(Code::kInvalidInput, fmt::format("unknown column \"{}\"", columns[i]))
+          .WithError("WH3004");
+    }
     WEIRHOUSE_TRY(auto of_parent, ColumnOf(parent, parent_columns[i]));
     if (!of_parent->type()->Equals(*of_child->type())) {
       auto cast = arrow::compute::Cast(arrow::Datum(of_parent), of_child->type());
@@ -87,31 +92,66 @@ class ReferencesRule final : public RowsRule {
   std::string_view WhyNeedsRows() const override { return "keys are joined with another table"; }
 
   Result<Finding> Judge(Evaluation& evaluation, const Check& check) const override {
-    WEIRHOUSE_TRY(const RowsPtr rows, evaluation.Rows(check, columns_));
+    WEIRHOUSE_TRY(const RowSourcePtr rows, evaluation.Source(check, columns_));
     WEIRHOUSE_TRY(const RowsPtr parent, evaluation.OtherTable(table_, parent_columns_));
-    WEIRHOUSE_TRY(const RowsPtr typed, WithTypesOf(*rows, columns_, *parent, parent_columns_));
-    WEIRHOUSE_TRY(const auto parent_keys, iceberg::EncodeKeys(*typed, columns_));
-    const std::unordered_set<std::string_view> known(parent_keys.begin(), parent_keys.end());
+    WEIRHOUSE_TRY(const RowsPtr typed,
+                  WithTypesOf(*rows->schema(), columns_, *parent, parent_columns_));
     std::vector<std::int64_t> bad;
     std::int64_t nulls = 0;
-    WEIRHOUSE_TRY_STATUS(
-        ForEachPiece(*rows, columns_, evaluation.input().scratch,
-                     [&](const Tuples& tuples, std::int64_t first_row) {
+    if (AreWordsExact(*rows->schema(), columns_)) {
+      WEIRHOUSE_TRY_STATUS(LookUpWords(*rows, *typed, bad, nulls));
+    } else {
+      WEIRHOUSE_TRY_STATUS(LookUpTuples(*rows, *typed, bad, nulls));
+    }
+    Finding finding =
+        RowsFinding(check, rows->num_rows(), nulls, std::move(bad),
+                    /*needs_value=*/true, fmt::format("values are not in {}", table_));
+    if (check.scope == Scope::kTable) {
+      WEIRHOUSE_TRY(finding.judged, evaluation.Rows(check, columns_));
+    }
+    return finding;
+  }
+
+ private:
+  // Marks the rows whose value `parent` lacks, by one word for each value.
+  Status LookUpWords(const RowSource& rows, const arrow::Table& parent,
+                     std::vector<std::int64_t>& bad, std::int64_t& nulls) const {
+    WEIRHOUSE_TRY(const RowWords there, WordsOfRows(parent, columns_));
+    WordSet known(there.words.size());
+    for (std::size_t i = 0; i < there.words.size(); ++i) {
+      if (there.has_null.empty() || !there.has_null[i]) known.Insert(there.words[i]);
+    }
+    return rows.Read(columns_, Texts::kPlain,
+                     [&](const RowsPtr& piece, std::int64_t first_row) -> Status {
+                       WEIRHOUSE_TRY(const RowWords found, WordsOfRows(*piece, columns_));
+                       for (std::size_t i = 0; i < found.words.size(); ++i) {
+                         if (!found.has_null.empty() && found.has_null[i]) {
+                           ++nulls;
+                         } else if (!known.Has(found.words[i])) {
+                           bad.push_back(first_row + static_cast<std::int64_t>(i));
+                         }
+                       }
+                       return Status();
+                     });
+  }
+
+  // The same by the tuples' bytes.
+  Status LookUpTuples(const RowSource& rows, const arrow::Table& parent,
+                      std::vector<std::int64_t>& bad, std::int64_t& nulls) const {
+    WEIRHOUSE_TRY(const auto parent_keys, iceberg::EncodeKeys(parent, columns_));
+    const std::unordered_set<std::string_view> known(parent_keys.begin(), parent_keys.end());
+    return rows.Read(columns_, Texts::kPlain,
+                     [&](const RowsPtr& piece, std::int64_t first_row) -> Status {
+                       WEIRHOUSE_TRY(const Tuples tuples, TuplesOf(*piece, columns_));
                        nulls += tuples.nulls;
                        for (std::size_t row = 0; row < tuples.keys.size(); ++row) {
                          if (!tuples.has_null[row] && !known.contains(tuples.keys[row]))
                            bad.push_back(first_row + static_cast<std::int64_t>(row));
                        }
                        return Status();
-                     }));
-    Finding finding =
-        RowsFinding(check, rows->num_rows(), nulls, std::move(bad),
-                    /*needs_value=*/true, fmt::format("values are not in {}", table_));
-    if (check.scope == Scope::kTable) finding.judged = rows;
-    return finding;
+                     });
   }
 
- private:
   std::vector<std::string> columns_;
   std::string table_;
   std::vector<std::string> parent_columns_;  // in the order of `columns_`

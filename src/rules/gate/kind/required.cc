@@ -7,6 +7,7 @@
 
 #include "rules/gate/definition/check_node.h"
 #include "rules/gate/definition/column_types.h"
+#include "rules/gate/evaluation/row_source.h"
 #include "rules/gate/evaluation/value_rule.h"
 #include "rules/gate/kind/kinds.h"
 #include "rules/gate/value/column_values.h"
@@ -25,6 +26,12 @@ class RequiredRule final : public ValueRule {
   }
 
   std::string_view WhyOfIsIdle() const override { return "its shares are of all rows"; }
+
+  // Where what is stored beside the values says that none is null, none is read.
+  bool NeedsValues(const RowSource& rows) const override {
+    return !missing_.empty() || std::any_of(columns_.begin(), columns_.end(),
+                                            [&](const auto& name) { return !rows.IsWhole(name); });
+  }
 
   Status CheckTypes(const Check& check, const arrow::Schema& schema) const override {
     WEIRHOUSE_TRY_STATUS(NeedKnownTypes(schema, columns_));

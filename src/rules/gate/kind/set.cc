@@ -40,7 +40,7 @@ class SetRule final : public ValueRule {
   Status Mark(const Check&, const arrow::Table& rows, std::int64_t first_row,
               MarkedRows& marked) const override {
     WEIRHOUSE_TRY(const auto column, ColumnOf(rows, column_));
-    WEIRHOUSE_TRY(const ValueSet set, ValueSet::Bind(values_, *column->type()));
+    WEIRHOUSE_TRY(const ValueSet set, ValueSet::Bind(values_, ValueType(*column->type())));
     return MarkValues(*column, first_row, marked, [&](const auto& value) {
       if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
         if (value != value) return rejected_ || allow_nan_;

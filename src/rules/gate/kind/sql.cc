@@ -52,7 +52,7 @@ class SqlRule final : public RowsRule {
     const RowsPtr rows = *answer;
     const std::int64_t count = rows->num_rows();
     Finding finding;
-    finding.population = evaluation.input().this_rows->num_rows();
+    finding.population = evaluation.batch()->num_rows();
     finding.observed = count;
     finding.bound = ToJson(rows_);
     if (!Holds(rows_, count)) finding.state = State::kFailed;

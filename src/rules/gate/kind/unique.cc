@@ -41,9 +41,9 @@ class UniqueRule final : public RowsRule {
     const GateInput& input = evaluation.input();
     const bool by_index = check.scope == Scope::kTable && input.key_lookup != nullptr &&
                           SameSet(columns_, input.key_columns);
-    RowsPtr rows = input.this_rows;
+    RowSourcePtr rows = evaluation.batch();
     if (!by_index) {
-      WEIRHOUSE_TRY(rows, evaluation.Rows(check, columns_));
+      WEIRHOUSE_TRY(rows, evaluation.Source(check, columns_));
     }
     WEIRHOUSE_TRY(const Repeats repeats, RepeatsOf(*rows, columns_, nulls_equal_, input.scratch));
     std::vector<bool> elsewhere(repeats.shared.size(), false);
@@ -60,7 +60,9 @@ class UniqueRule final : public RowsRule {
     }
     Finding finding = RowsFinding(check, rows->num_rows(), nulls_equal_ ? 0 : repeats.nulls,
                                   std::move(bad), /*needs_value=*/false, "rows share their key");
-    if (check.scope == Scope::kTable && !by_index) finding.judged = rows;
+    if (check.scope == Scope::kTable && !by_index) {
+      WEIRHOUSE_TRY(finding.judged, evaluation.Rows(check, columns_));
+    }
     return finding;
   }
 

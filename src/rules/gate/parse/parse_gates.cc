@@ -143,7 +143,9 @@ Result<std::vector<GateDefinition>> ParseGates(std::string_view yaml, const std:
   Findings findings;
   std::vector<GateDefinition> gates;
   if (documents.empty()) {
-    return Status(Code::kInvalidInput, fmt::format("no gate in {}", path)).WithError("WH3002");
+    return Status(Code::kInvalidInput, fmt::format("the file holds no gate: {}", path))
+        .WithError("WH3002")
+        .WithHint("define one (`gate: NAME`), or remove the file");
   }
   for (const YamlNode& document : documents) {
     auto gate = ParseGate(document);

@@ -37,6 +37,8 @@ class CheckState {
   // Errors are those of a check that cannot be judged: WH3004 unknown column, WH3005 type, WH3008
   // pattern. The state is then of no more use.
   Status Update(const arrow::Table& rows, std::int64_t first_row);
+  // Adds rows of which the check needs no value (StateRule::NeedsValues).
+  void CountRows(std::int64_t rows) { rows_ += rows; }
   // Adds what another state of the same check has seen of other rows. Associative and commutative.
   Status Merge(const CheckState& other);
   // Equal states are equal bytes (CBOR of the form that ColumnState::ToJson begins).

@@ -78,6 +78,13 @@ Status ParseTree(platform::SqlSession& session, Query& query) {
   if (!json.ok()) {
     const Status status = json.status();
     if (status.code() != Code::kInvalidInput) return status;
+    if (status.Is(platform::kNotASelect)) {
+      const std::size_t first = query.source.tokens().front().offset;
+      return StatusOfFindings(
+          {Finding("WH2107", query.source.SpanOfToken(first), "only one SELECT is allowed", {},
+                   "a transform, a gate and a spine are queries; the engine writes the tables")},
+          query.source.path());
+    }
     const std::size_t end = query.source.text().size();
     std::size_t at = end;
     if (status.span() && status.span()->column > 0) {
@@ -218,8 +225,10 @@ Result<Executable> Finalize(platform::SqlSession& session, Query& query) {
       at = static_cast<std::size_t>(status.span()->column - 1);
     }
   }
+  std::string hint = "cast one side, for example CAST(column AS BIGINT)";
+  if (!status.hint().empty()) hint += "; the SQL engine adds: " + status.hint();
   return StatusOfFindings({Finding("WH2113", query.source.SpanOfToken(at),
-                                   FirstLine(status.message()), {}, status.hint())},
+                                   FirstLine(status.message()), {}, std::move(hint))},
                           query.source.path());
 }
 

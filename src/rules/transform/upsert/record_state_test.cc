@@ -12,7 +12,7 @@
 
 #include "ground/base/random.h"
 #include "ground/platform/io/local_store.h"
-#include "ground/platform/kv/kv.h"
+#include "ground/platform/kv/run_store.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/upsert/loser_table.h"
 #include "rules/transform/upsert/upsert.h"
@@ -22,7 +22,7 @@ namespace {
 
 using ::testing::IsEmpty;
 
-constexpr int kCases = 12'000;
+constexpr int kCases = 4'000;  // each makes stores of its own
 constexpr int kCasesWithFiles = 60;
 
 struct Arrived {
@@ -174,11 +174,11 @@ iceberg::TablePtr Snapshot(std::int64_t id) {
 // What a table of its own name remembers between the batches of one case.
 class Batches {
  public:
-  Batches(platform::KvStore& store, const CheckedTransform& checked, int number)
+  Batches(platform::RunStores& stores, const CheckedTransform& checked, int number)
       : checked_(checked),
-        current_(store, fmt::format("t{}", number), {"key"}, checked.definition.order_columns()),
+        current_(stores, fmt::format("t{}", number), {"key"}, checked.definition.order_columns()),
         versions_(
-            store, fmt::format("t{}", number), {"key"}, checked.definition.order_columns(),
+            stores, fmt::format("t{}", number), {"key"}, checked.definition.order_columns(),
             checked.definition.history == History::kKeep ? Memory::kHistory : Memory::kLosers) {}
 
   void Add(const std::vector<Arrived>& events) {
@@ -215,7 +215,7 @@ class Batches {
 
 TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
   const weirhouse::testing::ScratchFolder folder;
-  const auto store = platform::KvStore::Open(folder / "kv", {}).value();
+  platform::RunStores stores(folder / "index");
   const std::vector<std::pair<CheckedTransform, bool>> tables = {
       {Checked("order seq"), true},
       {Checked("order seq; history keep"), true},
@@ -226,7 +226,7 @@ TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
     const auto& [checked, ordered] = tables[static_cast<std::size_t>(number) % tables.size()];
     const std::vector<Arrived> first = RandomEvents(random);
     const std::vector<Arrived> events = Shuffled(first, random);
-    Batches batches(*store, checked, number);
+    Batches batches(stores, checked, number);
     for (const auto& batch : Split(events, random)) batches.Add(batch);
     const Fates wanted = FatesByDefinition(events, ordered);
     ASSERT_EQ(Show(FatesOf(events, LatestLosers(batches.log))), Show(wanted)) << number;
@@ -235,6 +235,7 @@ TEST(RecordState, IsAFunctionOfTheRecordsOfTheKey) {
     ASSERT_EQ(Show(FatesOf(events, LatestLosers(Stored(full.losers, 1)))), Show(wanted)) << number;
     // However they came, as many of each kind.
     ASSERT_EQ(CountsOf(FatesByDefinition(first, ordered)), batches.counts) << number;
+    ASSERT_OK(stores.KeepOnly({}));
   }
 }
 
@@ -265,14 +266,14 @@ void ExpectSamePlan(const UpsertPlan& plan, const UpsertPlan& wanted, int number
 TEST(RecordState, IsDecidedAPieceAtATimeAsAtOnce) {
   constexpr int kCasesOfMany = 150;
   const weirhouse::testing::ScratchFolder folder;
-  const auto store = platform::KvStore::Open(folder / "kv", {}).value();
+  platform::RunStores stores(folder / "index");
   const std::vector<CheckedTransform> tables = {Checked("order seq"),
                                                 Checked("order seq; history keep"), Checked(""),
                                                 Checked("order arrival; history keep")};
   for (int number = 0; number < kCasesOfMany; ++number) {
     SeededRandom random(static_cast<std::uint64_t>(number));
     const CheckedTransform& checked = tables[static_cast<std::size_t>(number) % tables.size()];
-    Batches batches(*store, checked, number);
+    Batches batches(stores, checked, number);
     const std::vector<Arrived> before = RandomEvents(random);
     batches.Add(before);
     std::vector<Arrived> events;
@@ -338,7 +339,7 @@ class LoserFiles : public ::testing::Test {
     table_ = write.Finish().value().table;
   }
   std::unique_ptr<VersionIndex> Index(const std::string& name, const std::string& table) {
-    stores_.push_back(platform::KvStore::Open(folder_ / name, {}).value());
+    stores_.push_back(std::make_unique<platform::RunStores>(folder_ / name));
     return std::make_unique<VersionIndex>(*stores_.back(), table, std::vector<std::string>{"key"},
                                           std::vector<std::string>{"seq"}, Memory::kLosers);
   }
@@ -346,7 +347,7 @@ class LoserFiles : public ::testing::Test {
   weirhouse::testing::ScratchFolder folder_;
   SeededRandom random_{7};
   ManualClock clock_{ProcessTime{}};
-  std::vector<std::unique_ptr<platform::KvStore>> stores_;
+  std::vector<std::unique_ptr<platform::RunStores>> stores_;
   iceberg::TablePtr table_;
   int made_ = 0;
   int run_ = 0;
@@ -371,11 +372,11 @@ std::string Known(VersionIndex& index, const std::vector<StoredLoser>& log) {
 
 TEST_F(LoserFiles, AnIndexThatCatchesUpOrIsRebuiltKnowsWhatOneThatWasKeptKnows) {
   const CheckedTransform checked = Checked("order seq");
-  const auto store = platform::KvStore::Open(folder_ / "kv", {}).value();
+  platform::RunStores stores(folder_ / "index");
   for (int number = 0; number < kCasesWithFiles; ++number) {
     SeededRandom random(static_cast<std::uint64_t>(number));
     Fresh();
-    Batches kept(*store, checked, number);
+    Batches kept(stores, checked, number);
     const auto lagging = Index(fmt::format("lag{}", number), "processed.event");
     for (const auto& batch : Split(Shuffled(RandomEvents(random), random), random)) {
       const std::size_t told = kept.log.size();

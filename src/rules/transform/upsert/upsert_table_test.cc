@@ -7,7 +7,7 @@
 
 #include "ground/base/random.h"
 #include "ground/platform/io/local_store.h"
-#include "ground/platform/kv/kv.h"
+#include "ground/platform/kv/run_store.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/upsert/upsert.h"
 
@@ -38,19 +38,21 @@ std::shared_ptr<arrow::Table> RandomRows(const CheckedTransform& checked, Random
 class UpsertTable : public ::testing::Test {
  protected:
   UpsertTable() : checked_(CheckedTable()) {
-    store_ = platform::KvStore::Open(folder_ / "kv", {}).value();
-    current_index_ = IndexIn(*store_);
-    versions_ = VersionsIn(*store_);
+    stores_ = std::make_unique<platform::RunStores>(folder_ / "index");
+    current_index_ = IndexIn(*stores_);
+    versions_ = VersionsIn(*stores_);
     current_ = NewTable("processed.event");
     history_ = NewTable("processed.event_history");
   }
 
-  static std::unique_ptr<iceberg::KeyIndex> IndexIn(platform::KvStore& store) {
-    return std::make_unique<iceberg::KeyIndex>(
-        store, "processed.event", std::vector<std::string>{"key"}, std::vector<std::string>{"seq"});
+  static std::unique_ptr<iceberg::KeyIndex> IndexIn(platform::RunStores& stores) {
+    return std::make_unique<iceberg::KeyIndex>(stores, "processed.event",
+                                               std::vector<std::string>{"key"},
+                                               std::vector<std::string>{"seq"});
   }
-  static std::unique_ptr<VersionIndex> VersionsIn(platform::KvStore& store) {
-    return std::make_unique<VersionIndex>(store, "processed.event", std::vector<std::string>{"key"},
+  static std::unique_ptr<VersionIndex> VersionsIn(platform::RunStores& stores) {
+    return std::make_unique<VersionIndex>(stores, "processed.event",
+                                          std::vector<std::string>{"key"},
                                           std::vector<std::string>{"seq"}, Memory::kHistory);
   }
 
@@ -93,7 +95,7 @@ class UpsertTable : public ::testing::Test {
   SeededRandom random_{7};
   ManualClock clock_{ProcessTime{}};
   CheckedTransform checked_;
-  std::unique_ptr<platform::KvStore> store_;
+  std::unique_ptr<platform::RunStores> stores_;
   std::unique_ptr<iceberg::KeyIndex> current_index_;
   std::unique_ptr<VersionIndex> versions_;
   iceberg::TablePtr current_;
@@ -125,9 +127,9 @@ TEST_F(UpsertTable, IndexesRebuiltFromTheTablesDecideTheSame) {
   for (int batch = 0; batch < 6; ++batch) {
     Upsert(*RandomRows(checked_, random_, 20, 1 + 20 * batch));
   }
-  const auto rebuilt = platform::KvStore::Open(folder_ / "kv2", {}).value();
-  const auto index = IndexIn(*rebuilt);
-  const auto versions = VersionsIn(*rebuilt);
+  platform::RunStores rebuilt(folder_ / "index2");
+  const auto index = IndexIn(rebuilt);
+  const auto versions = VersionsIn(rebuilt);
   ASSERT_OK(index->Refresh(platform::LocalStore(), current_));
   ASSERT_OK(versions->Refresh(platform::LocalStore(), history_));
   const auto next = RandomRows(checked_, random_, 60, 1000);

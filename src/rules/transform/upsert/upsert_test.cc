@@ -12,7 +12,7 @@
 #include <set>
 
 #include "ground/base/random.h"
-#include "ground/platform/kv/kv.h"
+#include "ground/platform/kv/run_store.h"
 #include "rules/transform/flights_fixture.h"
 #include "rules/transform/run/run.h"
 
@@ -93,13 +93,13 @@ class Upserted {
  public:
   explicit Upserted(CheckedTransform checked, bool with_versions = true)
       : checked_(std::move(checked)), with_versions_(with_versions) {
-    store_ = platform::KvStore::Open(folder_ / "kv", {}).value();
+    stores_ = std::make_unique<platform::RunStores>(folder_ / "index");
     const auto order = checked_.definition.order_columns();
-    current_ = std::make_unique<iceberg::KeyIndex>(*store_, "processed.event",
+    current_ = std::make_unique<iceberg::KeyIndex>(*stores_, "processed.event",
                                                    std::vector<std::string>{"key"}, order);
     const bool keeps = checked_.definition.history == History::kKeep;
     versions_ =
-        std::make_unique<VersionIndex>(*store_, "processed.event", std::vector<std::string>{"key"},
+        std::make_unique<VersionIndex>(*stores_, "processed.event", std::vector<std::string>{"key"},
                                        order, keeps ? Memory::kHistory : Memory::kLosers);
   }
 
@@ -166,7 +166,7 @@ class Upserted {
   weirhouse::testing::ScratchFolder folder_;
   CheckedTransform checked_;
   bool with_versions_;
-  std::unique_ptr<platform::KvStore> store_;
+  std::unique_ptr<platform::RunStores> stores_;
   std::unique_ptr<iceberg::KeyIndex> current_;
   std::unique_ptr<VersionIndex> versions_;
   std::map<std::int64_t, Event> rows_;

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
-#include <map>
 #include <tuple>
 #include <utility>
 
@@ -18,7 +16,7 @@ namespace weirhouse::transform {
 namespace {
 
 constexpr std::size_t kVersionDigestBytes = 32;
-constexpr std::size_t kBatchChangesMax = 20'000;  // about 2 MB
+constexpr std::size_t kBatchBytesMax = 64 << 20;
 
 Status UnreadableVersion(std::string_view what) {
   return Status(Code::kCorruption,
@@ -43,50 +41,60 @@ Digest VersionGroup(std::string_view key, std::string_view order) {
   return hash.Finish();
 }
 
-VersionIndex::VersionIndex(platform::KvStore& store, std::string_view table_name,
+// The open store, and what is derived from its secret.
+struct VersionIndex::Open {
+  explicit Open(std::shared_ptr<platform::RunStore> opened)
+      : store(std::move(opened)), best(store->Hash("best")), other(store->Hash("other")) {}
+
+  Hash128 BestKey(const Digest& group) const { return best(group.view()); }
+  Hash128 OtherKey(const Version& version) const {
+    char bytes[2 * kVersionDigestBytes];
+    std::memcpy(bytes, version.group.bytes.data(), kVersionDigestBytes);
+    std::memcpy(bytes + kVersionDigestBytes, version.content.bytes.data(), kVersionDigestBytes);
+    return other(std::string_view(bytes, sizeof(bytes)));
+  }
+
+  const std::shared_ptr<platform::RunStore> store;
+  const SipHash128 best;
+  const SipHash128 other;
+};
+
+VersionIndex::VersionIndex(platform::RunStores& stores, std::string_view table_name,
                            std::vector<std::string> key_columns,
                            std::vector<std::string> order_columns, Memory memory)
-    : store_(store),
+    : stores_(stores),
       table_name_(table_name),
-      prefix_("versions/" + table_name_ + '\0'),
       key_columns_(std::move(key_columns)),
       order_columns_(std::move(order_columns)),
       memory_(memory) {}
 
-std::string VersionIndex::BestKey(const Digest& group) const {
-  return prefix_ + 'b' + std::string(group.view());
+std::string VersionIndex::StoreName(std::string_view table_name) {
+  return "versions." + std::string(table_name);
 }
 
-std::string VersionIndex::OtherKey(const Version& version) const {
-  return prefix_ + 'o' + std::string(version.group.view()) + std::string(version.content.view());
+Result<VersionIndex::Open*> VersionIndex::Opened() {
+  const std::scoped_lock lock(mutex_);
+  if (open_ == nullptr) {
+    WEIRHOUSE_TRY(auto store, stores_.Open(StoreName(table_name_)));
+    open_ = std::make_shared<Open>(std::move(store));
+  }
+  return open_.get();
 }
 
 Status VersionIndex::Refresh(platform::ObjectStore& store, const iceberg::TablePtr& source) {
-  WEIRHOUSE_TRY(const std::optional<std::string> at, store_.Get(prefix_ + 's'));
+  WEIRHOUSE_TRY(Open* const index, Opened());
+  const std::string at = index->store->state();
   const iceberg::Snapshot* snapshot = source == nullptr ? nullptr : source->current_snapshot();
   const SnapshotId wanted = snapshot == nullptr ? SnapshotId(0) : snapshot->id;
   const std::string marker = Marker(wanted, key_columns_, order_columns_);
   if (at == marker) return Status::Ok();
-  const bool mine = at && at->size() == marker.size() &&
-                    at->compare(kIdBytes, std::string::npos, marker, kIdBytes) == 0;
-  if (!mine || snapshot == nullptr) return Rebuild(store, source);
-  const auto stood = OnlyAddedSince(*source, SnapshotId(IdOfBytes(*at)));
-  if (!stood) return Rebuild(store, source);
-  WEIRHOUSE_TRY_STATUS(Read(store, source, stood));
+  std::optional<std::int64_t> stood;
+  const bool mine =
+      at.size() == marker.size() && at.compare(kIdBytes, std::string::npos, marker, kIdBytes) == 0;
+  if (mine && snapshot != nullptr) stood = OnlyAddedSince(*source, SnapshotId(IdOfBytes(at)));
+  if (!stood) WEIRHOUSE_TRY_STATUS(index->store->Clear({}));
+  if (snapshot != nullptr) WEIRHOUSE_TRY_STATUS(Read(store, source, stood));
   return Write({}, wanted);
-}
-
-Status VersionIndex::Rebuild(platform::ObjectStore& store, const iceberg::TablePtr& source) {
-  auto batch = store_.NewBatch();
-  std::string end = prefix_;
-  end.back() = '\x01';  // right behind every key of this table
-  batch->DeleteRange(prefix_, end);
-  WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-  if (source == nullptr || source->current_snapshot() == nullptr) {
-    return Write({}, SnapshotId(0));
-  }
-  WEIRHOUSE_TRY_STATUS(Read(store, source, std::nullopt));
-  return Write({}, source->current_snapshot()->id);
 }
 
 // Reading a row again changes nothing, in any order: the greatest content of a group is best.
@@ -130,25 +138,34 @@ Result<VersionChanges> VersionIndex::VersionsOf(const arrow::Table& rows) {
 // equal contents the lowest record counts, because a log of losers may name another one from before
 // it came.
 Result<VersionChanges> VersionIndex::BestAndOthers(std::vector<Version> standing) {
-  std::map<Digest, std::vector<Version>> groups;
-  for (Version& version : standing) groups[version.group].push_back(std::move(version));
+  std::sort(standing.begin(), standing.end(), [](const Version& a, const Version& b) {
+    return std::tie(a.group, a.content, a.record) < std::tie(b.group, b.content, b.record);
+  });
+  const auto same = [](const Version& a, const Version& b) {
+    return a.group == b.group && a.content == b.content;
+  };
+  standing.erase(std::unique(standing.begin(), standing.end(), same), standing.end());
   std::vector<Digest> names;
-  names.reserve(groups.size());
-  for (const auto& [name, versions] : groups) names.push_back(name);
+  for (const Version& version : standing) {
+    if (names.empty() || names.back() != version.group) names.push_back(version.group);
+  }
   WEIRHOUSE_TRY(const auto known, FindBest(names));
   VersionChanges changes;
-  std::size_t at = 0;
-  for (auto& [name, versions] : groups) {
-    if (known[at]) versions.push_back(*known[at]);
-    ++at;
-    std::sort(versions.begin(), versions.end(), [](const Version& a, const Version& b) {
-      return std::tie(a.content, a.record) < std::tie(b.content, b.record);
-    });
-    const auto same = [](const Version& a, const Version& b) { return a.content == b.content; };
-    versions.erase(std::unique(versions.begin(), versions.end(), same), versions.end());
-    changes.best.push_back(std::move(versions.back()));
-    versions.pop_back();
-    std::move(versions.begin(), versions.end(), std::back_inserter(changes.others));
+  changes.best.reserve(names.size());
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < names.size(); ++at) {
+    std::optional<Version> best = known[at];
+    for (; begin < standing.size() && standing[begin].group == names[at]; ++begin) {
+      Version& version = standing[begin];
+      if (best && best->content == version.content) {
+        best->record = std::min(best->record, version.record);
+        continue;
+      }
+      if (best && version.content < best->content) std::swap(*best, version);
+      if (best) changes.others.push_back(std::move(*best));
+      best = std::move(version);
+    }
+    changes.best.push_back(*std::move(best));
   }
   return changes;
 }
@@ -168,33 +185,36 @@ Result<std::vector<Version>> VersionIndex::Oldest(std::vector<Version> others) {
 
 Result<std::vector<std::optional<Version>>> VersionIndex::FindBest(
     const std::vector<Digest>& groups) {
-  std::vector<std::string> keys;
-  keys.reserve(groups.size());
-  for (const Digest& group : groups) keys.push_back(BestKey(group));
-  WEIRHOUSE_TRY(const auto values, store_.MultiGet(keys));
+  WEIRHOUSE_TRY(const Open* const index, Opened());
   std::vector<std::optional<Version>> found(groups.size());
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (!values[i]) continue;
-    if (values[i]->size() != kVersionDigestBytes + kIdBytes) return UnreadableVersion("best");
-    Version version{groups[i], {}, RecordId(IdOfBytes(values[i]->substr(kVersionDigestBytes)))};
-    std::memcpy(version.content.bytes.data(), values[i]->data(), kVersionDigestBytes);
-    found[i] = std::move(version);
-  }
+  if (groups.empty() || index->store->empty()) return found;
+  std::vector<Hash128> keys;
+  keys.reserve(groups.size());
+  for (const Digest& group : groups) keys.push_back(index->BestKey(group));
+  WEIRHOUSE_TRY_STATUS(index->store->Find(keys, [&](std::size_t at, std::string_view bytes) {
+    if (bytes.size() != kVersionDigestBytes + kIdBytes) return UnreadableVersion("best");
+    Version& version = found[at].emplace();
+    version.group = groups[at];
+    version.record = RecordId(IdOfBytes(bytes.substr(kVersionDigestBytes)));
+    std::memcpy(version.content.bytes.data(), bytes.data(), kVersionDigestBytes);
+    return Status::Ok();
+  }));
   return found;
 }
 
 Result<std::vector<std::optional<RecordId>>> VersionIndex::FindOthers(
     const std::vector<Version>& versions) {
-  std::vector<std::string> keys;
-  keys.reserve(versions.size());
-  for (const Version& version : versions) keys.push_back(OtherKey(version));
-  WEIRHOUSE_TRY(const auto values, store_.MultiGet(keys));
+  WEIRHOUSE_TRY(const Open* const index, Opened());
   std::vector<std::optional<RecordId>> found(versions.size());
-  for (std::size_t i = 0; i < versions.size(); ++i) {
-    if (!values[i]) continue;
-    if (values[i]->size() != kIdBytes) return UnreadableVersion("other");
-    found[i] = RecordId(IdOfBytes(*values[i]));
-  }
+  if (versions.empty() || index->store->empty()) return found;
+  std::vector<Hash128> keys;
+  keys.reserve(versions.size());
+  for (const Version& version : versions) keys.push_back(index->OtherKey(version));
+  WEIRHOUSE_TRY_STATUS(index->store->Find(keys, [&](std::size_t at, std::string_view bytes) {
+    if (bytes.size() != kIdBytes) return UnreadableVersion("other");
+    found[at] = RecordId(IdOfBytes(bytes));
+    return Status::Ok();
+  }));
   return found;
 }
 
@@ -205,32 +225,33 @@ Status VersionIndex::Apply(const iceberg::TablePtr& staged, const VersionChanges
 }
 
 Status VersionIndex::Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot) {
-  // Many changes take several batches: without its marker an incomplete index is rebuilt.
-  const std::size_t count = changes.gone.size() + changes.best.size() + changes.others.size();
-  const bool in_parts = snapshot.has_value() && count > kBatchChangesMax;
-  auto batch = store_.NewBatch();
+  WEIRHOUSE_TRY(const Open* const index, Opened());
+  platform::RunBatch batch;
+  // Changes too many for one batch: without its marker an incomplete index is rebuilt.
   const auto flush_if_full = [&]() -> Status {
-    if (!in_parts || batch->count() < static_cast<std::int64_t>(kBatchChangesMax)) return Status();
-    WEIRHOUSE_TRY_STATUS(store_.Write(*batch, false));
-    batch = store_.NewBatch();
+    if (batch.size_bytes() < kBatchBytesMax) return Status();
+    WEIRHOUSE_TRY_STATUS(index->store->Commit(batch, {}));
+    batch = platform::RunBatch();
     return Status();
   };
-  if (in_parts) batch->Delete(prefix_ + 's');
+  std::string state = index->store->state();
   for (const Version& version : changes.gone) {
-    batch->Delete(BestKey(version.group));
-    batch->Delete(OtherKey(version));
+    batch.Remove(index->BestKey(version.group));
+    batch.Remove(index->OtherKey(version));
     WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
+  std::string bytes;
   for (const Version& version : changes.best) {
-    batch->Put(BestKey(version.group),
-               std::string(version.content.view()) + BytesOfId(version.record.value()));
+    bytes = version.content.view();
+    bytes += BytesOfId(version.record.value());
+    batch.Put(index->BestKey(version.group), bytes);
     WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
   for (const Version& version : changes.others) {
-    batch->Put(OtherKey(version), BytesOfId(version.record.value()));
+    batch.Put(index->OtherKey(version), BytesOfId(version.record.value()));
     WEIRHOUSE_TRY_STATUS(flush_if_full());
   }
-  if (snapshot) batch->Put(prefix_ + 's', Marker(*snapshot, key_columns_, order_columns_));
-  return store_.Write(*batch, false);
+  if (snapshot) state = Marker(*snapshot, key_columns_, order_columns_);
+  return index->store->Commit(batch, state);
 }
 }  // namespace weirhouse::transform

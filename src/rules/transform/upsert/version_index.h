@@ -10,14 +10,15 @@
 // those that lost, from system.losers: its current versions are in the key index. So a table in
 // which nothing loses has no cost.
 //
-// Keys in the store, all beginning with "versions/" TABLE 0x00:
-//   's'                        → snapshot id, 8 bytes, little-endian
-//   'b' GROUP(32)              → digest (32), record (8): the best
-//   'o' GROUP(32) DIGEST(32)   → record (8): another one
+// Entries of the store "versions." TABLE, whose state is the snapshot id (8 bytes, little-endian) and
+// a digest of the columns (8):
+//   digest of GROUP            → digest (32), record (8): the best
+//   digest of GROUP DIGEST     → record (8): another one
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,7 @@
 #include "ground/base/status.h"
 #include "ground/iceberg/table.h"
 #include "ground/platform/io/object_store.h"
-#include "ground/platform/kv/kv.h"
+#include "ground/platform/kv/run_store.h"
 
 namespace arrow {
 class Table;
@@ -61,9 +62,11 @@ enum class Memory : std::uint8_t {
 class VersionIndex {
  public:
   // `order_columns` empty: none declared, or `order arrival`.
-  VersionIndex(platform::KvStore& store, std::string_view table_name,
+  VersionIndex(platform::RunStores& stores, std::string_view table_name,
                std::vector<std::string> key_columns, std::vector<std::string> order_columns,
                Memory memory);
+  // The name of its store.
+  static std::string StoreName(std::string_view table_name);
 
   Memory memory() const { return memory_; }
   // Updates the index to the main snapshot of `source`, which is the `<table>_history` table, or
@@ -81,21 +84,21 @@ class VersionIndex {
   Status Apply(const iceberg::TablePtr& staged, const VersionChanges& changes);
 
  private:
-  Status Rebuild(platform::ObjectStore& store, const iceberg::TablePtr& source);
+  struct Open;
+  Result<Open*> Opened();
   Status Read(platform::ObjectStore& store, const iceberg::TablePtr& source,
               std::optional<std::int64_t> after_sequence_number);
   Result<VersionChanges> VersionsOf(const arrow::Table& rows);
   Result<VersionChanges> BestAndOthers(std::vector<Version> standing);
   Result<std::vector<Version>> Oldest(std::vector<Version> others);
   Status Write(const VersionChanges& changes, std::optional<SnapshotId> snapshot);
-  std::string BestKey(const Digest& group) const;
-  std::string OtherKey(const Version& version) const;
 
-  platform::KvStore& store_;
+  platform::RunStores& stores_;
   std::string table_name_;
-  std::string prefix_;
   std::vector<std::string> key_columns_;
   std::vector<std::string> order_columns_;
   Memory memory_;
+  std::mutex mutex_;  // guards the opening
+  std::shared_ptr<Open> open_;
 };
 }  // namespace weirhouse::transform

@@ -8,22 +8,15 @@
 #include "ground/catalog/settings.h"
 #include "work/answers/table_answer.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/workspace/applied.h"
 
 namespace weirhouse::answers {
 namespace {
 using nlohmann::json;
 
-Result<contract::Contract> ParseRegistered(const json& stored, const std::string& id) {
-  return contract::ParseContract(stored.dump(), "registered contract " + id);
-}
-
 // As registered by the last apply.
 Result<ContractPtr> Registered(work::Workspace& workspace, const std::string& id) {
-  WEIRHOUSE_TRY(const std::optional<json> stored,
-                catalog::setting::Contract(id).In(workspace.catalog()));
-  if (!stored) return ContractPtr();
-  WEIRHOUSE_TRY(contract::Contract parsed, ParseRegistered(*stored, id));
-  return std::make_shared<const contract::Contract>(std::move(parsed));
+  return work::RegisteredContract(workspace, id);
 }
 
 json OwnerOf(const contract::Contract& contract) {
@@ -144,11 +137,11 @@ Result<ContractHistoryAnswer> ReadContractHistory(work::Workspace& workspace,
   if (versions.empty()) WEIRHOUSE_TRY_STATUS(FindContract(workspace.project(), id).status());
   ContractHistoryAnswer answer;
   for (const auto& [key, stored] : versions) {
-    WEIRHOUSE_TRY(contract::Contract contract, ParseRegistered(stored, id));
+    WEIRHOUSE_TRY(const ContractPtr contract,
+                  work::ParseRegistered(stored, fmt::format("contract/{}/{}", id, key)));
     WEIRHOUSE_TRY(const auto node,
-                  catalog.FindNode({catalog::NodeKind::kContract, contract.Title()}));
-    answer.versions.push_back(
-        {std::move(contract), node ? std::optional(node->seq) : std::nullopt});
+                  catalog.FindNode({catalog::NodeKind::kContract, contract->Title()}));
+    answer.versions.push_back({*contract, node ? std::optional(node->seq) : std::nullopt});
   }
   return answer;
 }

@@ -53,6 +53,7 @@ json ToJson(const PlanAnswer& answer) {
           {"waiting_objects", plan.waiting_objects},
           {"waiting_batches", plan.waiting_batches},
           {"waiting_views", plan.waiting_views},
+          {"missing_folders", plan.missing_folders},
           {"behind_halted", ToJson(plan.behind_halt)}};
 }
 }  // namespace weirhouse::answers

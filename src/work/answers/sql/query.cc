@@ -77,6 +77,17 @@ Status WithPlace(const std::string& query, Status status) {
   return std::move(status).WithSpan(SpanAt(query, offset, WordWidth(query, offset)));
 }
 
+// A statement that would change something: says who changes tables instead.
+Status NotASelect(const std::string& query) {
+  const std::size_t first = std::min(query.find_first_not_of(" \t\r\n"), query.size());
+  return Status(Code::kInvalidInput, "tables are read-only here: a query is one SELECT")
+      .WithError(platform::kNotASelect)
+      .WithSpan(SpanAt(query, first, WordWidth(query, first)))
+      .WithHint(
+          "read with SELECT (`wh sql --csv` exports rows); a processed table changes when its SQL "
+          "or what landed does, and other engines write tables of `mode external`");
+}
+
 // DuckDB has a catalog named "system" of its own, so the project's system.* stand in another
 // schema.
 constexpr std::string_view kSystem = "system";
@@ -161,6 +172,7 @@ class Query {
 
   Result<std::shared_ptr<arrow::Table>> Run(const AsOf& at) {
     auto tree = session_.ParseToJson(text_);
+    if (tree.status().Is(platform::kNotASelect)) return NotASelect(text_);
     if (!tree.ok()) return WithPlace(text_, tree.status());
     json parsed = json::parse(*tree);
     WEIRHOUSE_TRY(const QueryTables tables,

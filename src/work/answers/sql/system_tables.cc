@@ -102,7 +102,7 @@ Result<TablePtr> RunsTable(catalog::Catalog& catalog) {
   WEIRHOUSE_TRY(const auto runs, catalog.Runs(filter));
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
     WEIRHOUSE_TRY_STATUS(
-        rows.Add({ToString(run->id), run->plan.kind, run->plan.name,
+        rows.Add({ToString(run->id), catalog::ShownName(run->plan.kind), run->plan.name,
                   catalog::RunStateName(run->state), run->attempt, Micros(run->planned_at),
                   run->finished_at ? json(Micros(*run->finished_at)) : json(),
                   run->seq ? json(run->seq->value()) : json(), run->plan.inputs,

@@ -64,7 +64,7 @@ Result<TableHistoryAnswer> ReadTableHistory(work::Workspace& workspace, const st
     auto [known, fresh] = by.try_emplace(one->run);
     if (fresh) {
       WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().GetRun(one->run));
-      known->second = fmt::format("{} {}", catalog::Name(run.plan.kind), run.plan.name);
+      known->second = fmt::format("{} {}", catalog::ShownName(run.plan.kind), run.plan.name);
     }
     const bool kept = table->FindSnapshot(one->snapshot) != nullptr;
     answer.history.push_back({*one, known->second,

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,9 +67,20 @@ struct Retry {
 };
 Result<bool> ProcessRetry(PipelineState& state, const Retry& retry);
 
-// Processed → feature: makes feature rows of what the processed commit `entry` added, in one
-// commit, then updates the online store.
-Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry);
+// Processed → feature: makes feature rows of what the processed commits `entries` added, which follow
+// one another from the offset, in one commit, then updates the online store. The tables have the
+// same rows as after a commit for each: what a later one of them replaces never joins.
+Status FeaturizeBatches(PipelineState& state,
+                        std::span<const catalog::Catalog::CommitEntry> entries);
+// The next processed commits to turn into features together: at most `count`, of kRowsTogether rows
+// or one alone, and one alone unless all of them only published a batch that landed. `full`: no
+// later commit would join them.
+struct ToFeaturize {
+  std::vector<catalog::Catalog::CommitEntry> entries;
+  bool full = false;
+};
+inline constexpr std::int64_t kRowsTogether = 128 << 10;  // what is held in memory, at most
+Result<ToFeaturize> NextToFeaturize(Workspace& workspace, std::size_t count);
 
 // Finds the overdue checks. If a gate's answer differs from its last one, tells the gate's owner: a
 // verdict, an event and the answer in one commit. Adds to the summary.

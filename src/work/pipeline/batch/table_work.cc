@@ -367,8 +367,7 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   for (const iceberg::RowPosition& row : plan_.deletes) replaced.emplace(row.file, row.position);
   for (std::size_t begin = 0; begin < keys.size(); begin += kKeysAtOnce) {
     const std::size_t end = std::min(begin + kKeysAtOnce, keys.size());
-    WEIRHOUSE_TRY(const auto found, index->Find({keys.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                 keys.begin() + static_cast<std::ptrdiff_t>(end)}));
+    WEIRHOUSE_TRY(const auto found, index->Find(std::span(keys).subspan(begin, end - begin)));
     for (std::size_t i = begin; i < end; ++i) {
       const auto& entry = found[i - begin];
       if (entry && replaced.count({entry->position.file, entry->position.position}) == 0)
@@ -430,13 +429,17 @@ Status ApplyEntries(iceberg::KeyIndex& index, const iceberg::TablePtr& staged,
                     const std::vector<std::pair<std::string, iceberg::KeyEntry>>& entries,
                     const iceberg::AppendedRows& appended, const std::vector<std::string>& gone) {
   WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
-  const auto entry_at = [&](std::size_t i) {
-    iceberg::KeyEntry entry = entries[i].second;
+  const auto row_at = [&](std::size_t i) {
+    const iceberg::KeyEntry& entry = entries[i].second;
     const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
-    entry.position = {appended.files[file].path, appended.position_of_row[i]};
-    return std::pair<std::string_view, iceberg::KeyEntry>(entries[i].first, std::move(entry));
+    return iceberg::IndexedRow{entries[i].first,
+                               appended.files[file].path,
+                               appended.position_of_row[i],
+                               entry.order,
+                               &entry.content,
+                               entry.record};
   };
-  return index.Apply(staged, entries.size(), entry_at, gone);
+  return index.Apply(staged, entries.size(), row_at, gone);
 }
 }  // namespace
 

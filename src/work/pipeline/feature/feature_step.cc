@@ -126,7 +126,8 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
   std::vector<iceberg::RowPosition> positions;
   if (work.whole || work.plan->view.source_keeps_history()) return positions;
   WEIRHOUSE_TRY(iceberg::KeyIndex * index,
-                workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {}));
+                workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {},
+                                  iceberg::IndexedFacts::kPosition));
   const auto look_up = [&](std::vector<std::string> keys) -> Status {
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
@@ -257,18 +258,17 @@ static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
   if (work.many) return index->Refresh(workspace.store(), work.staged);
   WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*work.rows, {"row_key"}));
-  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    iceberg::KeyEntry entry;
-    entry.position = {
-        work.appended.files[static_cast<std::size_t>(work.appended.file_of_row[i])].path,
-        work.appended.position_of_row[i]};
-    entries.emplace_back(keys[i], std::move(entry));
-  }
-  const std::set<std::string> stays(keys.begin(), keys.end());
-  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
-  std::erase_if(gone, [&](const std::string& key) { return stays.count(key) != 0; });
-  return index->Apply(work.staged, entries, gone);
+  const auto row_at = [&](std::size_t i) {
+    const auto file = static_cast<std::size_t>(work.appended.file_of_row[i]);
+    iceberg::IndexedRow row;
+    row.key = keys[i];
+    row.file = work.appended.files[file].path;
+    row.position = work.appended.position_of_row[i];
+    return row;
+  };
+  // What leaves is removed before what comes is entered.
+  WEIRHOUSE_TRY(const std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  return index->Apply(work.staged, keys.size(), row_at, gone);
 }
 
 Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,
@@ -419,16 +419,25 @@ Result<SourceChange> ChangeFor(Workspace& workspace, const feature::ViewPlan& pl
 }
 }  // namespace
 
-Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry& entry) {
+Status FeaturizeBatches(PipelineState& state,
+                        std::span<const catalog::Catalog::CommitEntry> entries) {
   Workspace& workspace = state.workspace;
+  const catalog::Catalog::CommitEntry& entry = entries.back();
+  // Named after the first and the last, as a range of dates is.
+  const std::string batch =
+      entries.size() == 1 ? entry.batch : fmt::format("{}..{}", entries.front().batch, entry.batch);
   WEIRHOUSE_TRY(const catalog::Catalog::Offset offset,
                 workspace.catalog().OffsetOf(std::string(kFeatureConsumer)));
-  WEIRHOUSE_TRY(const bool replaced, ReplacesAll(workspace, entry.run));
+  bool replaced = false;
+  for (const auto& one : entries) {
+    WEIRHOUSE_TRY(const bool replaces, ReplacesAll(workspace, one.run));
+    replaced = replaced || replaces;
+  }
   std::vector<ViewWork> work;
   std::map<std::string, SourceNews> sources;
   StepInputs step;
   step.kind = catalog::RunKind::kFeature;
-  step.name = entry.batch;
+  step.name = batch;
   step.inputs = {{"processed_seq", entry.seq.value()}, {"offset", offset.position}};
   for (const feature::ViewPlan& plan : workspace.project().view_plans) {
     const std::string& source = plan.view.source;
@@ -452,13 +461,13 @@ Status FeaturizeBatch(PipelineState& state, const catalog::Catalog::CommitEntry&
   }
   WEIRHOUSE_TRY(const catalog::Run run, workspace.catalog().PlanRun(PlanOf(step)));
   WEIRHOUSE_FAILPOINT("feature.planned");
-  Publication publication(workspace, run, catalog::Layer::kFeature, entry.batch);
+  Publication publication(workspace, run, catalog::Layer::kFeature, batch);
   for (ViewWork& view : work) WEIRHOUSE_TRY_STATUS(StageView(workspace, publication, view));
   WEIRHOUSE_TRY(const LeftOut left_out, StageLeftOut(workspace, publication, work));
   catalog::CommitRequest& request = publication.request();
   request.offsets.push_back(
       {std::string(kFeatureConsumer), offset.position, entry.seq.value(), offset.generation});
-  request.lineage.Read(entry.seq);
+  for (const auto& one : entries) request.lineage.Read(one.seq);
   request.batch_end = EndOf(workspace.project(), sources);
   WEIRHOUSE_TRY_STATUS(PublishViews(workspace, publication, work, !state.defer_online));
   ++state.summary.commits;

@@ -113,7 +113,7 @@ TEST_F(ViewStandingTest, ANewViewThatMeetsAWaitingCommitFirstIsWhole) {
   ASSERT_OK_AND(const auto state, PipelineState::Make(*workspace, NoProgress()));
   ASSERT_OK_AND(const auto entry,
                 NextCommit(*workspace, kFeatureConsumer, catalog::Layer::kProcessed));
-  ASSERT_OK(FeaturizeBatch(*state, *entry));
+  ASSERT_OK(FeaturizeBatches(*state, {&*entry, 1}));
   EXPECT_EQ(Rows("feature.shop_sales_v1"), 20);
   EXPECT_EQ(Rows("feature.shop_recent_v1"), 20);
 }

@@ -38,6 +38,7 @@ Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offs
   request.settings.push_back(setting::AppliedCode().To(code.node.key));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   request.settings.push_back(setting::Readings().To(ReadingsToApply(readings, project)));
+  request.settings.push_back(setting::OnlineFills().To(OnlineFillsOf(project)));
   WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
   if (!read_by.empty()) request.settings.push_back(setting::ReadBy().To(read_by));
   WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));

@@ -11,6 +11,7 @@
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/view_standing.h"
 #include "work/pipeline/plan/reading_change.h"
+#include "work/project/landing_place.h"
 #include "work/project/spelling.h"
 #include "work/project/table_rules.h"
 #include "work/records/contract_reading.h"
@@ -77,8 +78,18 @@ Status CompareContracts(Workspace& workspace, std::vector<PlanItem>& items) {
   return Status(Code::kContractRefused, breaking ? "the contract change would break readers"
                                                  : "a contract changed under the same version")
       .WithError(refused.error_code())
-      .WithHint(breaking ? "make it additive, or publish a new major version" : refused.hint())
+      .WithHint(breaking
+                    ? "keep what readers rely on and only add optional fields; or raise `version:` "
+                      "in the contract to the next major one (2.0.0 after 1.x), then `wh apply`"
+                    : refused.hint())
       .WithDiagnostics(std::move(refusals));
+}
+
+int NextVersion(const ProjectDefinition& project, const std::string& view) {
+  int highest = 0;
+  for (const feature::FeatureView& one : project.views)
+    if (one.name == view) highest = std::max(highest, one.version);
+  return highest + 1;
 }
 
 // A view's version is its meaning: a change under the same version would give one name two
@@ -94,15 +105,35 @@ Status RefuseChangedViews(Workspace& workspace, const json& wanted,
                         wanted.at("views").at(item.name).get<std::string>())
         continue;
     }
+    const auto view =
+        std::find_if(workspace.project().views.begin(), workspace.project().views.end(),
+                     [&](const feature::FeatureView& one) { return one.id() == item.name; });
+    WEIRHOUSE_CHECK(view != workspace.project().views.end());
     const char* what = item.action == PlanItem::Action::kAdd
                            ? "had another meaning under this version"
                            : "changed under the same version";
     return Status(Code::kContractRefused,
                   fmt::format("the feature view \"{}\" {}", item.name, what))
         .WithError("WH2021")
-        .WithHint("give it the next version; both are served side by side");
+        .WithSpan(view->span)
+        .WithHint(fmt::format(
+            "models know it by this version: undo the change, or write `version: {}` (the old one "
+            "is served on only while a file defines it, too)",
+            NextVersion(workspace.project(), view->name)));
   }
   return Status();
+}
+
+// Where a view's values are kept is no part of its meaning, so it may change under one version. The
+// run that `apply` ends with fills the online store, or empties it.
+void CompareOnlineFills(const json& applied, const json& wanted, std::vector<PlanItem>& items) {
+  for (const auto& [view, fill] : wanted.items()) {
+    const std::string now = fill.get<std::string>();
+    const std::string before = applied.value(view, now);  // a new view is an item of its own
+    if (before == now) continue;
+    items.push_back({PlanItem::Action::kChange, "feature view", view,
+                     fmt::format("served online: {} → {}", before, now)});
+  }
 }
 
 // SQL ignores case in names, so a new table must not differ from an existing one in case only, even
@@ -216,7 +247,7 @@ Status NoteExternal(Workspace& workspace, std::vector<PlanItem>& items) {
     });
     if (item != items.end()) {
       item->detail = item->action == PlanItem::Action::kAdd
-                         ? "external: other engines write it"
+                         ? "external: other engines write it, and keep its key unique"
                          : "external: follows its contract; what reads it is rebuilt";
       continue;
     }
@@ -273,6 +304,8 @@ Result<Plan> MakePlan(Workspace& workspace) {
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
                  plan.items);
   WEIRHOUSE_TRY_STATUS(RefuseChangedViews(workspace, wanted, plan.items));
+  WEIRHOUSE_TRY(const json applied_fills, AppliedOnlineFills(workspace));
+  CompareOnlineFills(applied_fills, OnlineFillsOf(workspace.project()), plan.items);
   WEIRHOUSE_TRY_STATUS(RefuseOtherSpellings(workspace));
   WEIRHOUSE_TRY_STATUS(AddFollowers(workspace, plan));
   WEIRHOUSE_TRY(plan.rebuilds, NeedsRebuild(workspace, plan));
@@ -287,6 +320,7 @@ Result<Plan> MakePlan(Workspace& workspace) {
   plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
   plan.being_written = waiting.being_written;
   plan.untaken = waiting.untaken;
+  plan.missing_folders = MissingLandingFolders(workspace.project());
   WEIRHOUSE_TRY(plan.behind_halt, LookBehindHalt(workspace));
   for (const std::string& path : waiting.unmatched) {
     plan.untaken[path] = "its name fits no batch pattern";

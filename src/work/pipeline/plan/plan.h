@@ -33,7 +33,8 @@ struct Plan {
   std::int64_t waiting_batches = 0;
   std::int64_t being_written = 0;              // landed files that a process has open for writing
   std::map<std::string, std::string> untaken;  // landed files that no run takes in: path → reason
-  std::optional<BehindHalt> behind_halt;       // a halted run waits for a decision
+  std::map<std::string, std::string> missing_folders;  // source → landing folder that is not there
+  std::optional<BehindHalt> behind_halt;               // a halted run waits for a decision
   // Views that do not yet hold what their source published: the next run updates them.
   std::vector<std::string> waiting_views;
   std::string digest;     // 8 hex digits; apply takes it

@@ -183,7 +183,8 @@ Result<std::string> FindReasonNotByKey(Workspace& workspace, const std::string& 
   if (unique == (*table)->properties.end() || unique->second != "true") {
     return std::string("its key is not unique");
   }
-  WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.IndexOf(follower, {"row_key"}, {}));
+  WEIRHOUSE_TRY(iceberg::KeyIndex * index,
+                workspace.IndexOf(follower, {"row_key"}, {}, iceberg::IndexedFacts::kPosition));
   WEIRHOUSE_TRY(const std::vector<std::string> come, iceberg::EncodeKeys(*change.rows, key));
   WEIRHOUSE_TRY(const std::vector<std::string> gone, iceberg::EncodeKeys(*change.left, key));
   if (HasTwice(come) || HasTwice(gone)) return std::string("its key is not unique");

@@ -1,28 +1,41 @@
-#include "rules/feature/kernel/window_state.h"
+#include "rules/feature/window/window_state.h"
 
 #include <fmt/format.h>
 
 #include <bit>
+#include <iterator>
 #include <limits>
 
 namespace weirhouse::feature {
 namespace {
-constexpr std::uint64_t kMinusZero = std::uint64_t{1} << 63;
-
-// Doubles as integers of the same order: -inf < … < +inf < NaN, and one zero. Its own inverse.
-std::int64_t Sortable(std::uint64_t bits) {
-  if (bits == kMinusZero) bits = 0;
-  const auto value = static_cast<std::int64_t>(bits);
-  return value ^ ((value >> 63) & std::numeric_limits<std::int64_t>::max());
-}
+// Of ordered values that only come, the map keeps the smallest and the greatest.
+constexpr std::size_t kEnds = 2;
+}  // namespace
 
 template <typename Map, typename Key>
-void ChangeCount(Map* counts, const Key& key, int by) {
+void WindowState::ChangeCount(Map* counts, const Key& key, int by) const {
+  if (growing_) {
+    if (counts->size() < kEnds) {
+      counts->try_emplace(key, 1);
+      return;
+    }
+    const auto last = std::prev(counts->end());
+    if (counts->begin()->first <= key && key <= last->first) return;
+    counts->erase(key < counts->begin()->first ? counts->begin() : last);
+    counts->try_emplace(key, 1);
+    return;
+  }
   const auto place = counts->try_emplace(key, 0).first;
   place->second += by;
   if (place->second == 0) counts->erase(place);
 }
-}  // namespace
+
+Status SumTooLarge(const PlannedOutput& output) {
+  return Status(Code::kInvalidInput, fmt::format("the sum does not fit 64 bits: feature \"{}\"",
+                                                 output.column.qualified))
+      .WithError("WH4012")
+      .WithHint("sum a double instead: `of: cast(x as double)`");
+}
 
 void WindowState::Change(const FeatureRows& rows, std::size_t expression, std::size_t row, int by) {
   if (kind_ == Slot::Kind::kRows) {
@@ -57,7 +70,8 @@ void WindowState::ChangeOrdered(const ValueColumn& column, std::size_t row, int 
     const std::uint64_t bits = column.bits[row];
     ChangeCount(
         &ordered_,
-        column.type == ValueType::kDouble ? Sortable(bits) : static_cast<std::int64_t>(bits), by);
+        column.type == ValueType::kDouble ? SortableNumber(bits) : static_cast<std::int64_t>(bits),
+        by);
   }
 }
 
@@ -74,7 +88,7 @@ bool WindowState::FinishOrdered(const PlannedOutput& output, Cell* cell) const {
   }
   const std::int64_t key = smallest ? ordered_.begin()->first : ordered_.rbegin()->first;
   cell->bits = output.type == ValueType::kDouble
-                   ? static_cast<std::uint64_t>(Sortable(static_cast<std::uint64_t>(key)))
+                   ? static_cast<std::uint64_t>(SortableNumber(static_cast<std::uint64_t>(key)))
                    : static_cast<std::uint64_t>(key);
   return true;
 }
@@ -97,10 +111,7 @@ Result<bool> WindowState::FinishSum(const PlannedOutput& output, Cell* cell) con
   }
   if (integers_ > std::numeric_limits<std::int64_t>::max() ||
       integers_ < std::numeric_limits<std::int64_t>::min()) {
-    return Status(Code::kInvalidInput, fmt::format("the sum does not fit 64 bits: feature \"{}\"",
-                                                   output.column.qualified))
-        .WithError("WH4012")
-        .WithHint("sum a double instead: `of: cast(x as double)`");
+    return SumTooLarge(output);
   }
   cell->bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(integers_));
   return true;

@@ -1,0 +1,285 @@
+#include "ground/platform/columnar/parquet_batches.h"
+
+#include <arrow/api.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/util/thread_pool.h>
+#include <fmt/format.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/exception.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "ground/platform/columnar/parquet_guard.h"
+
+namespace weirhouse::platform {
+namespace {
+constexpr std::int64_t kBatchBytes = 16 << 20;
+constexpr std::int64_t kBatchRowsMin = 64;
+constexpr std::int64_t kBatchRowsMax = 16 << 10;
+constexpr std::int64_t kBufferedBytes = 1 << 20;
+constexpr std::int64_t kFooterBytesMax = 64 << 20;
+constexpr std::size_t kTailBytes = 8;  // the footer's length and "PAR1"
+
+Status NotParquet(std::string_view why) {
+  return Status(Code::kInvalidInput, fmt::format("it is no valid Parquet file: {}", why));
+}
+Status MemoryRanOut() {
+  return Status(Code::kUnavailable, "not enough memory to read a Parquet file");
+}
+
+// The length of the footer, by the last bytes of a file.
+Result<std::int64_t> FooterLength(std::string_view tail, std::int64_t size_bytes) {
+  if (tail.size() < kTailBytes || size_bytes < static_cast<std::int64_t>(kTailBytes + 4))
+    return NotParquet("it is too short");
+  const std::string_view magic = tail.substr(tail.size() - 4);
+  if (magic == "PARE") return NotParquet("its footer is encrypted");
+  if (magic != "PAR1") return NotParquet("it does not end with PAR1");
+  std::uint32_t length = 0;
+  const std::string_view stored = tail.substr(tail.size() - kTailBytes, 4);
+  for (std::size_t i = 4; i-- > 0;) length = (length << 8) | static_cast<std::uint8_t>(stored[i]);
+  if (length > size_bytes - static_cast<std::int64_t>(kTailBytes))
+    return NotParquet("its footer is longer than the file");
+  if (length > kFooterBytesMax) return NotParquet("its footer is longer than 64 MiB");
+  return static_cast<std::int64_t>(length);
+}
+
+// `footer`: without the last 8 bytes of the file.
+Result<std::shared_ptr<parquet::FileMetaData>> ParseFooter(std::string_view footer) {
+  std::shared_ptr<parquet::FileMetaData> metadata =
+      parquet::FileMetaData::Make(footer.data(), static_cast<std::int64_t>(footer.size()));
+  if (const std::string fault = FaultOfCounts(*metadata); !fault.empty()) return NotParquet(fault);
+  return metadata;
+}
+
+// Calls `read`, whose library throws.
+template <typename Read>
+auto Guarded(Read&& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const std::bad_alloc&) {
+    return MemoryRanOut();
+  } catch (const std::exception& error) {
+    return NotParquet(error.what());
+  }
+}
+
+// Our bytes as Arrow's file. Keeps the first error of the bytes, which Arrow would reword.
+class BytesFile final : public arrow::io::RandomAccessFile {
+ public:
+  explicit BytesFile(RandomBytes& bytes) : bytes_(bytes) {}
+
+  arrow::Status Close() override {
+    closed_ = true;
+    return arrow::Status::OK();
+  }
+  bool closed() const override { return closed_; }
+  arrow::Result<std::int64_t> Tell() const override { return position_; }
+  arrow::Status Seek(std::int64_t position) override {
+    position_ = position;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::int64_t> GetSize() override { return bytes_.size_bytes(); }
+  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t count,
+                                     void* out) override {
+    if (position < 0 || count < 0 || position > bytes_.size_bytes())
+      return arrow::Status::IOError("a range lies outside of the file");
+    const std::int64_t there = std::min(count, bytes_.size_bytes() - position);
+    const std::scoped_lock lock(mutex_);
+    failed_ = failed_.ok() ? bytes_.ReadAt(position, static_cast<char*>(out),
+                                           static_cast<std::size_t>(there))
+                           : failed_;
+    if (!failed_.ok()) return arrow::Status::IOError("the bytes cannot be read");
+    return there;
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(std::int64_t position,
+                                                       std::int64_t count) override {
+    const std::int64_t there = std::clamp<std::int64_t>(bytes_.size_bytes() - position, 0, count);
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(there, ParquetPool()));
+    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position, there, buffer->mutable_data()));
+    ARROW_RETURN_NOT_OK(buffer->Resize(got));
+    return buffer;
+  }
+  arrow::Result<std::int64_t> Read(std::int64_t count, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position_, count, out));
+    position_ += got;
+    return got;
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(std::int64_t count) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, count));
+    position_ += buffer->size();
+    return buffer;
+  }
+  const Status& failed() const { return failed_; }
+
+ private:
+  RandomBytes& bytes_;
+  std::mutex mutex_;
+  Status failed_;
+  std::int64_t position_ = 0;
+  bool closed_ = false;
+};
+
+// By the row group with the longest rows.
+std::int64_t RowsOfBatch(const parquet::FileMetaData& metadata) {
+  std::int64_t row_bytes = 1;
+  for (int i = 0; i < metadata.num_row_groups(); ++i) {
+    const auto group = metadata.RowGroup(i);
+    if (group->num_rows() > 0)
+      row_bytes = std::max(row_bytes, group->total_byte_size() / group->num_rows());
+  }
+  return std::clamp(kBatchBytes / row_bytes, kBatchRowsMin, kBatchRowsMax);
+}
+
+std::int64_t OffsetOfGroup(const parquet::FileMetaData& metadata, int group) {
+  if (metadata.num_columns() == 0) return 0;
+  const auto chunk = metadata.RowGroup(group)->ColumnChunk(0);
+  return chunk->has_dictionary_page() && chunk->dictionary_page_offset() > 0
+             ? std::min(chunk->dictionary_page_offset(), chunk->data_page_offset())
+             : chunk->data_page_offset();
+}
+}  // namespace
+
+struct ParquetBatches::State {
+  std::shared_ptr<BytesFile> file;
+  std::unique_ptr<parquet::arrow::FileReader> reader;
+  std::shared_ptr<parquet::FileMetaData> metadata;
+  std::shared_ptr<arrow::Schema> schema;
+  int group = 0;  // the next to be opened
+  std::int64_t row = 0;
+  std::int64_t group_end = 0;
+  std::int64_t group_offset = 0;
+  std::unique_ptr<arrow::RecordBatchReader> batches;  // of the row group that is being read
+
+  Status Explain(const arrow::Status& status) const {
+    if (!file->failed().ok()) return file->failed();
+    if (status.IsOutOfMemory() && status.message().find(kOverLimit) == std::string::npos)
+      return MemoryRanOut();
+    return NotParquet(status.message());
+  }
+
+  Status OpenGroup() {
+    auto opened = reader->GetRecordBatchReader({group});
+    if (!opened.ok()) return Explain(opened.status());
+    batches = *std::move(opened);
+    group_offset = OffsetOfGroup(*metadata, group);
+    group_end = row + metadata->RowGroup(group)->num_rows();
+    ++group;
+    return Status();
+  }
+
+  Result<Batch> Next() {
+    while (true) {
+      if (batches == nullptr) {
+        if (group == metadata->num_row_groups()) return Batch();
+        WEIRHOUSE_TRY_STATUS(OpenGroup());
+      }
+      std::shared_ptr<arrow::RecordBatch> rows;
+      if (const arrow::Status read = batches->ReadNext(&rows); !read.ok()) return Explain(read);
+      if (rows == nullptr) {
+        if (row != group_end) return NotParquet("a row group has fewer rows than its footer says");
+        batches.reset();
+        continue;
+      }
+      if (rows->num_rows() > group_end - row)
+        return NotParquet("a row group has more rows than its footer says");
+      if (const arrow::Status valid = rows->Validate(); !valid.ok()) return Explain(valid);
+      if (rows->num_rows() == 0) continue;
+      Batch batch{std::move(rows), row, group_offset};
+      row += batch.rows->num_rows();
+      return batch;
+    }
+  }
+};
+
+ParquetBatches::ParquetBatches(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ParquetBatches::~ParquetBatches() = default;
+
+Result<std::unique_ptr<ParquetBatches>> ParquetBatches::Open(RandomBytes& bytes,
+                                                             std::int64_t first_row) {
+  return Guarded([&]() -> Result<std::unique_ptr<ParquetBatches>> {
+    const std::int64_t size_bytes = bytes.size_bytes();
+    std::string tail(std::min<std::size_t>(kTailBytes, static_cast<std::size_t>(size_bytes)), '\0');
+    const auto tail_bytes = static_cast<std::int64_t>(tail.size());
+    WEIRHOUSE_TRY_STATUS(bytes.ReadAt(size_bytes - tail_bytes, tail.data(), tail.size()));
+    WEIRHOUSE_TRY(const std::int64_t length, FooterLength(tail, size_bytes));
+    std::string footer(static_cast<std::size_t>(length), '\0');
+    WEIRHOUSE_TRY_STATUS(
+        bytes.ReadAt(size_bytes - tail_bytes - length, footer.data(), footer.size()));
+    auto state = std::make_unique<State>();
+    WEIRHOUSE_TRY(state->metadata, ParseFooter(footer));
+    state->file = std::make_shared<BytesFile>(bytes);
+    parquet::ReaderProperties properties(ParquetPool());
+    properties.enable_buffered_stream();
+    properties.set_buffer_size(kBufferedBytes);
+    auto file = parquet::ParquetFileReader::Open(state->file, properties, state->metadata);
+    parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
+    arrow_properties.set_pre_buffer(false);
+    arrow_properties.set_batch_size(RowsOfBatch(*state->metadata));
+    auto reader =
+        parquet::arrow::FileReader::Make(ParquetPool(), std::move(file), arrow_properties);
+    if (!reader.ok()) return state->Explain(reader.status());
+    state->reader = *std::move(reader);
+    if (const arrow::Status known = state->reader->GetSchema(&state->schema); !known.ok())
+      return state->Explain(known);
+    while (state->group < state->metadata->num_row_groups()) {
+      const std::int64_t rows = state->metadata->RowGroup(state->group)->num_rows();
+      if (state->row + rows > first_row) break;
+      state->row += rows;
+      ++state->group;
+    }
+    return std::unique_ptr<ParquetBatches>(new ParquetBatches(std::move(state)));
+  });
+}
+
+const std::shared_ptr<arrow::Schema>& ParquetBatches::schema() const { return state_->schema; }
+std::int64_t ParquetBatches::row_count() const { return state_->metadata->num_rows(); }
+
+Result<ParquetBatches::Batch> ParquetBatches::Next() {
+  return Guarded([&] { return state_->Next(); });
+}
+
+Result<std::int64_t> CountParquetRows(ByteStream& bytes) {
+  constexpr std::size_t kPieceBytes = 1 << 20;
+  constexpr auto kKeptMax = static_cast<std::size_t>(kFooterBytesMax) + kTailBytes;
+  std::deque<std::string> pieces;  // the end of what was read
+  std::size_t kept = 0;
+  std::int64_t size_bytes = 0;
+  while (true) {
+    std::string piece(kPieceBytes, '\0');
+    WEIRHOUSE_TRY(const std::size_t got, bytes.Read(piece.data(), piece.size()));
+    if (got == 0) break;
+    size_bytes += static_cast<std::int64_t>(got);
+    kept += got;
+    if (!pieces.empty() && pieces.back().size() + got <= kPieceBytes) {
+      pieces.back().append(piece, 0, got);
+    } else {
+      piece.resize(got);
+      pieces.push_back(std::move(piece));
+    }
+    while (kept - pieces.front().size() >= kKeptMax) {
+      kept -= pieces.front().size();
+      pieces.pop_front();
+    }
+  }
+  std::string tail;
+  tail.reserve(kept);
+  for (const std::string& piece : pieces) tail += piece;
+  return Guarded([&]() -> Result<std::int64_t> {
+    WEIRHOUSE_TRY(const std::int64_t length, FooterLength(tail, size_bytes));
+    const auto footer =
+        std::string_view(tail).substr(tail.size() - kTailBytes - static_cast<std::size_t>(length));
+    WEIRHOUSE_TRY(const auto metadata,
+                  ParseFooter(footer.substr(0, static_cast<std::size_t>(length))));
+    return metadata->num_rows();
+  });
+}
+}  // namespace weirhouse::platform
