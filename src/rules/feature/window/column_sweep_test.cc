@@ -74,12 +74,12 @@ double DrawNumber(Random& random, int numbers) {
   const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random.Below(n)); };
   if (numbers == 0) return static_cast<double>(below(200'000) - 100'000) / 100;
   if (numbers == 1) return std::ldexp(random.Unit() - 0.5, static_cast<int>(below(300)) - 150);
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kEndless = std::numeric_limits<double>::infinity();
   switch (below(40)) {
     case 0:
-      return kInfinity;
+      return kEndless;
     case 1:
-      return -kInfinity;
+      return -kEndless;
     case 2:
       return std::numeric_limits<double>::quiet_NaN();
     case 3:
