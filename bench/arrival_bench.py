@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -77,14 +76,6 @@ class Daemon:
         self.process.terminate()
         self.process.stderr.close()
         self.process.wait(60)
-
-
-def objects(folder):
-    try:
-        with sqlite3.connect(f"file:{folder}/.weirhouse/catalog.db?mode=ro", uri=True) as catalog:
-            return catalog.execute("SELECT count(*), (SELECT count(*) FROM run WHERE state = 'planned') FROM object").fetchone()
-    except sqlite3.Error:
-        return 0, 1
 
 
 def drain(folder, files, delete):

@@ -9,8 +9,8 @@
 #include "ground/base/failpoint.h"
 #include "ground/base/resource/memory_reserve.h"
 #include "ground/catalog/outcome.h"
-#include "work/project/awaited_event.h"
 #include "work/project/event/event_type.h"
+#include "work/workspace/awaited_event.h"
 
 namespace weirhouse::work {
 namespace {

@@ -1,4 +1,4 @@
-#include "work/project/awaited_event.h"
+#include "work/workspace/awaited_event.h"
 
 #include <algorithm>
 #include <string>
