@@ -91,7 +91,8 @@ TEST(WorkQueue, BreaksThePromiseOfWorkItDrops) {
 TEST(LandingWatch, TellsAtTheBeginningAndWhenAFileIsRenamedIntoPlace) {
   const testing::ScratchFolder folder;
   std::atomic<int> calls{0};
-  ASSERT_OK_AND(auto watch, LandingWatch::Start({folder / "landing"}, [&] { ++calls; }));
+  landing::LandingLooks looks;
+  ASSERT_OK_AND(auto watch, LandingWatch::Start({folder / "landing"}, looks, [&] { ++calls; }));
   const auto wait_for = [&](int wanted, std::chrono::milliseconds longest) {
     testing::WaitUntil([&] { return calls >= wanted; }, longest);
     return calls.load();
@@ -108,7 +109,8 @@ TEST(LandingWatch, SaysSoWhereTheSystemGivesNoMoreWatches) {
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{0, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  const Status status = LandingWatch::Start({}, [] {}, {}).status();
+  landing::LandingLooks looks;
+  const Status status = LandingWatch::Start({}, looks, [] {}).status();
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_EQ(status.error_code(), "WH8029");

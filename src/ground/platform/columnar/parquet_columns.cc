@@ -1,7 +1,6 @@
 #include "ground/platform/columnar/parquet_columns.h"
 
 #include <arrow/api.h>
-#include <arrow/io/interfaces.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
@@ -10,63 +9,15 @@
 #include <parquet/metadata.h>
 #include <parquet/statistics.h>
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "ground/platform/columnar/arrived/arrow_file.h"
+#include "ground/platform/columnar/arrived/parquet_guard.h"
 #include "ground/platform/columnar/parquet_conform.h"
 
 namespace weirhouse::platform {
 namespace {
-// An object as Arrow reads it: each range is one request.
-class StoredFile final : public arrow::io::RandomAccessFile {
- public:
-  StoredFile(ObjectStore& store, std::string path, std::int64_t size)
-      : store_(store), path_(std::move(path)), size_(size) {}
-
-  arrow::Result<std::int64_t> GetSize() override { return size_; }
-  arrow::Result<std::int64_t> Tell() const override { return place_; }
-  arrow::Status Seek(std::int64_t position) override {
-    place_ = position;
-    return arrow::Status::OK();
-  }
-  arrow::Status Close() override {
-    closed_ = true;
-    return arrow::Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t size, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const auto bytes, ReadAt(position, size));
-    std::copy(bytes->data(), bytes->data() + bytes->size(), static_cast<std::uint8_t*>(out));
-    return bytes->size();
-  }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(std::int64_t position,
-                                                       std::int64_t size) override {
-    if (position < 0 || size < 0 || position > size_)
-      return arrow::Status::IOError("a range outside of the file");
-    auto bytes = store_.ReadRange(path_, position, std::min(size, size_ - position));
-    if (!bytes.ok()) return arrow::Status::IOError(bytes.status().message());
-    return arrow::Buffer::FromString(*std::move(bytes));
-  }
-  arrow::Result<std::int64_t> Read(std::int64_t size, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const std::int64_t read, ReadAt(place_, size, out));
-    place_ += read;
-    return read;
-  }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(std::int64_t size) override {
-    ARROW_ASSIGN_OR_RAISE(auto bytes, ReadAt(place_, size));
-    place_ += bytes->size();
-    return bytes;
-  }
-
- private:
-  ObjectStore& store_;
-  const std::string path_;
-  const std::int64_t size_;
-  std::int64_t place_ = 0;
-  bool closed_ = false;
-};
-
 template <typename Typed>
 void SetBounds(const parquet::Statistics& statistics, RowGroupFacts& facts) {
   const auto& typed = static_cast<const Typed&>(statistics);
@@ -95,8 +46,14 @@ class Columns final : public ParquetColumns {
 
   Status OpenFile() {
     WEIRHOUSE_TRY(const FileInfo info, store_.Stat(path_));
-    file_ = std::make_shared<StoredFile>(store_, path_, info.size_bytes);
+    file_ = std::make_shared<ArrowFile>(
+        [this](std::int64_t offset, std::int64_t count) {
+          return store_.ReadRange(path_, offset, count);
+        },
+        info.size_bytes);
     metadata_ = parquet::ReadMetaData(file_);
+    if (const std::string fault = FaultOfCounts(*metadata_); !fault.empty())
+      return CorruptParquet(path_, fault);
     WEIRHOUSE_TRY(plain_, Reader({}));
     std::shared_ptr<arrow::Schema> stored;
     const arrow::Status read = plain_->GetSchema(&stored);
@@ -155,19 +112,23 @@ class Columns final : public ParquetColumns {
     try {
       return ReadColumns(row_group, columns, dictionaries);
     } catch (const std::exception& error) {
-      return CorruptParquet(path_, error.what());
+      return Explain(CorruptParquet(path_, error.what()));
     }
+  }
+
+  // What the store says of a failure goes before what Parquet makes of it.
+  Status Explain(Status status) const {
+    return file_ == nullptr || file_->failure().ok() ? std::move(status) : file_->failure();
   }
 
  private:
   Result<std::unique_ptr<parquet::arrow::FileReader>> Reader(const std::vector<int>& repeating) {
-    auto opened =
-        parquet::ParquetFileReader::Open(file_, parquet::default_reader_properties(), metadata_);
+    auto opened = parquet::ParquetFileReader::Open(file_, parquet::ReaderProperties(ParquetPool()),
+                                                   metadata_);
     parquet::ArrowReaderProperties properties(/*use_threads=*/false);
     properties.set_batch_size(INT64_MAX);
     for (const int leaf : repeating) properties.set_read_dictionary(leaf, true);
-    auto reader = parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(opened),
-                                                   properties);
+    auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(opened), properties);
     if (!reader.ok()) return CorruptParquet(path_, reader.status().message());
     return *std::move(reader);
   }
@@ -179,7 +140,7 @@ class Columns final : public ParquetColumns {
     std::vector<int> leaves;
     for (const int column : columns) Collect(fields.at(static_cast<std::size_t>(column)), leaves);
     const auto table = reader->ReadRowGroup(row_group, leaves);
-    if (!table.ok()) return CorruptParquet(path_, table.status().message());
+    if (!table.ok()) return Explain(CorruptParquet(path_, table.status().message()));
     const FieldConformer conformer(options_, path_);
     arrow::FieldVector wanted;
     arrow::ChunkedArrayVector found;
@@ -210,7 +171,7 @@ class Columns final : public ParquetColumns {
   ObjectStore& store_;
   const std::string path_;
   const ParquetReadOptions options_{};
-  std::shared_ptr<StoredFile> file_;
+  std::shared_ptr<ArrowFile> file_;
   std::shared_ptr<parquet::FileMetaData> metadata_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<int> leaves_;  // by column; −1: nested
@@ -225,7 +186,7 @@ Result<std::unique_ptr<ParquetColumns>> ParquetColumns::Open(ObjectStore& store,
   try {
     WEIRHOUSE_TRY_STATUS(columns->OpenFile());
   } catch (const std::exception& error) {
-    return CorruptParquet(path, error.what());
+    return columns->Explain(CorruptParquet(path, error.what()));
   }
   return std::unique_ptr<ParquetColumns>(std::move(columns));
 }

@@ -1,5 +1,4 @@
 #include <arrow/api.h>
-#include <arrow/io/interfaces.h>
 #include <arrow/io/memory.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
@@ -10,9 +9,7 @@
 #include <parquet/statistics.h>
 
 #include <algorithm>
-#include <cstring>
 #include <exception>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -131,60 +128,6 @@ Result<std::shared_ptr<arrow::Table>> Read(std::string bytes, const std::string&
   return table;
 }
 
-// A stored object as Arrow reads files. Keeps the store's own error, which says more than Arrow's.
-class StoreFile final : public arrow::io::RandomAccessFile {
- public:
-  StoreFile(ObjectStore& store, std::string path, std::int64_t size_bytes)
-      : store_(store), path_(std::move(path)), size_bytes_(size_bytes) {}
-
-  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(std::int64_t position,
-                                                       std::int64_t bytes) override {
-    bytes = std::clamp<std::int64_t>(bytes, 0, std::max<std::int64_t>(size_bytes_ - position, 0));
-    auto read = store_.ReadRange(path_, position, bytes);
-    if (read.ok()) return arrow::Buffer::FromString(std::move(read).value());
-    const std::lock_guard lock(mutex_);
-    failure_ = read.status();
-    return arrow::Status::IOError(read.status().message());
-  }
-  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t bytes,
-                                     void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const auto buffer, ReadAt(position, bytes));
-    std::memcpy(out, buffer->data(), static_cast<std::size_t>(buffer->size()));
-    return buffer->size();
-  }
-  arrow::Result<std::int64_t> Read(std::int64_t bytes, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position_, bytes, out));
-    position_ += got;
-    return got;
-  }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(std::int64_t bytes) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, bytes));
-    position_ += buffer->size();
-    return buffer;
-  }
-  arrow::Status Seek(std::int64_t position) override {
-    position_ = position;
-    return arrow::Status::OK();
-  }
-  arrow::Result<std::int64_t> Tell() const override { return position_; }
-  arrow::Result<std::int64_t> GetSize() override { return size_bytes_; }
-  arrow::Status Close() override { return arrow::Status::OK(); }
-  bool closed() const override { return false; }
-
-  Status failure() const {
-    const std::lock_guard lock(mutex_);
-    return failure_;
-  }
-
- private:
-  ObjectStore& store_;
-  std::string path_;
-  std::int64_t size_bytes_;
-  std::int64_t position_ = 0;
-  mutable std::mutex mutex_;
-  Status failure_;
-};
-
 class OpenGroups final : public ParquetGroups {
  public:
   OpenGroups(ObjectStore& store, const std::string& path, std::int64_t size_bytes,
@@ -192,7 +135,7 @@ class OpenGroups final : public ParquetGroups {
       : store_(store), path_(path), size_bytes_(size_bytes), options_(std::move(options)) {}
 
   Status ReadFooter() {
-    return Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
+    return Guarded([&](const std::shared_ptr<ArrowFile>& file) -> Status {
       metadata_ = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()))
                       ->metadata();
       if (const std::string fault = FaultOfCounts(*metadata_); !fault.empty())
@@ -231,7 +174,7 @@ class OpenGroups final : public ParquetGroups {
       fields.push_back(options_.schema->GetFieldByName(column));
     options.schema = arrow::schema(std::move(fields));
     std::shared_ptr<arrow::Table> table;
-    WEIRHOUSE_TRY_STATUS(Guarded([&](const std::shared_ptr<StoreFile>& file) -> Status {
+    WEIRHOUSE_TRY_STATUS(Guarded([&](const std::shared_ptr<ArrowFile>& file) -> Status {
       auto opened = parquet::ParquetFileReader::Open(file, parquet::ReaderProperties(ParquetPool()),
                                                      metadata_);
       auto reader = parquet::arrow::FileReader::Make(ParquetPool(), std::move(opened),
@@ -250,7 +193,11 @@ class OpenGroups final : public ParquetGroups {
   // What the store says of a failure goes before what Parquet makes of it.
   template <typename Act>
   Status Guarded(const Act& act) const {
-    const auto file = std::make_shared<StoreFile>(store_, path_, size_bytes_);
+    const auto file = std::make_shared<ArrowFile>(
+        [this](std::int64_t offset, std::int64_t count) {
+          return store_.ReadRange(path_, offset, count);
+        },
+        size_bytes_);
     Status status;
     try {
       status = act(file);

@@ -1,8 +1,6 @@
 #include "ground/platform/columnar/arrived/parquet_batches.h"
 
 #include <arrow/api.h>
-#include <arrow/io/interfaces.h>
-#include <arrow/util/thread_pool.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/exception.h>
@@ -13,11 +11,11 @@
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
 
+#include "ground/platform/columnar/arrived/arrow_file.h"
 #include "ground/platform/columnar/arrived/parquet_guard.h"
 
 namespace weirhouse::platform {
@@ -72,62 +70,6 @@ auto Guarded(Read&& read) -> decltype(read()) {
   }
 }
 
-// Our bytes as Arrow's file. Keeps the first error of the bytes, which Arrow would reword.
-class BytesFile final : public arrow::io::RandomAccessFile {
- public:
-  explicit BytesFile(RandomBytes& bytes) : bytes_(bytes) {}
-
-  arrow::Status Close() override {
-    closed_ = true;
-    return arrow::Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  arrow::Result<std::int64_t> Tell() const override { return position_; }
-  arrow::Status Seek(std::int64_t position) override {
-    position_ = position;
-    return arrow::Status::OK();
-  }
-  arrow::Result<std::int64_t> GetSize() override { return bytes_.size_bytes(); }
-  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t count,
-                                     void* out) override {
-    if (position < 0 || count < 0 || position > bytes_.size_bytes())
-      return arrow::Status::IOError("a range lies outside of the file");
-    const std::int64_t there = std::min(count, bytes_.size_bytes() - position);
-    const std::scoped_lock lock(mutex_);
-    failed_ = failed_.ok() ? bytes_.ReadAt(position, static_cast<char*>(out),
-                                           static_cast<std::size_t>(there))
-                           : failed_;
-    if (!failed_.ok()) return arrow::Status::IOError("the bytes cannot be read");
-    return there;
-  }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(std::int64_t position,
-                                                       std::int64_t count) override {
-    const std::int64_t there = std::clamp<std::int64_t>(bytes_.size_bytes() - position, 0, count);
-    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(there, ParquetPool()));
-    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position, there, buffer->mutable_data()));
-    ARROW_RETURN_NOT_OK(buffer->Resize(got));
-    return buffer;
-  }
-  arrow::Result<std::int64_t> Read(std::int64_t count, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position_, count, out));
-    position_ += got;
-    return got;
-  }
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(std::int64_t count) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, count));
-    position_ += buffer->size();
-    return buffer;
-  }
-  const Status& failed() const { return failed_; }
-
- private:
-  RandomBytes& bytes_;
-  std::mutex mutex_;
-  Status failed_;
-  std::int64_t position_ = 0;
-  bool closed_ = false;
-};
-
 // By the row group with the longest rows.
 std::int64_t RowsOfBatch(const parquet::FileMetaData& metadata) {
   std::int64_t row_bytes = 1;
@@ -149,7 +91,7 @@ std::int64_t OffsetOfGroup(const parquet::FileMetaData& metadata, int group) {
 }  // namespace
 
 struct ParquetBatches::State {
-  std::shared_ptr<BytesFile> file;
+  std::shared_ptr<ArrowFile> file;
   std::unique_ptr<parquet::arrow::FileReader> reader;
   std::shared_ptr<parquet::FileMetaData> metadata;
   std::shared_ptr<arrow::Schema> schema;
@@ -160,7 +102,7 @@ struct ParquetBatches::State {
   std::unique_ptr<arrow::RecordBatchReader> batches;  // of the row group that is being read
 
   Status Explain(const arrow::Status& status) const {
-    if (!file->failed().ok()) return file->failed();
+    if (!file->failure().ok()) return file->failure();
     if (status.IsOutOfMemory() && status.message().find(kOverLimit) == std::string::npos)
       return MemoryRanOut();
     return NotParquet(status.message());
@@ -216,7 +158,13 @@ Result<std::unique_ptr<ParquetBatches>> ParquetBatches::Open(RandomBytes& bytes,
         bytes.ReadAt(size_bytes - tail_bytes - length, footer.data(), footer.size()));
     auto state = std::make_unique<State>();
     WEIRHOUSE_TRY(state->metadata, ParseFooter(footer));
-    state->file = std::make_shared<BytesFile>(bytes);
+    state->file = std::make_shared<ArrowFile>(
+        [&bytes](std::int64_t offset, std::int64_t count) -> Result<std::string> {
+          std::string piece(static_cast<std::size_t>(count), '\0');
+          WEIRHOUSE_TRY_STATUS(bytes.ReadAt(offset, piece.data(), piece.size()));
+          return piece;
+        },
+        size_bytes);
     parquet::ReaderProperties properties(ParquetPool());
     properties.enable_buffered_stream();
     properties.set_buffer_size(kBufferedBytes);
