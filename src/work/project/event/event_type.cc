@@ -24,14 +24,15 @@ constexpr EventField kQuarantinedData[] = {{"source", "the source"},
                                            {"quarantined", "how many of them are in quarantine"},
                                            {"object", "the file, if all of it was refused", false},
                                            {"reason", "why it was", false}};
-constexpr EventField kCommittedData[] = {
-    {"table", "the table"},
-    {"batch", "the batch; empty for a commit of another engine"},
-    {"rows_added", "how many rows came"},
-    {"run", "the run", false},
-    {"by", "who committed, of another engine", false},
-    {"engine", "which one", false},
-    {"operation", "append, overwrite, …", false}};
+constexpr EventField kCommittedData[] = {{"table", "the table"},
+                                         {"batch",
+                                          "the batch, `A..B` for features of several in a "
+                                          "backfill; empty for a commit of another engine"},
+                                         {"rows_added", "how many rows came"},
+                                         {"run", "the run", false},
+                                         {"by", "who committed, of another engine", false},
+                                         {"engine", "which one", false},
+                                         {"operation", "append, overwrite, …", false}};
 constexpr EventField kFinishedData[] = {
     {"run", "the run"},     {"kind", "its kind"},      {"name", "its name"},
     {"batch", "its batch"}, {"state", "how it ended"}, {"tables", "the tables that moved"}};

@@ -1,6 +1,8 @@
 #include "ground/platform/columnar/arrived/parquet_batches.h"
 
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <arrow/extension_type.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/exception.h>
@@ -81,6 +83,37 @@ std::int64_t RowsOfBatch(const parquet::FileMetaData& metadata) {
   return std::clamp(kBatchBytes / row_bytes, kBatchRowsMin, kBatchRowsMax);
 }
 
+// A type as it is without dictionaries and extensions, which only say how values are held.
+std::shared_ptr<arrow::DataType> HeldType(std::shared_ptr<arrow::DataType> type) {
+  while (true) {
+    if (type->id() == arrow::Type::DICTIONARY) {
+      type = static_cast<const arrow::DictionaryType&>(*type).value_type();
+    } else if (type->id() == arrow::Type::EXTENSION) {
+      type = static_cast<const arrow::ExtensionType&>(*type).storage_type();
+    } else {
+      return type;
+    }
+  }
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> HeldValues(std::shared_ptr<arrow::Array> values) {
+  while (true) {
+    if (values->type_id() == arrow::Type::DICTIONARY) {
+      arrow::compute::ExecContext context(ParquetPool());
+      const auto& dictionary = static_cast<const arrow::DictionaryArray&>(*values);
+      ARROW_ASSIGN_OR_RAISE(
+          const arrow::Datum taken,
+          arrow::compute::Take(dictionary.dictionary(), dictionary.indices(),
+                               arrow::compute::TakeOptions::Defaults(), &context));
+      values = taken.make_array();
+    } else if (values->type_id() == arrow::Type::EXTENSION) {
+      values = static_cast<const arrow::ExtensionArray&>(*values).storage();
+    } else {
+      return values;
+    }
+  }
+}
+
 std::int64_t OffsetOfGroup(const parquet::FileMetaData& metadata, int group) {
   if (metadata.num_columns() == 0) return 0;
   const auto chunk = metadata.RowGroup(group)->ColumnChunk(0);
@@ -135,7 +168,14 @@ struct ParquetBatches::State {
         return NotParquet("a row group has more rows than its footer says");
       if (const arrow::Status valid = rows->Validate(); !valid.ok()) return Explain(valid);
       if (rows->num_rows() == 0) continue;
-      Batch batch{std::move(rows), row, group_offset};
+      arrow::ArrayVector columns;
+      for (const auto& column : rows->columns()) {
+        auto held = HeldValues(column);
+        if (!held.ok()) return Explain(held.status());
+        columns.push_back(*std::move(held));
+      }
+      Batch batch{arrow::RecordBatch::Make(schema, rows->num_rows(), std::move(columns)), row,
+                  group_offset};
       row += batch.rows->num_rows();
       return batch;
     }
@@ -178,6 +218,10 @@ Result<std::unique_ptr<ParquetBatches>> ParquetBatches::Open(RandomBytes& bytes,
     state->reader = *std::move(reader);
     if (const arrow::Status known = state->reader->GetSchema(&state->schema); !known.ok())
       return state->Explain(known);
+    arrow::FieldVector fields;
+    for (const auto& field : state->schema->fields())
+      fields.push_back(field->WithType(HeldType(field->type())));
+    state->schema = arrow::schema(std::move(fields));
     while (state->group < state->metadata->num_row_groups()) {
       const std::int64_t rows = state->metadata->RowGroup(state->group)->num_rows();
       if (state->row + rows > first_row) break;

@@ -27,6 +27,7 @@ class ParquetBatches {
                                                       std::int64_t first_row = 0);
   ~ParquetBatches();
 
+  // Columns have the types of their values: no dictionaries and no extensions but in nested ones.
   const std::shared_ptr<arrow::Schema>& schema() const;
   std::int64_t row_count() const;
 
