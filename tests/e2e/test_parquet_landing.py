@@ -41,8 +41,8 @@ def test_rows_are_records_and_a_refused_one_is_traced(tmp_path):
     project = start(tmp_path)
     land(project, "1.parquet", rows(5000, price=lambda i: decimal.Decimal(-1 if i == 4321 else i)), row_group_size=1000)
     project.wh("ingest")
-    assert project.rows("select count(*) as n, sum(price) as total, max(at) as last from processed.a") == [
-        {"n": 4999, "total": f"{sum(range(5000)) - 4321}.00", "last": "2020-01-04T11:19:00Z"}]
+    assert project.rows("select count(*) as n, sum(price) as total, max(r.at) as newest from processed.a r") == [
+        {"n": 4999, "total": f"{sum(range(5000)) - 4321}.00", "newest": "2020-01-04T11:19:00Z"}]
     [refused] = project.rows("select * from quarantine.a")
     assert json.loads(refused["raw"]) == {"id": 4321, "city": "c2", "price": -1.00, "at": "2020-01-04T00:01:00Z"}
     assert (refused["reason"], refused["line"]) == ("WH1203 price below minimum 0", 4322)
@@ -59,7 +59,7 @@ def test_a_correction_by_parquet_replaces_and_a_repeat_changes_nothing(tmp_path)
     land(project, "2.parquet", changed, compression="gzip", data_page_version="2.0", use_dictionary=False)
     land(project, "3.parquet", rows(100))
     project.wh("ingest")
-    assert project.rows("select distinct city, at from processed.a") == [{"city": "new", "at": "2021-01-01T00:00:00Z"}]
+    assert project.rows("select distinct city, t.at from processed.a t") == [{"city": "new", "at": "2021-01-01T00:00:00Z"}]
 
 
 def test_files_of_duckdb_land(tmp_path):
@@ -85,7 +85,7 @@ def test_what_cannot_be_read_is_refused_whole(tmp_path):
     project.land("a", "text.parquet", b"id,city\n1,a\n")
     project.land("a", "renamed.parquet", b"")
     said = project.wh("ingest", code=3)
-    assert project.rows("select count(*) as n from processed.a") == [{"n": 3}]
+    assert project.rows("select count(*) as n from processed.a r") == [{"n": 3}]
     assert "it is no valid Parquet file" in said.stdout + said.stderr
 
 

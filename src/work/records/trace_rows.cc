@@ -147,19 +147,27 @@ Result<RowScan> ScanOf(Workspace& workspace, const std::string& name,
                        std::optional<CommitSeq> seq) {
   RowScan scan;
   WEIRHOUSE_TRY(scan.table, workspace.LoadTable(name));
-  for (const iceberg::Field& field : scan.table->schema().fields) {
+  // A snapshot has the columns of then: fewer, where one was added since, be it by a compaction.
+  const iceberg::Schema* schema = &scan.table->schema();
+  if (seq) {
+    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *seq));
+    const iceberg::Snapshot* const kept =
+        snapshot ? scan.table->FindSnapshot(snapshot->snapshot) : nullptr;
+    if (kept != nullptr) {
+      scan.options.snapshot = kept->id;
+      for (const iceberg::Schema& one : scan.table->schemas) {
+        if (one.schema_id == kept->schema_id) schema = &one;
+      }
+    }
+  }
+  for (const iceberg::Field& field : schema->fields) {
     if (!iceberg::IsHidden(field.name)) scan.declared.push_back(field.name);
   }
   scan.options.columns = scan.declared;
   for (const std::string_view hidden : {iceberg::kRecordColumn, iceberg::kCommitSeqColumn}) {
-    if (scan.table->schema().Find(hidden) != nullptr) scan.options.columns.emplace_back(hidden);
+    if (schema->Find(hidden) != nullptr) scan.options.columns.emplace_back(hidden);
   }
   scan.options.with_sequence_number = true;
-  if (seq) {
-    WEIRHOUSE_TRY(const auto snapshot, workspace.catalog().SnapshotAsOf(name, *seq));
-    if (snapshot && scan.table->FindSnapshot(snapshot->snapshot) != nullptr)
-      scan.options.snapshot = snapshot->snapshot;
-  }
   return scan;
 }
 

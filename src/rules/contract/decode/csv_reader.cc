@@ -109,14 +109,15 @@ bool CsvReader::ReadField(const CsvSlice& slice, std::size_t column, Slot* slot,
                           ViolationSink* sink) {
   const FieldRules& field = program_.fields()[static_cast<std::size_t>(field_of_column_[column])];
   const std::string_view text = slice.doubled ? CsvText(slice, &scratch_[column]) : slice.text;
+  slot->state = Slot::State::kValue;
+  // What stands beside the quotes is part of the field, so it is no null even if they hold one.
+  if (slice.malformed) {
+    return Broken(sink, ViolationKind::kNotCsv, field.name, "csv", "RFC 4180 quoting");
+  }
   // Quotes distinguish a text that looks like null from null; other types have no such text.
   if ((!slice.quoted || field.type != LogicalType::kString) && IsNull(text)) {
     slot->state = Slot::State::kNull;
     return true;
-  }
-  slot->state = Slot::State::kValue;
-  if (slice.malformed) {
-    return Broken(sink, ViolationKind::kNotCsv, field.name, "csv", "RFC 4180 quoting");
   }
   if (static_cast<std::int64_t>(text.size()) > kStringBytesMax) {
     return Broken(sink, ViolationKind::kTooLarge, field.name, "string_bytes",

@@ -2,6 +2,7 @@
 
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
+#include <arrow/util/float16.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -119,6 +120,18 @@ bool IntegerCell(const arrow::Array& column, std::int64_t row, std::string* out)
   }
 }
 
+double RealOfCell(const arrow::Array& column, std::int64_t row) {
+  switch (column.type_id()) {
+    case arrow::Type::HALF_FLOAT:
+      return arrow::util::Float16::FromBits(As<arrow::HalfFloatArray>(column).Value(row))
+          .ToDouble();
+    case arrow::Type::FLOAT:
+      return static_cast<double>(As<arrow::FloatArray>(column).Value(row));
+    default:
+      return As<arrow::DoubleArray>(column).Value(row);
+  }
+}
+
 // What JSON has without quotes. False: the type is none of these.
 bool BareCell(const arrow::Array& column, std::int64_t row, bool* quoted, std::string* out) {
   using arrow::Type;
@@ -127,11 +140,10 @@ bool BareCell(const arrow::Array& column, std::int64_t row, bool* quoted, std::s
     case Type::BOOL:
       *out = As<arrow::BooleanArray>(column).Value(row) ? "true" : "false";
       return true;
+    case Type::HALF_FLOAT:
     case Type::FLOAT:
     case Type::DOUBLE: {
-      const double number = column.type_id() == Type::FLOAT
-                                ? static_cast<double>(As<arrow::FloatArray>(column).Value(row))
-                                : As<arrow::DoubleArray>(column).Value(row);
+      const double number = RealOfCell(column, row);
       *out = NumberText(number);
       *quoted = !std::isfinite(number);
       return true;
@@ -179,17 +191,13 @@ bool ScalarText(const arrow::Array& column, std::int64_t row, bool* quoted, std:
       *out = As<arrow::LargeBinaryArray>(column).GetView(row);
       break;
     case Type::FIXED_SIZE_BINARY:
-      *out = ToHex(As<arrow::FixedSizeBinaryArray>(column).GetView(row));
+      *out = As<arrow::FixedSizeBinaryArray>(column).GetView(row);
       break;
     default:
       return false;
   }
   *quoted = true;
   return true;
-}
-
-bool IsPlainText(std::string_view text) {
-  return IsValidUtf8(text) && text.find('\0') == std::string_view::npos;
 }
 
 void AppendJson(const arrow::Array& column, std::int64_t row, int depth, std::string* out);
@@ -241,8 +249,10 @@ void AppendJson(const arrow::Array& column, std::int64_t row, int depth, std::st
   if (ScalarText(column, row, &quoted, &text)) {
     if (!quoted) {
       *out += text;
-    } else {
-      AppendJsonText(IsPlainText(text) ? text : ToHex(text), out);
+    } else if (IsValidUtf8(text)) {
+      AppendJsonText(text, out);
+    } else {  // an object, so that no text has the same JSON
+      *out += fmt::format("{{\"hex\":\"{}\"}}", ToHex(text));
     }
     return;
   }
@@ -289,7 +299,8 @@ void AppendJson(const arrow::Array& column, std::int64_t row, int depth, std::st
 
 bool IsText(arrow::Type::type id) {
   return id == arrow::Type::STRING || id == arrow::Type::LARGE_STRING ||
-         id == arrow::Type::BINARY || id == arrow::Type::LARGE_BINARY;
+         id == arrow::Type::BINARY || id == arrow::Type::LARGE_BINARY ||
+         id == arrow::Type::FIXED_SIZE_BINARY;
 }
 bool IsDecimal(arrow::Type::type id) {
   return id == arrow::Type::DECIMAL128 || id == arrow::Type::DECIMAL256;
@@ -332,6 +343,30 @@ Parsed TakeDouble(double number, Slot* slot) {
   return std::isnan(number) ? Parsed::kWrongType : Parsed::kOutOfRange;
 }
 
+// A float of an integer field, which is how pandas writes integers beside nulls.
+Parsed TakeWhole(double number, Slot* slot) {
+  if (std::isnan(number) || std::trunc(number) != number) return Parsed::kWrongType;
+  if (number < -0x1p63 || number >= 0x1p63) return Parsed::kOutOfRange;
+  return TakeInteger(static_cast<std::int64_t>(number), slot);
+}
+
+// A decimal of an integer field: its zeros after the point are left out.
+Parsed TakeWholeText(std::string text, std::string* scratch, Slot* slot) {
+  *scratch = std::move(text);
+  Int128 value = 0;
+  switch (ScaleDecimal(*scratch, 0, &value)) {
+    case DecimalFit::kExact:
+      break;
+    case DecimalFit::kTooLarge:
+      return Parsed::kOutOfRange;
+    default:
+      return Parsed::kWrongType;
+  }
+  constexpr Int128 kMax = std::numeric_limits<std::int64_t>::max();
+  if (value > kMax || value < -kMax - 1) return Parsed::kOutOfRange;
+  return TakeInteger(static_cast<std::int64_t>(value), slot);
+}
+
 std::string_view TextOf(const arrow::Array& column, std::int64_t row) {
   switch (column.type_id()) {
     case arrow::Type::STRING:
@@ -340,6 +375,8 @@ std::string_view TextOf(const arrow::Array& column, std::int64_t row) {
       return As<arrow::LargeStringArray>(column).GetView(row);
     case arrow::Type::BINARY:
       return As<arrow::BinaryArray>(column).GetView(row);
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return As<arrow::FixedSizeBinaryArray>(column).GetView(row);
     default:
       return As<arrow::LargeBinaryArray>(column).GetView(row);
   }
@@ -375,7 +412,8 @@ CellReading ReadingOf(const FieldRules& field, const arrow::DataType& type) {
       return IsText(id) ? CellReading::kByText : CellReading::kNeverFits;
     case LogicalType::kInteger:
       if (integer != CellReading::kNeverFits) return integer;
-      return IsReal(id) || IsDecimal(id) ? CellReading::kByText : CellReading::kNeverFits;
+      if (IsReal(id)) return CellReading::kWholeReal;
+      return IsDecimal(id) ? CellReading::kWholeDecimal : CellReading::kNeverFits;
     case LogicalType::kNumber:
       break;
   }
@@ -389,8 +427,7 @@ CellReading ReadingOf(const FieldRules& field, const arrow::DataType& type) {
                : CellReading::kNeverFits;
   }
   if (integer != CellReading::kNeverFits) return integer;
-  if (id == arrow::Type::FLOAT) return CellReading::kFloat;
-  if (id == arrow::Type::DOUBLE) return CellReading::kDouble;
+  if (IsReal(id)) return CellReading::kReal;
   return IsDecimal(id) ? CellReading::kByText : CellReading::kNeverFits;
 }
 
@@ -421,10 +458,12 @@ Parsed ReadCell(const FieldRules& field, CellReading reading, const arrow::Array
       slot->number = static_cast<double>(value);
       return field.type == LogicalType::kInteger ? Parsed::kOutOfRange : Parsed::kOk;
     }
-    case CellReading::kFloat:
-      return TakeDouble(static_cast<double>(As<arrow::FloatArray>(column).Value(row)), slot);
-    case CellReading::kDouble:
-      return TakeDouble(As<arrow::DoubleArray>(column).Value(row), slot);
+    case CellReading::kReal:
+      return TakeDouble(RealOfCell(column, row), slot);
+    case CellReading::kWholeReal:
+      return TakeWhole(RealOfCell(column, row), slot);
+    case CellReading::kWholeDecimal:
+      return TakeWholeText(CellText(column, row), scratch, slot);
     case CellReading::kBool:
       slot->integer = As<arrow::BooleanArray>(column).Value(row) ? 1 : 0;
       return Parsed::kOk;

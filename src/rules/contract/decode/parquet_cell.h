@@ -17,8 +17,8 @@ class DataType;
 
 namespace weirhouse::contract {
 
-// Appends a cell as JSON: decimals with all their digits, times as RFC 3339, bytes that are not text
-// in hexadecimal, NaN and the infinities as texts. Deterministic. Nesting beyond kJsonDepthMax is
+// Appends a cell as JSON: decimals with all their digits, times as RFC 3339, bytes that are not UTF-8
+// as {"hex":"ff00"}, NaN and the infinities as texts. Deterministic. Nesting beyond kJsonDepthMax is
 // "…".
 void AppendCellJson(const arrow::Array& column, std::int64_t row, std::string* out);
 // The same for people and for parsing: texts without quotes.
@@ -35,8 +35,9 @@ enum class CellReading : std::uint8_t {
   kUInt16,
   kUInt32,
   kUInt64,
-  kFloat,
-  kDouble,
+  kReal,          // a float of any width
+  kWholeReal,     // one that must be whole
+  kWholeDecimal,  // a decimal that must be whole
   kBool,
   kDate32,
   kTime,      // a timestamp in any unit

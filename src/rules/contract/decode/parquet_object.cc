@@ -25,7 +25,7 @@ constexpr std::int64_t kRefusedRowBytes = 1 << 10;  // about the size of a refus
 // hint.
 Status AsOfObject(Status status) {
   if (status.code() == Code::kUnavailable) return OutOfMemory();
-  if (status.code() != Code::kInvalidInput) return status;
+  if (status.code() != Code::kInvalidInput || status.Is(platform::kParquetTooLarge)) return status;
   return Status(Code::kInvalidInput, "object cannot be read: it is no valid Parquet file")
       .WithError("WH1310")
       .WithHint(EscapeControl(ShownText(status.message())));
@@ -46,10 +46,11 @@ Status CheckCount(std::int64_t count) {
       .WithHint("split the file");
 }
 
-// Two columns of one name would leave open which is meant.
-Status CheckColumns(const arrow::Schema& schema) {
+// Two columns of one name, or two fields of a struct, would leave open which is meant.
+Status CheckColumns(const arrow::FieldVector& fields) {
   std::set<std::string> seen;
-  for (const auto& field : schema.fields()) {
+  for (const auto& field : fields) {
+    WEIRHOUSE_TRY_STATUS(CheckColumns(field->type()->fields()));
     if (!seen.insert(field->name()).second) {
       return Status(Code::kInvalidInput, "object cannot be read: it has two columns of one name")
           .WithError("WH1310")
@@ -67,7 +68,7 @@ Result<std::unique_ptr<platform::ParquetBatches>> OpenObject(ByteStream& object,
   auto opened = platform::ParquetBatches::Open(*object.random(), first_row);
   if (!opened.ok()) return AsOfObject(opened.status());
   WEIRHOUSE_TRY_STATUS(CheckCount((*opened)->row_count()));
-  WEIRHOUSE_TRY_STATUS(CheckColumns(*(*opened)->schema()));
+  WEIRHOUSE_TRY_STATUS(CheckColumns((*opened)->schema()->fields()));
   return std::move(*opened);
 }
 

@@ -172,6 +172,40 @@ TEST(ParquetObject, RefusesWhatIsNoValueOfTheField) {
   EXPECT_THAT(decoded.quarantined[2].raw, HasSubstr("\"Infinity\""));
 }
 
+TEST(ParquetObject, WholeNumbersOfAnyTypeAreIntegers) {
+  const auto contract = ContractOf(
+      "      - { name: n, logicalType: integer }\n"
+      "      - { name: d, logicalType: integer }\n");
+  const std::string file =
+      FileOf({{"n", Column<arrow::DoubleBuilder, double>({1e16, -0x1p63, 0x1p63, 2.5, 0x1p62})},
+              {"d", Column<arrow::Decimal128Builder, arrow::Decimal128>(
+                        {arrow::Decimal128(500), arrow::Decimal128(-100), std::nullopt,
+                         arrow::Decimal128(150), arrow::Decimal128("99999999999999999999900")},
+                        arrow::decimal128(30, 2))}});
+  ASSERT_OK_AND(const Decoded decoded,
+                DecoderOf(contract, RecordFormat::kParquet).Decode(file, kContext));
+  EXPECT_THAT(RefusalsOf(decoded),
+              ElementsAre("2 n WH1213", "3 n WH1202", "3 d WH1202", "4 d WH1213"));
+  const auto n = decoded.rows->GetColumnByName("n");
+  EXPECT_EQ(n->GetScalar(0).ValueOrDie()->ToString(), "10000000000000000");
+  EXPECT_EQ(n->GetScalar(1).ValueOrDie()->ToString(), "-9223372036854775808");
+  EXPECT_EQ(decoded.rows->GetColumnByName("d")->GetScalar(1).ValueOrDie()->ToString(), "-1");
+}
+
+// What stands for a record's bytes tells values apart that JSON could confuse.
+TEST(ParquetObject, BytesAreNotTakenForTheirHexadecimalText) {
+  const auto contract = ContractOf("      - { name: n, logicalType: integer }\n");
+  const std::string file = FileOf(
+      {{"n", Integers({1, 1, 1})},
+       {"x", Column<arrow::BinaryBuilder, std::string>({"ff", "\xff", std::string("b\0", 2)})}});
+  ASSERT_OK_AND(const Decoded decoded,
+                DecoderOf(contract, RecordFormat::kParquet).Decode(file, kContext));
+  const auto unknown = decoded.rows->GetColumnByName("_unknown");
+  EXPECT_EQ(unknown->GetScalar(0).ValueOrDie()->ToString(), R"({"x":"ff"})");
+  EXPECT_EQ(unknown->GetScalar(1).ValueOrDie()->ToString(), R"({"x":{"hex":"ff"}})");
+  EXPECT_EQ(unknown->GetScalar(2).ValueOrDie()->ToString(), R"({"x":"b\u0000"})");
+}
+
 TEST(ParquetObject, NamesAColumnThatIsMissing) {
   const auto contract = ContractOf(
       "      - { name: sale_id, logicalType: string, required: true }\n"

@@ -3,6 +3,7 @@
 #include <arrow/compute/cast.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -62,6 +63,12 @@ class ReferencesRule final : public RowsRule {
       if (rule->parent_columns_.size() != rule->columns_.size()) {
         return parent->Error(
             "WH3003", fmt::format("{} must name as many columns as references", at.What("parent")));
+      }
+      for (const std::string& name : rule->parent_columns_) {
+        if (std::count(rule->parent_columns_.begin(), rule->parent_columns_.end(), name) > 1) {
+          return parent->Error("WH3002",
+                               fmt::format("{} names \"{}\" twice", at.What("parent"), name));
+        }
       }
     }
     check.tables.push_back(rule->table_);

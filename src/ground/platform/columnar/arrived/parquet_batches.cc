@@ -8,6 +8,7 @@
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
+#include <parquet/size_statistics.h>
 
 #include <algorithm>
 #include <cstring>
@@ -29,8 +30,13 @@ constexpr std::int64_t kBufferedBytes = 1 << 20;
 constexpr std::int64_t kFooterBytesMax = 64 << 20;
 constexpr std::size_t kTailBytes = 8;  // the footer's length and "PAR1"
 
-Status NotParquet(std::string_view why) {
-  return Status(Code::kInvalidInput, fmt::format("it is no valid Parquet file: {}", why));
+Status NotParquet(std::string_view why) { return Status(Code::kInvalidInput, std::string(why)); }
+Status TooLargeToRead() {
+  return Status(Code::kInvalidInput,
+                "object is too large: rows of a Parquet file that are read together need more than "
+                "1 GiB")
+      .WithError(kParquetTooLarge)
+      .WithHint("write it with smaller row groups, or with fewer long values in one file");
 }
 Status MemoryRanOut() {
   return Status(Code::kUnavailable, "not enough memory to read a Parquet file");
@@ -68,7 +74,10 @@ auto Guarded(Read&& read) -> decltype(read()) {
   } catch (const std::bad_alloc&) {
     return MemoryRanOut();
   } catch (const std::exception& error) {
-    return NotParquet(error.what());
+    const std::string_view said = error.what();
+    if (said.find(kOverLimit) != std::string_view::npos) return TooLargeToRead();
+    return NotParquet(said.find("ecrypt") != std::string_view::npos ? "its columns are encrypted"
+                                                                    : said);
   }
 }
 
@@ -77,8 +86,14 @@ std::int64_t RowsOfBatch(const parquet::FileMetaData& metadata) {
   std::int64_t row_bytes = 1;
   for (int i = 0; i < metadata.num_row_groups(); ++i) {
     const auto group = metadata.RowGroup(i);
-    if (group->num_rows() > 0)
-      row_bytes = std::max(row_bytes, group->total_byte_size() / group->num_rows());
+    if (group->num_rows() == 0) continue;
+    std::int64_t bytes = group->total_byte_size();
+    for (int column = 0; column < group->num_columns(); ++column) {
+      // A dictionary holds a long text once, however many rows have it.
+      const auto sizes = group->ColumnChunk(column)->size_statistics();
+      if (sizes != nullptr) bytes += sizes->unencoded_byte_array_data_bytes.value_or(0);
+    }
+    row_bytes = std::max(row_bytes, bytes / group->num_rows());
   }
   return std::clamp(kBatchBytes / row_bytes, kBatchRowsMin, kBatchRowsMax);
 }
@@ -90,6 +105,10 @@ std::shared_ptr<arrow::DataType> HeldType(std::shared_ptr<arrow::DataType> type)
       type = static_cast<const arrow::DictionaryType&>(*type).value_type();
     } else if (type->id() == arrow::Type::EXTENSION) {
       type = static_cast<const arrow::ExtensionType&>(*type).storage_type();
+    } else if (type->id() == arrow::Type::STRING_VIEW) {
+      return arrow::utf8();
+    } else if (type->id() == arrow::Type::BINARY_VIEW) {
+      return arrow::binary();
     } else {
       return type;
     }
@@ -108,6 +127,11 @@ arrow::Result<std::shared_ptr<arrow::Array>> HeldValues(std::shared_ptr<arrow::A
       values = taken.make_array();
     } else if (values->type_id() == arrow::Type::EXTENSION) {
       values = static_cast<const arrow::ExtensionArray&>(*values).storage();
+    } else if (values->type_id() == arrow::Type::STRING_VIEW ||
+               values->type_id() == arrow::Type::BINARY_VIEW) {
+      arrow::compute::ExecContext context(ParquetPool());
+      return arrow::compute::Cast(*values, HeldType(values->type()),
+                                  arrow::compute::CastOptions::Safe(), &context);
     } else {
       return values;
     }
@@ -136,8 +160,10 @@ struct ParquetBatches::State {
 
   Status Explain(const arrow::Status& status) const {
     if (!file->failure().ok()) return file->failure();
-    if (status.IsOutOfMemory() && status.message().find(kOverLimit) == std::string::npos)
-      return MemoryRanOut();
+    if (status.message().find(kOverLimit) != std::string::npos) return TooLargeToRead();
+    if (status.IsOutOfMemory()) return MemoryRanOut();
+    if (status.message().find("ecrypt") != std::string::npos)
+      return NotParquet("its columns are encrypted");
     return NotParquet(status.message());
   }
 

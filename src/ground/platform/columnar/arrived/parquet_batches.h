@@ -17,8 +17,11 @@ class Schema;
 
 namespace weirhouse::platform {
 
+// Rows that are read together need more memory than a file may take.
+inline constexpr Reason kParquetTooLarge{"WH1311"};
+
 // Threads: one. Errors: kInvalidInput if the file cannot be read as Parquet, with the reason as the
-// message; kUnavailable if memory runs out; those of the bytes.
+// message, or if it is too large (kParquetTooLarge); kUnavailable if memory runs out; those of the bytes.
 class ParquetBatches {
  public:
   // Opens the file at the beginning, or at the row group that holds `first_row`. `bytes` must
