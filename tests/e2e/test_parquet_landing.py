@@ -44,7 +44,7 @@ def test_rows_are_records_and_a_refused_one_is_traced(tmp_path):
     assert project.rows("select count(*) as n, sum(price) as total, max(r.at) as newest from processed.a r") == [
         {"n": 4999, "total": f"{sum(range(5000)) - 4321}.00", "newest": "2020-01-04T11:19:00Z"}]
     [refused] = project.rows("select * from quarantine.a")
-    assert json.loads(refused["raw"]) == {"id": 4321, "city": "c2", "price": -1.00, "at": "2020-01-04T00:01:00Z"}
+    assert json.loads(refused["bytes"]) == {"id": 4321, "city": "c2", "price": -1.00, "at": "2020-01-04T00:01:00Z"}
     assert (refused["reason"], refused["line"]) == ("WH1203 price below minimum 0", 4322)
     project.wh("verify", "--deep")
     project.wh("verify", "--rebuild")
