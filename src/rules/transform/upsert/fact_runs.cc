@@ -79,15 +79,28 @@ Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sor
   arrow::FixedSizeBinaryBuilder contents(arrow::fixed_size_binary(kFactDigestBytes));
   arrow::Int64Builder records;
   arrow::Int64Builder rows;
-  arrow::Status built;
+  std::int64_t key_bytes = 0;
+  std::int64_t order_bytes = 0;
+  for (const std::int64_t row : sorted) {
+    key_bytes += static_cast<std::int64_t>(facts.keys[static_cast<std::size_t>(row)].size());
+    order_bytes += static_cast<std::int64_t>(facts.orders[static_cast<std::size_t>(row)].size());
+  }
+  const auto count = static_cast<std::int64_t>(sorted.size());
+  arrow::Status built = keys.Reserve(count);
+  if (built.ok()) built = keys.ReserveData(key_bytes);
+  if (built.ok()) built = orders.Reserve(count);
+  if (built.ok()) built = orders.ReserveData(order_bytes);
+  if (built.ok()) built = contents.Reserve(count);
+  if (built.ok()) built = records.Reserve(count);
+  if (built.ok()) built = rows.Reserve(count);
+  if (!built.ok()) return UnbuiltRun(built);
   for (const std::int64_t row : sorted) {
     const auto i = static_cast<std::size_t>(row);
-    built = keys.Append(facts.keys[i]);
-    if (built.ok()) built = orders.Append(facts.orders[i]);
-    if (built.ok()) built = contents.Append(facts.contents[i].view());
-    if (built.ok()) built = records.Append(facts.records[i]);
-    if (built.ok()) built = rows.Append(first_row + row);
-    if (!built.ok()) return UnbuiltRun(built);
+    keys.UnsafeAppend(facts.keys[i]);
+    orders.UnsafeAppend(facts.orders[i]);
+    contents.UnsafeAppend(facts.contents[i].view());
+    records.UnsafeAppend(facts.records[i]);
+    rows.UnsafeAppend(first_row + row);
   }
   arrow::ArrayVector columns;
   for (arrow::ArrayBuilder* builder :
@@ -114,6 +127,7 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
   std::priority_queue<Cursor*, std::vector<Cursor*>, After> next(After{state_->by_arrival});
   for (Cursor& cursor : cursors) next.push(&cursor);
   RowFacts facts;
+  std::vector<std::string> spare;  // keys of the last window, for their memory
   std::vector<std::int64_t> rows;
   while (!next.empty()) {
     Cursor* const least = next.top();
@@ -121,11 +135,22 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
     const bool ends_window = facts.keys.size() >= rows_at_once && facts.keys.back() != least->key();
     if (ends_window) {
       WEIRHOUSE_TRY_STATUS(window(facts, rows));
-      facts = RowFacts();
+      spare = std::move(facts.keys);
+      facts.keys = {};
+      facts.keys.reserve(spare.size());
+      facts.orders.clear();
+      facts.contents.clear();
+      facts.records.clear();
       rows.clear();
       platform::LetGoOfStoredRows();
     }
-    facts.keys.emplace_back(least->key());
+    if (spare.empty()) {
+      facts.keys.emplace_back(least->key());
+    } else {
+      facts.keys.push_back(std::move(spare.back()));
+      spare.pop_back();
+      facts.keys.back().assign(least->key());
+    }
     facts.orders.emplace_back(least->order());
     std::memcpy(facts.contents.emplace_back().bytes.data(), least->content().data(),
                 kFactDigestBytes);
