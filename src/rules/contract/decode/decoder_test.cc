@@ -385,20 +385,6 @@ TEST(DecodeCsv, NamesWhatIsWrongWithARow) {
                           "WH1202 x not of type number found  1"));
 }
 
-// The quoted part means null, but it is not the field.
-TEST(DecodeCsv, TextBesideTheQuotesOfANullIsNotLost) {
-  const auto contract =
-      ContractWith("{name: i, logicalType: integer}, {name: x, logicalType: integer}");
-  const Decoded decoded = DecodeObject(contract, "i,x\n1,\"\"5\n2,\"NA\"9\n3,\"\"\n4,\"", Csv());
-  ASSERT_EQ(decoded.quarantined.size(), 3U);
-  for (const QuarantinedRecord& record : decoded.quarantined) {
-    ASSERT_EQ(record.violations.size(), 1U);
-    EXPECT_EQ(CodeOf(record.violations[0].kind), "WH1217") << record.raw;
-  }
-  ASSERT_EQ(decoded.rows->num_rows(), 1);
-  EXPECT_EQ(decoded.rows->GetColumnByName("x")->null_count(), 1);
-}
-
 TEST(DecodeCsv, AnUnclosedQuoteIsOneBadRecordToTheEnd) {
   const auto contract = ContractWith("{name: a, logicalType: string}");
   const Decoded decoded = DecodeObject(contract, "a\nx\n\"y\nz\n", Csv(), "a.csv");

@@ -348,5 +348,26 @@ TEST(Streams, AnErrorOfWhoTakesTheRowsIsTheAnswer) {
   EXPECT_EQ(DecodePieces(decoder, stream, 24, {"sale", "x", RecordId(1), {}}, sink).status().code(),
             Code::kUnavailable);
 }
+
+// The quoted part means null, but it is not the field.
+TEST(CsvQuotes, TextBesideThoseOfANullIsNotLost) {
+  auto contract = ParseContract(kContract, "sale.odcs.yaml");
+  ASSERT_OK(contract.status());
+  SourceFormat format;
+  format.format = RecordFormat::kCsv;
+  format.nulls = {"NA", ""};
+  ASSERT_OK_AND(const Decoder decoder,
+                Decoder::Make(std::make_shared<const Contract>(*std::move(contract)), format));
+  ASSERT_OK_AND(const Decoded decoded,
+                decoder.Decode("id,amount\n1,\"\"5\n2,\"NA\"9\n3,\"\"\n4,\"",
+                               {"sale", "a.csv", RecordId(0), ProcessTimeOfMicros(7)}));
+  ASSERT_EQ(decoded.quarantined.size(), 3U);
+  for (const QuarantinedRecord& record : decoded.quarantined) {
+    ASSERT_EQ(record.violations.size(), 1U);
+    EXPECT_EQ(CodeOf(record.violations[0].kind), "WH1217") << record.raw;
+  }
+  ASSERT_EQ(decoded.rows->num_rows(), 1);
+  EXPECT_EQ(decoded.rows->GetColumnByName("amount")->null_count(), 1);
+}
 }  // namespace
 }  // namespace weirhouse::contract
