@@ -283,10 +283,13 @@ void ColumnState::AddWholeBlock(const std::vector<std::int64_t>& values) {
   if (keeps_ == Keeps::kMoments) return;
   std::vector<std::uint64_t> words;
   words.reserve(values.size());
-  const bool as_doubles = keeps_ == Keeps::kCounts;
-  for (const std::int64_t value : values)
-    words.push_back(as_doubles ? WordOf(static_cast<double>(value)) : WordOf(value));
-  (as_doubles ? numbers_ : ranks_).Add(words);
+  if (keeps_ == Keeps::kCounts) {
+    for (const std::int64_t value : values) words.push_back(WordOf(static_cast<double>(value)));
+    numbers_.Add(words);
+  } else {
+    for (const std::int64_t value : values) words.push_back(WordOf(value));
+    ranks_.Add(words);
+  }
 }
 
 void ColumnState::AddDecimals(const arrow::Array& chunk) {
