@@ -147,7 +147,8 @@ void ValueBag::Merge(const ValueBag& other) {
     } else if (i == counted_.end() || j->first < i->first) {
       merged.push_back(*j++);
     } else {
-      merged.emplace_back(i->first, (i++)->second + j->second);
+      merged.emplace_back(i->first, i->second + j->second);
+      ++i;
       ++j;
     }
   }
