@@ -9,29 +9,8 @@ import sqlite3
 
 import pytest
 
-from project import Project, wait_until
-
-FILES = {
-    "weirhouse.yaml": "name: many\nversion: 1\nclock: replay\nsources:\n  t:\n    landing: landing/t/\n    contract: t\n",
-    "contracts/t.odcs.yaml": "apiVersion: v3.1.0\nkind: DataContract\nid: t\nversion: 1.0.0\nstatus: active\nschema:\n"
-                             "  - name: t\n    logicalType: object\n    properties:\n"
-                             "      - { name: id, logicalType: string, required: true }\n"
-                             "      - { name: at, logicalType: timestamp, required: true }\n",
-    "processed/t.sql": "-- wh: table processed.t; key id; order at; event at; known at\nSELECT r.id, r.at FROM records.t AS r\n",
-}
-
-
-def make(folder, source=""):
-    folder.mkdir(parents=True)
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text + (source if name == "weirhouse.yaml" else ""))
-    project = Project(folder)
-    project.token = json.loads(project.wh("init", "--json").stdout)["token"]
-    project.apply()
-    (folder / "landing/t").mkdir(parents=True, exist_ok=True)
-    return project
-
+from project import wait_until
+from test_landing import make
 
 def line(name):
     return json.dumps({"id": name, "at": "2024-01-01T00:00:00Z"}).encode() + b"\n"

@@ -6,21 +6,10 @@ import sqlite3
 import pytest
 from pyiceberg.table import StaticTable
 
-from test_growth import FILES, VIEW, make
+from test_growth import make_by_day
 
 DAYS = 40
 TOGETHER = 16  # kFeaturizedTogether
-
-
-def begin(folder):
-    project = make(folder)
-    (folder / "weirhouse.yaml").write_text(
-        FILES["weirhouse.yaml"].replace("contract: t }", "contract: t, batch: { by: name, pattern: '{date}' } }"))
-    (folder / "processed/t.sql").write_text(FILES["processed/t.sql"].replace("mode incremental", "mode incremental; history keep"))
-    (folder / "features").mkdir()
-    (folder / "features/sums.yaml").write_text(VIEW)
-    project.wh("apply", "--yes")
-    return project
 
 
 def land(project, number):
@@ -43,7 +32,7 @@ def catalog(project):
 
 @pytest.fixture(scope="module")
 def one_by_one(tmp_path_factory):
-    project = begin(tmp_path_factory.mktemp("one") / "p")
+    project = make_by_day(tmp_path_factory.mktemp("one") / "p")
     for number in range(DAYS):
         land(project, number)
         project.wh("run")
@@ -51,7 +40,7 @@ def one_by_one(tmp_path_factory):
 
 
 def test_features_of_a_backfill_are_few_commits_with_the_rows_of_many(tmp_path, one_by_one):
-    project = begin(tmp_path / "p")
+    project = make_by_day(tmp_path / "p")
     for number in range(DAYS):
         land(project, number)
     project.wh("run")
@@ -72,7 +61,7 @@ def test_features_of_a_backfill_are_few_commits_with_the_rows_of_many(tmp_path, 
 
 @pytest.mark.parametrize("point", ["feature.planned:2", "feature.staged_table:3", "feature.committed:2", "processed.committed:20"])
 def test_a_backfill_that_dies_between_ends_the_same(tmp_path, one_by_one, point):
-    project = begin(tmp_path / "p")
+    project = make_by_day(tmp_path / "p")
     for number in range(DAYS):
         land(project, number)
     project.wh("run", env={"WEIRHOUSE_FAILPOINT": point, "WEIRHOUSE_FAILPOINT_LOSE": "1"}, code=137)
@@ -84,7 +73,7 @@ def test_a_backfill_that_dies_between_ends_the_same(tmp_path, one_by_one, point)
 
 def test_features_wait_for_no_batch_after_a_halt(tmp_path):
     """What was published before a batch that halts has its features all the same."""
-    project = begin(tmp_path / "p")
+    project = make_by_day(tmp_path / "p")
     (project.folder / "gates/t.yaml").write_text("gate: t\ntable: processed.t\nchecks:\n  - row_count: { min: 5 }\n")
     project.wh("apply", "--yes")
     for number in range(20):

@@ -163,15 +163,21 @@ def test_after_a_hundred_small_batches_metadata_and_deletes_are_few(tmp_path):
     project.wh("verify", "--deep")
 
 
+def make_by_day(folder):
+    """A batch for each day, a table with history and a view over it."""
+    project = make(folder)
+    (folder / "weirhouse.yaml").write_text(
+        FILES["weirhouse.yaml"].replace("contract: t }", "contract: t, batch: { by: name, pattern: '{date}' } }"))
+    (folder / "processed/t.sql").write_text(FILES["processed/t.sql"].replace("mode incremental", "mode incremental; history keep"))
+    (folder / "features").mkdir()
+    (folder / "features/sums.yaml").write_text(VIEW)
+    project.wh("apply", "--yes")
+    return project
+
+
 def test_a_long_run_maintains_its_tables_on_its_way(tmp_path):
     def life(folder, env):
-        project = make(folder)
-        (folder / "weirhouse.yaml").write_text(
-            FILES["weirhouse.yaml"].replace("contract: t }", "contract: t, batch: { by: name, pattern: '{date}' } }"))
-        (folder / "processed/t.sql").write_text(FILES["processed/t.sql"].replace("mode incremental", "mode incremental; history keep"))
-        (folder / "features").mkdir()
-        (folder / "features/sums.yaml").write_text(VIEW)
-        project.wh("apply", "--yes")
+        project = make_by_day(folder)
         for number in range(40):  # each batch corrects half of the rows of the one before
             day = (datetime.date(2024, 1, 1) + datetime.timedelta(days=number)).isoformat()
             rows = [{"id": f"{(number * 5 + i) % 200}", "x": number, "at": f"{day}T00:00:00Z"} for i in range(10)]

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <arrow/util/decimal.h>
 #include <arrow/util/float16.h>
+#include <arrow/util/time.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -32,17 +33,7 @@ const Array& As(const arrow::Array& column) {
 }
 
 std::int64_t UnitsPerSecond(arrow::TimeUnit::type unit) {
-  switch (unit) {
-    case arrow::TimeUnit::SECOND:
-      return 1;
-    case arrow::TimeUnit::MILLI:
-      return 1'000;
-    case arrow::TimeUnit::MICRO:
-      return 1'000'000;
-    case arrow::TimeUnit::NANO:
-      break;
-  }
-  return 1'000'000'000;
+  return arrow::util::GetTimestampConversion(arrow::TimeUnit::SECOND, unit).second;
 }
 
 // False if it is no whole number of microseconds, or none that 64 bits hold.
