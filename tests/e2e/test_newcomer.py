@@ -1,5 +1,4 @@
 """What a newcomer meets: files that say nothing, one mistake that breaks others, words that do not help."""
-import json
 import sqlite3
 
 import pytest
