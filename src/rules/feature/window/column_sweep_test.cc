@@ -146,7 +146,7 @@ Drawn Draw(Random& random, const ViewPlan& plan, const Manner& manner, std::size
       } else if (column.type == ValueType::kDecimal) {
         WideInt digits = below(100'000) - 50'000;
         if (manner.huge_decimals && below(4) == 0) digits = (WideInt{1} << (60 + below(66))) - 3;
-        if (manner.huge_decimals && below(4) == 0) digits = -digits * 7 / 8;
+        if (manner.huge_decimals && below(4) == 0) digits = -digits / 8 * 7;
         column.AppendText(DecimalBytes(digits));
       } else if (column.type == ValueType::kString) {
         column.AppendText(

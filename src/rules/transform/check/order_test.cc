@@ -88,13 +88,15 @@ SchemaCatalog Catalog() {
 
 // Sessions that hold the same rows in other orders, under other numbers of threads.
 const std::vector<platform::SqlSession*>& Sessions() {
+  // Never destroyed, engines included: DuckDB may be gone when the process ends.
+  static auto& engines = *new std::vector<std::unique_ptr<platform::SqlEngine>>();
   static const auto& sessions = *[] {
     auto* made = new std::vector<platform::SqlSession*>();
     for (int way = 0; way < 4; ++way) {
       platform::SqlOptions options;
       options.threads = way == 0 ? 1 : way + 1;
-      auto* engine = platform::SqlEngine::Open(options).value().release();
-      auto* session = engine->Connect().value().release();
+      engines.push_back(platform::SqlEngine::Open(options).value());
+      auto* session = engines.back()->Connect().value().release();
       for (const char* name : {"records.ev", "processed.ev"}) {
         EXPECT_OK(session->Register(name, InOrder(*OrderedRows(true), way)));
       }
