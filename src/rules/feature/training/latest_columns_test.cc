@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <numeric>
 
 #include "rules/feature/join/hidden_versions.h"
@@ -71,12 +72,16 @@ class CountedPieces final : public FeaturePieces {
   }
   Result<std::shared_ptr<arrow::Table>> Read(
       std::size_t piece, const std::vector<std::string>& columns) const override {
-    for (const std::string& column : columns) ++reads[column];
+    {
+      const std::lock_guard lock(mutex_);  // pieces are read on several threads
+      for (const std::string& column : columns) ++reads[column];
+    }
     return inner_->Read(piece, columns);
   }
   mutable std::map<std::string, int> reads;
 
  private:
+  mutable std::mutex mutex_;
   std::shared_ptr<const FeaturePieces> inner_;
   bool unique_keys_;
 };
