@@ -256,7 +256,7 @@ TEST_F(ForeignCommitTest, SeveralSnapshotsOfOneCommitAreAllKnownByTheirSequence)
   emptied.sequence_number = first["sequence-number"];
   emptied.timestamp_ms = first["timestamp-ms"];
   emptied.manifest_list = first["manifest-list"];
-  for (const auto& [key, value] : first["summary"].items()) emptied.summary[key] = value;
+  emptied.summary = first["summary"].get<std::map<std::string, std::string>>();
   between->snapshots.push_back(emptied);
   between->refs["main"].snapshot = emptied.id;
   between->last_sequence_number = emptied.sequence_number;

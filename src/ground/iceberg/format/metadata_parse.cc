@@ -87,9 +87,11 @@ Snapshot SnapshotOf(const Json& json) {
   snapshot.manifest_list = json.value("manifest-list", "");
   snapshot.schema_id = OptionalIdOf(json, "schema-id").value_or(-1);
   if (const auto it = json.find("summary"); it != json.end() && it->is_object()) {
+    SharedTextMap::Map summary;
     for (const auto& [key, value] : it->items()) {
-      snapshot.summary[key] = value.is_string() ? value.get<std::string>() : value.dump();
+      summary[key] = value.is_string() ? value.get<std::string>() : value.dump();
     }
+    snapshot.summary = std::move(summary);
   }
   static const std::set<std::string, std::less<>> known = {
       "snapshot-id",   "parent-snapshot-id", "sequence-number", "timestamp-ms",

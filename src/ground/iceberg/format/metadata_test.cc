@@ -32,14 +32,16 @@ TableMetadata Large(int columns, int snapshots) {
     snapshot.sequence_number = i;
     snapshot.timestamp_ms = 1'388'534'400'000 + i;
     snapshot.manifest_list = metadata.location + "/metadata/snap-" + std::to_string(i) + ".avro";
+    SharedTextMap::Map summary;
     for (const char* key :
          {"added-data-files", "added-records", "added-files-size", "total-data-files",
           "total-records", "total-files-size", "total-delete-files", "total-position-deletes",
           "changed-partition-count", "manifests-created", "manifests-kept", "weirhouse.run-id"}) {
-      snapshot.summary[key] = std::to_string(i * 1000);
+      summary[key] = std::to_string(i * 1000);
     }
-    snapshot.summary["weirhouse.idempotency-key"] = std::string(64, 'a');
-    snapshot.summary["operation"] = "append";
+    summary["weirhouse.idempotency-key"] = std::string(64, 'a');
+    summary["operation"] = "append";
+    snapshot.summary = std::move(summary);
     metadata.snapshots.push_back(snapshot);
     metadata.snapshot_log.emplace_back(snapshot.timestamp_ms, snapshot.id);
     metadata.metadata_log.emplace_back(snapshot.timestamp_ms, snapshot.manifest_list);

@@ -2,7 +2,6 @@
 // and the summaries of its snapshots are most of it.
 #pragma once
 
-#include <atomic>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -11,14 +10,13 @@
 
 namespace weirhouse::iceberg {
 
-// Reads like std::map. A write to a shared copy first makes a copy of its own. Threads: different
-// copies may be used on different threads.
+// Reads like std::map. What is to be in it is put into a Map first. Threads: any number may read.
 class SharedTextMap {
  public:
   using Map = std::map<std::string, std::string>;
 
   SharedTextMap() = default;
-  SharedTextMap(Map map) : map_(std::make_shared<Map>(std::move(map))) {}
+  SharedTextMap(Map map) : map_(std::make_shared<const Map>(std::move(map))) {}
   SharedTextMap(std::initializer_list<Map::value_type> entries) : SharedTextMap(Map(entries)) {}
 
   const Map& map() const {
@@ -36,18 +34,11 @@ class SharedTextMap {
   std::size_t size() const { return map().size(); }
   bool empty() const { return map().empty(); }
 
-  std::string& operator[](const std::string& key) {
-    if (map_ == nullptr || map_.use_count() != 1) map_ = std::make_shared<Map>(map());
-    // Synchronises with the last reader of the shared map.
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return (*map_)[key];
-  }
-
   friend bool operator==(const SharedTextMap& a, const SharedTextMap& b) {
     return a.map_ == b.map_ || a.map() == b.map();
   }
 
  private:
-  std::shared_ptr<Map> map_;
+  std::shared_ptr<const Map> map_;
 };
 }  // namespace weirhouse::iceberg

@@ -90,10 +90,10 @@ Update ReadAddSnapshot(JsonFields& update) {
   snapshot.timestamp_ms = json.Long("timestamp-ms");
   snapshot.manifest_list = json.Text("manifest-list");
   snapshot.schema_id = json.OptionalInt("schema-id");
-  snapshot.summary = json.TextMap("summary");
-  JsonFields summary = json.Object("summary");
-  snapshot.summary["operation"] =
-      summary.Word("operation", {"append", "replace", "overwrite", "delete"});
+  SharedTextMap::Map summary = json.TextMap("summary");
+  JsonFields fields = json.Object("summary");
+  summary["operation"] = fields.Word("operation", {"append", "replace", "overwrite", "delete"});
+  snapshot.summary = std::move(summary);
   snapshot.first_row_id = json.OptionalLong("first-row-id", 0, kRowIdMax);
   snapshot.added_rows = json.OptionalLong("added-rows", 0, kRowIdMax);
   if (json.Has("key-id")) json.place().Fail(NotEncryptedHere(json.place()));

@@ -473,17 +473,18 @@ Result<Snapshot> SnapshotBuilder::Conclude() {
 
   summary_.CountManifests(static_cast<std::int64_t>(written_.size()),
                           static_cast<std::int64_t>(kept_.size()), replaced_);
-  snapshot.summary = summary_.Build(state_.parent, parent_manifests_, state_.remove_all);
-  for (const auto& [key, value] : state_.options.summary) snapshot.summary[key] = value;
-  snapshot.summary["weirhouse.run-id"] = state_.options.run_name;
+  SharedTextMap::Map summary = summary_.Build(state_.parent, parent_manifests_, state_.remove_all);
+  for (const auto& [key, value] : state_.options.summary) summary[key] = value;
+  summary["weirhouse.run-id"] = state_.options.run_name;
   if (!state_.options.idempotency_key.empty()) {
-    snapshot.summary[kIdempotencyKeyKey] = state_.options.idempotency_key;
+    summary[kIdempotencyKeyKey] = state_.options.idempotency_key;
   }
   std::string operation = state_.options.operation;
   if (operation.empty()) {
     operation = summary_.only_adds() ? "append" : summary_.adds_data() ? "overwrite" : "delete";
   }
-  snapshot.summary["operation"] = std::move(operation);
+  summary["operation"] = std::move(operation);
+  snapshot.summary = std::move(summary);
   return snapshot;
 }
 
