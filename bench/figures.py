@@ -5,10 +5,10 @@ import pathlib
 import statistics
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("WEIRHOUSE_BENCH_BIN", ROOT / "build/dev/bin"))
+LAUNCH = str(ROOT / "bench/launch.py")
 PYTHON = str(ROOT / ".deps/venv/bin/python")
 os.environ.setdefault("WEIRHOUSE_PYTHON", PYTHON)  # the one that has the data of the example
 
@@ -19,16 +19,17 @@ def report(name, value, unit, **more):
 
 def measure(command, cwd=None, stdin=None):
     """Runs a command to its end; (wall s, CPU s, peak MiB, stdout). Fails if it does."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    # Little is printed by what is measured here, so reading one pipe after the other cannot block it.
-    out, err = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
+    told, end = os.pipe()
+    process = subprocess.Popen([sys.executable, "-S", "-E", LAUNCH, str(end), *command], cwd=cwd,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, pass_fds=(end,))
+    os.close(end)
+    out, err = process.communicate()
+    with os.fdopen(told) as used:
+        used = used.read()
     if process.returncode != 0:
         sys.exit(f"benchmark failed: {' '.join(map(str, command))}: exit {process.returncode}\n{err.decode()[-2000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.decode()
+    used = json.loads(used)
+    return used["wall_s"], used["cpu_s"], used["peak_mb"], out.decode()
 
 
 def medians(command, runs, cwd=None):
