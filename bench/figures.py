@@ -32,6 +32,15 @@ def measure(command, cwd=None, stdin=None):
     return used["wall_s"], used["cpu_s"], used["peak_mb"], out.decode()
 
 
+def python_of_peers(area):
+    """A Python with what bench/AREA_peers.txt names, installed once into build/AREA-peers (WEIRHOUSE_AREA_PEERS: another place)."""
+    environment = pathlib.Path(os.environ.get(f"WEIRHOUSE_{area.upper()}_PEERS", ROOT / f"build/{area}-peers"))
+    if not (environment / "bin/python").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+        subprocess.run([str(environment / "bin/pip"), "install", "-q", "-r", str(ROOT / f"bench/{area}_peers.txt")], check=True)
+    return str(environment / "bin/python")
+
+
 def medians(command, runs, cwd=None):
     """Medians of (wall ms, CPU ms, peak MiB) after one warm run."""
     measure(command, cwd)

@@ -13,10 +13,9 @@ import argparse
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
-from figures import BIN, PYTHON, ROOT, measure, report
+from figures import BIN, PYTHON, measure, python_of_peers, report
 
 CODES = ["DE", "FR", "US", "GB", "IT", "ES", "NL", "SE", "PL", "PT", "JP", "CN", "IN", "BR", "MX", "CA", "AU", "NZ", "ZA", "NG"]
 STATES = ["new", "paid", "sent", "done", "void"]
@@ -212,17 +211,6 @@ def judge(peer, path, warm):
     print(json.dumps({"cpu_s": cpu() - begin, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "found": found}, default=str))
 
 
-def python_of(peer):
-    if peer == "duckdb":
-        return PYTHON
-    venv = pathlib.Path(os.environ.get("WEIRHOUSE_GATE_PEERS", ROOT / "build/gate-peers"))
-    wanted = ROOT / "bench/gate_peers.txt"
-    if not (venv / "bin/python").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        subprocess.run([str(venv / "bin/pip"), "install", "-q", "-r", str(wanted)], check=True)
-    return str(venv / "bin/python")
-
-
 def compare(ours, peer, theirs):
     """Fails unless both found the same: bad rows, statistics to 12 digits, verdicts where the peer has them."""
     wrong = []
@@ -261,7 +249,7 @@ def main():
         told = {"rows": rows, "failing_rows": ours["failing_rows"], "us": {check["name"]: check["us"] for check in ours["checks"]}}
         mine = ours["cpu_ms"] / 1e3
         for peer in options.peers:
-            _, _, _, out = measure([python_of(peer), str(pathlib.Path(__file__).resolve()), "--judge", peer, "--file", str(path), *(["--warm"] if warm else [])])
+            _, _, _, out = measure([PYTHON if peer == "duckdb" else python_of_peers("gate"), str(pathlib.Path(__file__).resolve()), "--judge", peer, "--file", str(path), *(["--warm"] if warm else [])])
             theirs = json.loads(out)
             compare(ours, peer, theirs["found"])
             report(f"gate of 21 checks, {rows:,} rows, CPU", mine, "s", peer=peer, peer_value=theirs["cpu_s"], note={"peer_peak_mb": theirs["peak_mb"]})

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Point-in-time joins of generated labels and rows: our feature tables to Arrow, beside Polars and DuckDB.
+"""Point-in-time joins of generated labels and rows: our feature tables to Arrow, beside Polars, DuckDB and Feast.
 
     join_bench.py --folder DIR [--quick]
 
@@ -7,26 +7,23 @@ One million labels join two views of N rows with five features each, ttl 7 days,
 one row in a hundred is a correction of an earlier one. The peers read the same rows from Parquet as they came;
 ours reads feature tables made of them in 20 batches. Each ends with the result in memory. Joined rows and sums must
 be the same. The peers take the newest version of a row, whatever the label's time, and so does ours (`as_of: latest`).
-Polars is looked for in the Python that WEIRHOUSE_BENCH_PEERS names; without it DuckDB alone is beside.
+Polars and Feast are installed into build/join-peers at the first run.
 """
 import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 
 import numpy
 import pyarrow
 import pyarrow.parquet
 
-from figures import BIN, PYTHON, measure, report
+from figures import BIN, PYTHON, measure, python_of_peers, report
 
 ENTITIES = 100_000
 BEGIN = 1_735_689_600_000_000  # 2025-01-01
 SPAN = 90 * 86_400 * 1_000_000
 TIME = pyarrow.timestamp("us", tz="UTC")
-PEERS = os.environ.get("WEIRHOUSE_BENCH_PEERS", PYTHON)
 
 
 def make_rows(data, rows, tag):
@@ -82,11 +79,33 @@ def with_duckdb(data, labels, rows):
     return result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
 
 
+def with_feast(data, labels, rows):
+    """Its offline store on DuckDB, from a frame of labels."""
+    import datetime
+    import tempfile
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+    from feast.infra.offline_stores.duckdb import DuckDBOfflineStoreConfig
+    from feast.types import Float64, Int64
+    with tempfile.TemporaryDirectory() as folder:
+        store = FeatureStore(config=RepoConfig(project="bench", provider="local", registry=f"{folder}/registry.db", online_store=None,
+                                               offline_store=DuckDBOfflineStoreConfig(), entity_key_serialization_version=3))
+        driver = Entity(name="driver", join_keys=["driver_id"], value_type=ValueType.INT64)
+        views = [FeatureView(name=f"v{view}", entities=[driver], ttl=datetime.timedelta(days=7), online=False,
+                             source=FileSource(name=f"rows{view}", path=f"{data}/v{view}_{rows}.parquet", timestamp_field="event_timestamp",
+                                               created_timestamp_column="created"),
+                             schema=[Field(name=f"v{view}_f{number}", dtype=Float64 if number < 3 else Int64) for number in range(5)])
+                 for view in (1, 2)]
+        store.apply([driver, *views])
+        frame = pyarrow.parquet.read_table(f"{data}/e_{labels}.parquet").to_pandas()
+        return store.get_historical_features(entity_df=frame, features=[f"v{view}:v{view}_f{number}" for view in (1, 2)
+                                                                        for number in range(5)]).to_arrow()
+
+
 def run_peer(data, peer, labels, rows):
     import resource
     import pyarrow.compute as compute
     before = resource.getrusage(resource.RUSAGE_SELF)
-    joined = {"polars": with_polars, "duckdb": with_duckdb}[peer](data, labels, rows)
+    joined = {"polars": with_polars, "duckdb": with_duckdb, "feast": with_feast}[peer](data, labels, rows)
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(json.dumps({"cpu_ms": cpu * 1e3, "peak_mb": after.ru_maxrss / 1024, "rows": joined.num_rows,
@@ -117,16 +136,14 @@ def main():
     data.mkdir(parents=True, exist_ok=True)
     labels, count = ("100k", 100_000) if options.quick else ("1m", 1_000_000)
     make_labels(data, count, labels)
-    polars = subprocess.run([PEERS, "-c", "import polars"], capture_output=True).returncode == 0
+    others = python_of_peers("join")
     ours = [BIN / "join_bench", "--data", data]
     for rows, tag in ((1_000_000, "1m"), (10_000_000, "10m"))[:1 if options.quick else 2]:
         make_rows(data, rows, tag)
         told([*ours, "--step", "tables", "--rows", tag])
         us = {kind: told([*ours, "--step", "join", "--rows", tag, "--labels", labels, "--kind", kind]) for kind in ("upsert", "history")}
         what = f"{count:,} labels × 2 views × {rows:,} rows × 5 features"
-        for name, peer, python in (("Polars join_asof", "polars", PEERS), ("DuckDB ASOF with ties", "duckdb", PYTHON)):
-            if peer == "polars" and not polars:
-                continue
+        for name, peer, python in (("Polars join_asof", "polars", others), ("DuckDB ASOF with ties", "duckdb", PYTHON), ("Feast on DuckDB", "feast", others)):
             them = told([python, __file__, "--folder", data, "--peer", peer, "--labels", labels, "--rows", tag])
             for kind, mine in us.items():
                 if not same(mine, them):
