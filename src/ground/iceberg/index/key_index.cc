@@ -424,22 +424,24 @@ Status KeyIndex::Apply(const TablePtr& staged,
                        std::span<const std::pair<std::string, KeyEntry>> entries,
                        std::span<const std::string> removed) {
   return Apply(
-      staged, entries.size(),
-      [&](std::size_t i) {
-        const auto& [key, entry] = entries[i];
-        return IndexedRow{key,         entry.position.file, entry.position.position,
-                          entry.order, &entry.content,      entry.record};
+      staged,
+      [&](const Put& put) {
+        for (const auto& [key, entry] : entries) {
+          WEIRHOUSE_TRY_STATUS(put({key, entry.position.file, entry.position.position, entry.order,
+                                    &entry.content, entry.record}));
+        }
+        return Status::Ok();
       },
       removed);
 }
 
-Status KeyIndex::Apply(const TablePtr& staged, std::size_t count, const RowAt& row_at,
+Status KeyIndex::Apply(const TablePtr& staged, const NameRows& name_rows,
                        std::span<const std::string> removed) {
   WEIRHOUSE_TRY(Open* const index, Opened());
   const Snapshot* main = staged->current_snapshot();
   KeyIndexWriter writer(*index, facts_);
   for (const std::string& key : removed) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
-  for (std::size_t i = 0; i < count; ++i) WEIRHOUSE_TRY_STATUS(writer.Put(row_at(i)));
+  WEIRHOUSE_TRY_STATUS(name_rows([&](const IndexedRow& row) { return writer.Put(row); }));
   return writer.Finish(main != nullptr ? main->id : SnapshotId());
 }
 

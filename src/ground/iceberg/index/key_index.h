@@ -38,7 +38,7 @@ struct KeyEntry {
   RecordId record;    // `_record`
 };
 
-// A row to be entered. The views are valid until the next one is asked for.
+// A row to be entered. The views need to be valid only while it is put.
 struct IndexedRow {
   std::string_view key;  // encoded by EncodeKeys
   std::string_view file;
@@ -76,9 +76,11 @@ class KeyIndex {
   // the new snapshot. Cost: 0.3 us a key, later merges included 0.5 to 1.
   Status Apply(const TablePtr& staged, std::span<const std::pair<std::string, KeyEntry>> entries,
                std::span<const std::string> removed);
-  // As above, for `count` rows that are named while they are written.
-  using RowAt = std::function<IndexedRow(std::size_t)>;
-  Status Apply(const TablePtr& staged, std::size_t count, const RowAt& row_at,
+  // As above, for rows that are named while they are written: `name_rows` calls `put` for each. If
+  // it fails, the index must be rebuilt.
+  using Put = std::function<Status(const IndexedRow&)>;
+  using NameRows = std::function<Status(const Put& put)>;
+  Status Apply(const TablePtr& staged, const NameRows& name_rows,
                std::span<const std::string> removed);
   // Reads the whole index.
   Result<std::int64_t> Count();

@@ -101,7 +101,7 @@ TEST_F(PartitionWriteTest, ManyRowsAreWrittenAPieceAtATimeOnePartitionInAFile) {
       const TablePtr base = NewTableOfEveryType(partitioning);
       StagedWrite write(store(), base, random_, Options());
       const platform::Scratch scratch{scratch_ / "tmp", piece_rows};
-      ASSERT_OK(AppendMany(write, *base, *rows, {}, scratch));
+      ASSERT_OK(AppendMany(write, *base, *rows, {}, scratch).status());
       ASSERT_OK_AND(const StagedTable staged, write.Finish());
       ASSERT_OK_AND(const Scan scan, Scan::Plan(store(), Reloaded(staged.table), {}));
       for (const Scan::Task& task : scan.tasks()) EXPECT_LE(task.file.row_count, 2 * piece_rows);

@@ -4,6 +4,8 @@
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <map>
 
@@ -27,13 +29,18 @@ platform::Scratch Times(platform::Scratch scratch, std::int64_t factor) {
   return scratch;
 }
 
-Status AppendInOrder(StagedWrite& write, const arrow::Table& rows,
-                     const platform::ParquetOptions& options, const platform::Scratch& scratch) {
+Result<std::vector<AppendedRange>> AppendInOrder(StagedWrite& write, const arrow::Table& rows,
+                                                 const platform::ParquetOptions& options,
+                                                 const platform::Scratch& scratch) {
+  std::vector<AppendedRange> ranges;
   for (const platform::RowRange& piece : platform::PiecesOf(rows, Times(scratch, kPiecesInFile))) {
-    WEIRHOUSE_TRY_STATUS(write.Append(*rows.Slice(piece.begin, piece.count), options).status());
+    if (piece.count == 0) continue;
+    WEIRHOUSE_TRY(const AppendedRows appended,
+                  write.Append(*rows.Slice(piece.begin, piece.count), options));
+    AddRanges(appended, ranges);
     platform::LetGoOfStoredRows();
   }
-  return Status();
+  return ranges;
 }
 
 // The columns that determine the partition of a row.
@@ -79,8 +86,35 @@ Status SplitPieces(const arrow::Table& rows, const PartitionGroups& groups, plat
 }
 }  // namespace
 
-Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Table& rows,
-                  const platform::ParquetOptions& options, const platform::Scratch& scratch) {
+void AddRanges(const AppendedRows& appended, std::vector<AppendedRange>& ranges) {
+  const std::int64_t first = ranges.empty() ? 0 : ranges.back().first_row + ranges.back().count;
+  for (std::size_t i = 0; i < appended.file_of_row.size(); ++i) {
+    const std::int64_t position = appended.position_of_row[i];
+    const bool continues = i > 0 && appended.file_of_row[i] == appended.file_of_row[i - 1] &&
+                           position == appended.position_of_row[i - 1] + 1;
+    if (!continues) {
+      const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+      ranges.push_back(
+          {appended.files[file].path, first + static_cast<std::int64_t>(i), position, 0});
+    }
+    ++ranges.back().count;
+  }
+}
+
+AppendedPlace PlaceOf(const std::vector<AppendedRange>& ranges, std::int64_t row) {
+  const auto after = std::upper_bound(
+      ranges.begin(), ranges.end(), row,
+      [](std::int64_t wanted, const AppendedRange& range) { return wanted < range.first_row; });
+  WEIRHOUSE_CHECK(after != ranges.begin());
+  const AppendedRange& range = *std::prev(after);
+  WEIRHOUSE_CHECK(row < range.first_row + range.count);
+  return {range.file, range.position + row - range.first_row};
+}
+
+Result<std::vector<AppendedRange>> AppendMany(StagedWrite& write, const TableMetadata& base,
+                                              const arrow::Table& rows,
+                                              const platform::ParquetOptions& options,
+                                              const platform::Scratch& scratch) {
   if (base.spec().fields.empty()) return AppendInOrder(write, rows, options, scratch);
   WEIRHOUSE_TRY(const auto file, platform::RowFile::Make(scratch.folder));
   std::map<Partition, std::vector<int>> chunks;
@@ -95,7 +129,8 @@ Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Ta
     platform::LetGoOfStoredRows();
   }
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> together, file->Finish());
-  if (together == nullptr) return Status();
+  std::vector<AppendedRange> none;
+  if (together == nullptr) return none;
   for (const auto& [partition, mine] : chunks) {
     arrow::ChunkedArrayVector columns;
     for (const auto& column : together->columns()) {
@@ -104,8 +139,9 @@ Status AppendMany(StagedWrite& write, const TableMetadata& base, const arrow::Ta
       columns.push_back(std::make_shared<arrow::ChunkedArray>(std::move(parts)));
     }
     WEIRHOUSE_TRY_STATUS(
-        AppendInOrder(write, *arrow::Table::Make(together->schema(), columns), options, scratch));
+        AppendInOrder(write, *arrow::Table::Make(together->schema(), columns), options, scratch)
+            .status());
   }
-  return Status();
+  return none;
 }
 }  // namespace weirhouse::iceberg

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <queue>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -36,6 +37,14 @@ struct Cursor {
   std::int64_t row() const { return rows->Value(at); }
 };
 
+Cursor CursorOf(const arrow::Table& runs, int run) {
+  return {std::static_pointer_cast<arrow::BinaryArray>(runs.column(0)->chunk(run)),
+          std::static_pointer_cast<arrow::BinaryArray>(runs.column(1)->chunk(run)),
+          std::static_pointer_cast<arrow::FixedSizeBinaryArray>(runs.column(2)->chunk(run)),
+          std::static_pointer_cast<arrow::Int64Array>(runs.column(3)->chunk(run)),
+          std::static_pointer_cast<arrow::Int64Array>(runs.column(4)->chunk(run))};
+}
+
 // Whether `a` comes after `b`: the order of SortedRows.
 struct After {
   bool by_arrival = false;
@@ -54,6 +63,7 @@ struct After {
 
 struct FactRuns::State {
   std::unique_ptr<platform::RowFile> file;
+  std::shared_ptr<arrow::Table> runs;  // once they are merged
   bool by_arrival = false;
 };
 
@@ -114,16 +124,10 @@ Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sor
 
 Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> runs, state_->file->Finish());
+  state_->runs = runs;
   if (runs == nullptr) return Status();
   std::vector<Cursor> cursors;
-  for (int i = 0; i < runs->column(0)->num_chunks(); ++i) {
-    cursors.push_back(
-        {std::static_pointer_cast<arrow::BinaryArray>(runs->column(0)->chunk(i)),
-         std::static_pointer_cast<arrow::BinaryArray>(runs->column(1)->chunk(i)),
-         std::static_pointer_cast<arrow::FixedSizeBinaryArray>(runs->column(2)->chunk(i)),
-         std::static_pointer_cast<arrow::Int64Array>(runs->column(3)->chunk(i)),
-         std::static_pointer_cast<arrow::Int64Array>(runs->column(4)->chunk(i))});
-  }
+  for (int i = 0; i < runs->column(0)->num_chunks(); ++i) cursors.push_back(CursorOf(*runs, i));
   std::priority_queue<Cursor*, std::vector<Cursor*>, After> next(After{state_->by_arrival});
   for (Cursor& cursor : cursors) next.push(&cursor);
   RowFacts facts;
@@ -160,5 +164,54 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
     if (!least->ended()) next.push(least);
   }
   return rows.empty() ? Status() : window(facts, rows);
+}
+
+std::shared_ptr<arrow::Table> FactRuns::runs() const { return state_->runs; }
+
+struct ChosenFacts::Run {
+  Cursor cursor;
+  std::int64_t first_row = 0;
+  std::vector<std::int64_t> rank_of;  // of each row from first_row on; -1: not chosen
+};
+
+ChosenFacts::ChosenFacts(std::shared_ptr<arrow::Table> runs, std::vector<bool> chosen)
+    : runs_(std::move(runs)),
+      chosen_(std::move(chosen)),
+      count_(static_cast<std::size_t>(std::count(chosen_.begin(), chosen_.end(), true))) {}
+ChosenFacts::~ChosenFacts() = default;
+
+// A run has rows of one piece, and pieces follow each other.
+void ChosenFacts::OpenRun() {
+  platform::LetGoOfStoredRows();
+  WEIRHOUSE_CHECK(runs_ != nullptr && next_run_ < runs_->column(0)->num_chunks());
+  run_ = std::make_unique<Run>();
+  run_->cursor = CursorOf(*runs_, next_run_++);
+  run_->first_row = rows_before_;
+  const auto rows = std::span(run_->cursor.rows->raw_values(),
+                              static_cast<std::size_t>(run_->cursor.rows->length()));
+  const std::int64_t end = *std::max_element(rows.begin(), rows.end()) + 1;
+  WEIRHOUSE_CHECK(*std::min_element(rows.begin(), rows.end()) >= rows_before_);
+  run_->rank_of.reserve(static_cast<std::size_t>(end - rows_before_));
+  for (; rows_before_ < end; ++rows_before_) {
+    const bool is_chosen = chosen_[static_cast<std::size_t>(rows_before_)];
+    run_->rank_of.push_back(is_chosen ? chosen_before_++ : -1);
+  }
+}
+
+ChosenFacts::Fact ChosenFacts::Next() {
+  while (true) {
+    if (run_ == nullptr || run_->cursor.ended()) OpenRun();
+    Cursor& cursor = run_->cursor;
+    const std::int64_t rank =
+        run_->rank_of[static_cast<std::size_t>(cursor.row() - run_->first_row)];
+    if (rank < 0) {
+      ++cursor.at;
+      continue;
+    }
+    Fact fact{cursor.key(), cursor.order(), Digest(), RecordId(cursor.record()), rank};
+    std::memcpy(fact.content.bytes.data(), cursor.content().data(), kFactDigestBytes);
+    ++cursor.at;
+    return fact;
+  }
 }
 }  // namespace weirhouse::transform

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "ground/base/status.h"
@@ -31,9 +32,42 @@ class FactRuns {
       std::function<Status(const RowFacts& facts, const std::vector<std::int64_t>& rows)>;
   Status Merge(std::size_t rows_at_once, const Window& window);
 
+  // The runs that were merged, in the columns key, order, content, record and row; one chunk each.
+  // They stay in the file as long as the table lives. Null if no row was added.
+  std::shared_ptr<arrow::Table> runs() const;
+
  private:
   struct State;
   explicit FactRuns(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+};
+
+// The facts of chosen rows, run by run. Threads: one. Memory: one run's numbers.
+class ChosenFacts {
+ public:
+  struct Fact {
+    std::string_view key;
+    std::string_view order;
+    Digest content;
+    RecordId record;
+    std::int64_t rank = 0;  // among the chosen rows, in the order in which the rows were given
+  };
+  // `chosen`: for each row. Each chosen row must be in a run.
+  ChosenFacts(std::shared_ptr<arrow::Table> runs, std::vector<bool> chosen);
+  ~ChosenFacts();
+  std::size_t count() const { return count_; }
+  // Call it `count` times. The views are valid until the next call.
+  Fact Next();
+
+ private:
+  struct Run;
+  void OpenRun();
+  std::shared_ptr<arrow::Table> runs_;
+  const std::vector<bool> chosen_;
+  std::size_t count_ = 0;
+  std::unique_ptr<Run> run_;
+  int next_run_ = 0;
+  std::int64_t rows_before_ = 0;    // rows before the next run
+  std::int64_t chosen_before_ = 0;  // of them chosen
 };
 }  // namespace weirhouse::transform

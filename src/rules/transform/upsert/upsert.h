@@ -82,10 +82,14 @@ struct RejectedRow {
   std::string column;    // the key column that is null
 };
 
+class ChosenFacts;  // fact_runs.h
+
 struct UpsertPlan {
-  // The rows are in a file, and `entries` and `versions` are not filled in: the indexes must read
-  // the files that are written (KeyIndex::Refresh, VersionIndex::Refresh).
+  // The rows are in a file, and `entries` and `versions` are not filled in: `facts` has what the
+  // key index needs of each of current_rows, and the version index must read the files that are
+  // written (VersionIndex::Refresh).
   bool many = false;
+  std::shared_ptr<ChosenFacts> facts;          // null if all rows of the table are planned
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
   std::vector<iceberg::RowPosition> deletes;   // rows of the table that are replaced or left
   std::vector<std::string> gone;               // keys without a current row from now on

@@ -49,6 +49,11 @@ class ManyRows {
         WEIRHOUSE_TRY(plan_.history_rows, Those(is_history_));
       }
     }
+    if (current_ != nullptr) {
+      plan_.facts = std::make_shared<ChosenFacts>(runs->runs(), std::move(is_current_));
+      WEIRHOUSE_CHECK(static_cast<std::int64_t>(plan_.facts->count()) ==
+                      plan_.current_rows->num_rows());
+    }
     if (!checked_.row_wise) {
       plan_.states = StateCounts();
       return std::move(plan_);

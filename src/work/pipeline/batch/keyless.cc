@@ -399,7 +399,7 @@ Status StageQuarantine(Workspace& workspace, Publication& publication,
     if (!places.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(places));
     if (change.joined != nullptr)
       WEIRHOUSE_TRY_STATUS(
-          iceberg::AppendMany(write, *base, *change.joined, {}, ScratchOf(workspace)));
+          iceberg::AppendMany(write, *base, *change.joined, {}, ScratchOf(workspace)).status());
     WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
     publication.Add(staged);
   }

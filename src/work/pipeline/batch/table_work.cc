@@ -12,6 +12,7 @@
 #include "ground/iceberg/type/schema.h"
 #include "ground/iceberg/write/reshape.h"
 #include "ground/iceberg/write/stage_many.h"
+#include "rules/transform/upsert/fact_runs.h"
 #include "work/workspace/scratch.h"
 #include "work/workspace/tables/arrow_rows.h"
 #include "work/workspace/tables/source_change.h"
@@ -401,8 +402,9 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
     if (full_) WEIRHOUSE_TRY_STATUS(write.RemoveAllFiles());
     if (!deletes.empty()) WEIRHOUSE_TRY_STATUS(write.DeleteRows(deletes));
     if (plan_.many) {
-      WEIRHOUSE_TRY_STATUS(
-          iceberg::AppendMany(write, *base, *rows, RowOptions(), ScratchOf(workspace_)));
+      WEIRHOUSE_TRY(auto places,
+                    iceberg::AppendMany(write, *base, *rows, RowOptions(), ScratchOf(workspace_)));
+      if (name == definition.name()) appended_many_ = std::move(places);
     } else if (rows->num_rows() > 0) {
       WEIRHOUSE_TRY(*appended, write.Append(*rows, RowOptions()));
     }
@@ -429,17 +431,16 @@ Status ApplyEntries(iceberg::KeyIndex& index, const iceberg::TablePtr& staged,
                     const std::vector<std::pair<std::string, iceberg::KeyEntry>>& entries,
                     const iceberg::AppendedRows& appended, const std::vector<std::string>& gone) {
   WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
-  const auto row_at = [&](std::size_t i) {
-    const iceberg::KeyEntry& entry = entries[i].second;
-    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
-    return iceberg::IndexedRow{entries[i].first,
-                               appended.files[file].path,
-                               appended.position_of_row[i],
-                               entry.order,
-                               &entry.content,
-                               entry.record};
+  const auto name_rows = [&](const iceberg::KeyIndex::Put& put) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const auto& [key, entry] = entries[i];
+      const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+      WEIRHOUSE_TRY_STATUS(put({key, appended.files[file].path, appended.position_of_row[i],
+                                entry.order, &entry.content, entry.record}));
+    }
+    return Status();
   };
-  return index.Apply(staged, entries.size(), row_at, gone);
+  return index.Apply(staged, name_rows, gone);
 }
 }  // namespace
 
@@ -447,7 +448,7 @@ Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
   if (full_) return Status();  // the index of a rebuilt table is rebuilt at its next use
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace_.PeekIndex(definition.name()));
-  if (plan_.many) return FollowFiles(*index, losers);
+  if (plan_.many) return ApplyMany(*index, losers);
   WEIRHOUSE_TRY_STATUS(ApplyEntries(*index, staged_current_, plan_.entries, appended_, plan_.gone));
   WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
   if (versions != nullptr) {
@@ -460,9 +461,23 @@ Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
                       plan_.history_gone);
 }
 
-// For many rows, the written files are read again, one at a time.
-Status TableWork::FollowFiles(iceberg::KeyIndex& index, const iceberg::TablePtr& losers) {
-  WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.store(), staged_current_));
+// Only the versions that lost, and the files of a partitioned table, are read again.
+Status TableWork::ApplyMany(iceberg::KeyIndex& index, const iceberg::TablePtr& losers) {
+  if (appended_many_.empty() || plan_.facts == nullptr) {
+    WEIRHOUSE_TRY_STATUS(index.Refresh(workspace_.store(), staged_current_));
+  } else {
+    const auto name_rows = [&](const iceberg::KeyIndex::Put& put) {
+      for (std::size_t i = 0; i < plan_.facts->count(); ++i) {
+        const transform::ChosenFacts::Fact fact = plan_.facts->Next();
+        const iceberg::AppendedPlace place = iceberg::PlaceOf(appended_many_, fact.rank);
+        WEIRHOUSE_TRY_STATUS(
+            put({fact.key, place.file, place.position, fact.order, &fact.content, fact.record}));
+      }
+      return Status();
+    };
+    WEIRHOUSE_TRY_STATUS(index.Apply(staged_current_, name_rows, plan_.gone));
+    plan_.facts.reset();  // and with it the file
+  }
   WEIRHOUSE_TRY(transform::VersionIndex * versions,
                 workspace_.PeekVersions(transform_->definition.name()));
   if (versions == nullptr) return Status();

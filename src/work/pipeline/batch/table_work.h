@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/iceberg/write/stage_many.h"
 #include "rules/transform/upsert/upsert.h"
 #include "work/records/batch_records.h"
 #include "work/workspace/publication.h"
@@ -129,7 +130,7 @@ class TableWork {
   TableWork(Workspace& workspace, const transform::CheckedTransform& transform)
       : workspace_(workspace), transform_(&transform) {}
   Result<std::vector<bool>> ManyHeldByOthers() const;
-  Status FollowFiles(iceberg::KeyIndex& index, const iceberg::TablePtr& losers);
+  Status ApplyMany(iceberg::KeyIndex& index, const iceberg::TablePtr& losers);
   Status CountStates(const std::shared_ptr<arrow::Table>& rows,
                      const std::shared_ptr<arrow::Table>& driver_rows);
 
@@ -156,6 +157,7 @@ class TableWork {
   std::map<std::string, Change> changes_;  // by table
   iceberg::AppendedRows appended_;
   iceberg::AppendedRows appended_history_;
+  std::vector<iceberg::AppendedRange> appended_many_;  // empty for a partitioned table
   iceberg::TablePtr staged_current_;
   iceberg::TablePtr staged_history_;
 };

@@ -129,8 +129,6 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
                 workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {},
                                   iceberg::IndexedFacts::kPosition));
   const auto look_up = [&](std::vector<std::string> keys) -> Status {
-    std::sort(keys.begin(), keys.end());
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     WEIRHOUSE_TRY(const auto found, index->Find(keys));
     for (const auto& entry : found) {
       if (entry) positions.push_back(entry->position);
@@ -242,7 +240,8 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
   }
   WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
     if (rows.num_rows() == 0) return Status();
-    WEIRHOUSE_TRY(work.appended, write.Append(rows, options));
+    WEIRHOUSE_TRY(const iceberg::AppendedRows appended, write.Append(rows, options));
+    iceberg::AddRanges(appended, work.appended);
     return Status();
   }));
   WEIRHOUSE_TRY(const iceberg::StagedTable staged, write.Finish());
@@ -256,19 +255,20 @@ Status StageView(Workspace& workspace, Publication& publication, ViewWork& work)
 static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   if (work.whole || work.merges || work.plan->view.source_keeps_history()) return Status();
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace.PeekIndex(work.plan->view.table_name()));
-  if (work.many) return index->Refresh(workspace.store(), work.staged);
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*work.rows, {"row_key"}));
-  const auto row_at = [&](std::size_t i) {
-    const auto file = static_cast<std::size_t>(work.appended.file_of_row[i]);
-    iceberg::IndexedRow row;
-    row.key = keys[i];
-    row.file = work.appended.files[file].path;
-    row.position = work.appended.position_of_row[i];
-    return row;
+  const auto name_rows = [&](const iceberg::KeyIndex::Put& put) {
+    std::int64_t row = 0;
+    return ForEachRun(work, [&](const arrow::Table& rows) -> Status {
+      WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(rows, {"row_key"}));
+      for (const std::string& key : keys) {
+        const iceberg::AppendedPlace place = iceberg::PlaceOf(work.appended, row++);
+        WEIRHOUSE_TRY_STATUS(put({key, place.file, place.position, {}, nullptr, RecordId()}));
+      }
+      return Status();
+    });
   };
   // What leaves is removed before what comes is entered.
   WEIRHOUSE_TRY(const std::vector<std::string> gone, EncodeRowKeys(work.replaced));
-  return index->Apply(work.staged, keys.size(), row_at, gone);
+  return index->Apply(work.staged, name_rows, gone);
 }
 
 Status PublishViews(Workspace& workspace, Publication& publication, std::vector<ViewWork>& work,

@@ -8,6 +8,7 @@
 
 #include "ground/base/status.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/write/stage_many.h"
 #include "ground/platform/sql/sql.h"
 #include "rules/feature/rows/rows.h"
 #include "work/workspace/publication.h"
@@ -31,8 +32,7 @@ struct ViewWork {
   std::optional<catalog::SnapshotRecord>
       source;           // the snapshot that the table covers after this change
   bool merges = false;  // the same change merges runs, and updates the key index
-  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
-  iceberg::AppendedRows appended;
+  std::vector<iceberg::AppendedRange> appended;
   iceberg::TablePtr staged;
 };
 
