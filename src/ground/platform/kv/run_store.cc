@@ -37,9 +37,11 @@ namespace fs = std::filesystem;
 constexpr std::string_view kManifestMagic("WHRUNS\0\1", 8);
 constexpr std::size_t kManifestHeadBytes = 8 + 8 + 16 + 8 + 4 + 4;
 constexpr std::size_t kRunFactsBytes = 36;
-constexpr std::size_t kRunsOfClass = 4;                // as many are merged
-constexpr std::size_t kRunsOfLargeClass = 8;           // merges cost more than a run more to ask
-constexpr int kLargeClass = 4;                         // from 64 Ki entries on
+constexpr std::size_t kRunsOfClass = 4;       // as many are merged
+constexpr std::size_t kRunsOfLargeClass = 8;  // merges cost more than a run more to ask
+constexpr int kLargeClass = 4;                // from 64 Ki entries on
+constexpr std::size_t kPayloadBlockBytes = 256 << 10;
+constexpr std::size_t kPayloadsAhead = 16;
 constexpr std::uint64_t kSmallestClassEntries = 1024;  // up to here it is one class
 
 Status DamagedManifest(std::string_view what, const std::string& folder) {
@@ -201,12 +203,20 @@ Status WalkRuns(const std::vector<std::shared_ptr<RunFile>>& runs, const Take& t
 
 void RunBatch::Put(const Hash128& key, std::string_view payload) {
   const auto order = static_cast<std::uint32_t>(2 * items_.size());
-  items_.push_back({key, payloads_.size(), static_cast<std::uint32_t>(payload.size()), order});
-  payloads_.append(payload);
+  if (payload.size() > block_left_) {
+    block_left_ = std::max(kPayloadBlockBytes, payload.size());
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(block_left_));
+    block_at_ = blocks_.back().get();
+  }
+  std::copy(payload.begin(), payload.end(), block_at_);
+  items_.push_back({key, block_at_, static_cast<std::uint32_t>(payload.size()), order});
+  block_at_ += payload.size();
+  block_left_ -= payload.size();
+  payload_bytes_ += payload.size();
 }
 
 void RunBatch::Remove(const Hash128& key) {
-  items_.push_back({key, 0, 0, static_cast<std::uint32_t>(2 * items_.size() + 1)});
+  items_.push_back({key, nullptr, 0, static_cast<std::uint32_t>(2 * items_.size() + 1)});
 }
 
 RunStore::RunStore(std::string folder, bool read_only, const SipHash128::Key& key)
@@ -278,15 +288,14 @@ Status RunStore::Save(std::shared_ptr<Standing> standing) {
 
 Result<RunFacts> RunStore::Write(const RunBatch& batch, std::uint64_t id) const {
   WEIRHOUSE_CHECK(batch.count() < std::numeric_limits<std::uint32_t>::max() / 2);
-  std::vector<RunBatch::Item> items = batch.items_;
-  SortByKey(items);
+  const std::vector<RunBatch::Item> items = SortedByKey<RunBatch::Item>(batch.items_);
   WEIRHOUSE_TRY(const auto writer, RunWriter::Make(PathOf(id), id, items.size()));
   for (std::size_t i = 0; i < items.size(); ++i) {
     const RunBatch::Item& item = items[i];
+    // In the order of keys, payloads lie anywhere.
+    if (i + kPayloadsAhead < items.size()) __builtin_prefetch(items[i + kPayloadsAhead].payload);
     if (i + 1 < items.size() && items[i + 1].key == item.key) continue;  // a later change counts
-    WEIRHOUSE_TRY_STATUS(
-        writer->Add({item.key, (item.order & 1) != 0,
-                     std::string_view(batch.payloads_).substr(item.offset, item.size)}));
+    WEIRHOUSE_TRY_STATUS(writer->Add({item.key, (item.order & 1) != 0, {item.payload, item.size}}));
   }
   return writer->Finish();
 }
@@ -381,9 +390,9 @@ struct AskedByKey : AskedKey {
 Status RunStore::Find(std::span<const Hash128> keys, const Found& found) const {
   const auto now = Now();
   if (now->runs.empty() || keys.empty()) return Status::Ok();
-  std::vector<AskedByKey> sorted(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) sorted[i] = {{keys[i], i}};
-  SortByKey(sorted);
+  std::vector<AskedByKey> asked(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) asked[i] = {{keys[i], i}};
+  const std::vector<AskedByKey> sorted = SortedByKey<AskedByKey>(asked);
   std::vector<AskedKey> open(sorted.begin(), sorted.end());
   std::vector<bool> answered;
   for (std::size_t i = now->runs.size(); i-- > 0 && !open.empty();) {

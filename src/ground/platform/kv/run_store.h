@@ -27,19 +27,23 @@ class RunBatch {
   void Put(const Hash128& key, std::string_view payload);
   void Remove(const Hash128& key);
   std::size_t count() const { return items_.size(); }
-  std::size_t size_bytes() const { return items_.size() * sizeof(Item) + payloads_.size(); }
+  std::size_t size_bytes() const { return items_.size() * sizeof(Item) + payload_bytes_; }
 
  private:
   friend class RunStore;
   struct Item {
     Hash128 key;
-    std::uint64_t offset = 0;  // of the payload
+    const char* payload = nullptr;
     std::uint32_t size = 0;
     std::uint32_t order = 0;  // among the changes; odd = removed
     std::uint64_t rank() const { return order; }
   };
   std::vector<Item> items_;
-  std::string payloads_;
+  // Payloads lie in blocks, which never move: one growing string would be copied again and again.
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::size_t block_left_ = 0;
+  char* block_at_ = nullptr;
+  std::size_t payload_bytes_ = 0;
 };
 
 // A folder with manifests and runs. After a crash of the process it stands at the last commit, or

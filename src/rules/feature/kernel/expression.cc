@@ -73,6 +73,14 @@ bool IsLoneExpression(const json& tree) {
          (none("from_table") || TextOf(node["from_table"], "type") == "EMPTY");
 }
 
+// The name if `node` is a column without a table's name, otherwise "".
+std::string LoneColumn(const json& node) {
+  if (TextOf(node, "class") != "COLUMN_REF") return "";
+  const auto names = node.find("column_names");
+  if (names == node.end() || names->size() != 1 || !(*names)[0].is_string()) return "";
+  return (*names)[0].get<std::string>();
+}
+
 // The type in which an expression's values are kept, and the scale of decimals.
 struct ExpressionType {
   ValueType type = ValueType::kInt64;
@@ -202,7 +210,8 @@ Result<ExpressionChecker> ExpressionChecker::Make(platform::SqlSession& session)
   return checker;
 }
 
-Status ExpressionChecker::Check(const FeatureView& view, const Feature& feature) const {
+Result<std::string> ExpressionChecker::Check(const FeatureView& view,
+                                             const Feature& feature) const {
   const auto text = session_->ParseToJson(fmt::format("SELECT (\n{}\n)", feature.of));
   if (!text.ok()) {
     return Status(Code::kInvalidInput,
@@ -221,7 +230,7 @@ Status ExpressionChecker::Check(const FeatureView& view, const Feature& feature)
       FindForbidden(tree["statements"][0]["node"]["select_list"], repeatable_, 0);
   if (forbidden.empty()) {
     WEIRHOUSE_TRY(const auto failing, transform::FindFailingConstant(*session_, tree));
-    if (!failing) return Status();
+    if (!failing) return LoneColumn(tree["statements"][0]["node"]["select_list"][0]);
     return Status(Code::kInvalidInput,
                   fmt::format("{}: {} fails on every row: {}", NameOf(view, feature), failing->sql,
                               failing->found))
@@ -261,15 +270,21 @@ Result<ViewPlan> BindView(const FeatureView& view, const arrow::Schema& source,
   WEIRHOUSE_TRY_STATUS(session.Register(std::string(kBindTable), std::move(empty)));
   std::vector<ValueType> types;
   std::vector<int> scales;
+  std::vector<std::string> columns;
   for (const RowExpression& expression : RowExpressionsOf(view)) {
     const Feature& feature = FirstWith(view, expression.sql);
-    WEIRHOUSE_TRY_STATUS(checker.Check(view, feature));
+    WEIRHOUSE_TRY(const std::string column, checker.Check(view, feature));
+    // DuckDB ignores case; a column of exactly this name is certainly the one.
+    columns.push_back(source.GetFieldIndex(column) < 0 ? "" : column);
     WEIRHOUSE_TRY(const ExpressionType one, DescribeExpression(view, feature, kBindTable, session));
     types.push_back(one.type);
     scales.push_back(one.scale);
   }
   WEIRHOUSE_TRY_STATUS(session.Unregister(std::string(kBindTable)));
-  return PlanView(view, std::move(types), std::move(scales));
+  WEIRHOUSE_TRY(ViewPlan plan, PlanView(view, std::move(types), std::move(scales)));
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    plan.expressions[i].source_column = std::move(columns[i]);
+  return plan;
 }
 
 Result<ViewPlan> BindRequestView(const FeatureView& view, platform::SqlSession& session) {
@@ -283,7 +298,7 @@ Result<ViewPlan> BindRequestView(const FeatureView& view, platform::SqlSession& 
   std::vector<ValueType> types;
   std::vector<int> scales;
   for (const Feature& feature : view.features) {
-    WEIRHOUSE_TRY_STATUS(checker.Check(view, feature));
+    WEIRHOUSE_TRY_STATUS(checker.Check(view, feature).status());
     WEIRHOUSE_TRY(const ExpressionType one, DescribeExpression(view, feature, "request", session));
     // One value, no sum: a number at once, and computed as a decimal of this scale (request.cc).
     types.push_back(one.type == ValueType::kDecimal ? ValueType::kDouble : one.type);

@@ -27,8 +27,9 @@ inline constexpr Reason kExpressionRefused{"WH4006"};
 class ExpressionChecker {
  public:
   static Result<ExpressionChecker> Make(platform::SqlSession& session);
-  // `feature` is named in errors. Syntax errors are WH4006.
-  Status Check(const FeatureView& view, const Feature& feature) const;
+  // `feature` is named in errors. Syntax errors are WH4006. Returns the name if the expression is
+  // that of a column and nothing else, otherwise "".
+  Result<std::string> Check(const FeatureView& view, const Feature& feature) const;
 
  private:
   explicit ExpressionChecker(platform::SqlSession& session) : session_(&session) {}

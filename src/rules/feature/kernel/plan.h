@@ -23,6 +23,9 @@ struct RowExpression {
   // that tables lack which were written when decimals still became doubles.
   std::string column;
   std::string sql;
+  // The column of the source that `sql` names and nothing else; empty if it computes something, or
+  // if that is not known (only BindView finds out).
+  std::string source_column{};
 };
 // In the order of the definition. Features with equal text share one expression.
 std::vector<RowExpression> RowExpressionsOf(const FeatureView& view);

@@ -177,11 +177,12 @@ Result<std::vector<Digest>> RowDigestsOf(const arrow::Table& source,
   return digests;
 }
 
-// The row expressions over `source`, one column each, in the order of its rows. Rows carry their
-// ordinal through SQL, so the order in which DuckDB returns them does not matter.
+// The expressions `wanted` over `source`, one column each after the row's number, in the order of
+// its rows. Rows carry their ordinal through SQL, so the order in which DuckDB returns them does not
+// matter.
 Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
-    const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
-    platform::SqlSession& session) {
+    const ViewPlan& plan, const std::vector<std::size_t>& wanted,
+    const std::shared_ptr<arrow::Table>& source, platform::SqlSession& session) {
   std::vector<std::uint64_t> ordinals(static_cast<std::size_t>(source->num_rows()));
   std::iota(ordinals.begin(), ordinals.end(), 0);
   const std::vector<std::uint8_t> valid(ordinals.size(), 1);
@@ -190,7 +191,7 @@ Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
       std::make_shared<arrow::ChunkedArray>(BuildArray(ValueType::kInt64, ordinals, {}, valid)));
   if (!numbered.ok()) return FromArrow(numbered.status(), "number rows");
   std::string sql = fmt::format("SELECT {}", kOrdinal);
-  for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
+  for (const std::size_t i : wanted) {
     sql += fmt::format(", CAST((\n{}\n) AS {}) AS {}", plan.expressions[i].sql,
                        SqlTypeName(plan.value_types[i], plan.scales[i]),
                        QuoteIdentifier(plan.expressions[i].column));
@@ -215,14 +216,44 @@ Result<std::shared_ptr<arrow::Table>> EvaluateExpressions(
   return TakeRows(**rows, order);
 }
 
+// The source's column that expression `i` is, if it is stored as it is; otherwise null.
+Result<std::shared_ptr<arrow::Array>> ColumnAsItIs(const ViewPlan& plan, std::size_t i,
+                                                   const arrow::Table& source) {
+  const std::string& name = plan.expressions[i].source_column;
+  const auto column = name.empty() ? nullptr : source.GetColumnByName(name);
+  const auto type = ArrowTypeOf(plan.value_types[i], plan.scales[i]);
+  if (column == nullptr || !column->type()->Equals(*type)) return std::shared_ptr<arrow::Array>();
+  if (column->num_chunks() == 1) return column->chunk(0);
+  auto whole = column->num_chunks() == 0 ? arrow::MakeEmptyArray(type)
+                                         : arrow::Concatenate(column->chunks());
+  if (!whole.ok()) return FromArrow(whole.status(), "put a column together");
+  return *whole;
+}
+
 Status AddValues(const ViewPlan& plan, const std::shared_ptr<arrow::Table>& source,
                  const std::vector<bool>& deletes, platform::SqlSession& session,
                  Columns* columns) {
-  if (plan.expressions.empty()) return Status();
-  WEIRHOUSE_TRY(const auto values, EvaluateExpressions(plan, source, session));
+  std::vector<std::shared_ptr<arrow::Array>> as_they_are(plan.expressions.size());
+  std::vector<std::size_t> computed;
+  const bool any_deletes = std::find(deletes.begin(), deletes.end(), true) != deletes.end();
+  for (std::size_t i = 0; i < as_they_are.size(); ++i) {
+    if (!any_deletes) {
+      WEIRHOUSE_TRY(as_they_are[i], ColumnAsItIs(plan, i, *source));
+    }
+    if (as_they_are[i] == nullptr) computed.push_back(i);
+  }
+  std::shared_ptr<arrow::Table> values;
+  if (!computed.empty()) {
+    WEIRHOUSE_TRY(values, EvaluateExpressions(plan, computed, source, session));
+  }
+  int next = 1;  // after the row's number
   for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
-    WEIRHOUSE_TRY(RawColumn raw, ReadColumn(*values->column(static_cast<int>(i) + 1),
-                                            plan.value_types[i], plan.expressions[i].column));
+    if (as_they_are[i] != nullptr) {
+      columns->Add(plan.expressions[i].column, as_they_are[i], false);
+      continue;
+    }
+    WEIRHOUSE_TRY(RawColumn raw, ReadColumn(*values->column(next++), plan.value_types[i],
+                                            plan.expressions[i].column));
     for (std::size_t row = 0; row < deletes.size(); ++row) {
       if (deletes[row]) raw.valid[row] = 0;
     }
