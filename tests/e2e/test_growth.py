@@ -200,3 +200,40 @@ def test_a_long_run_maintains_its_tables_on_its_way(tmp_path):
     assert ran.count("compaction") >= 2 and "compaction" not in once[:-2]
     assert max(len(part) for part in "".join(kind[0] for kind in ran).split("c")) <= 17
     assert told == expected
+
+
+def test_upkeep_runs_by_the_policy_and_tells_its_debt(tmp_path):
+    project = make_by_day(tmp_path / "p")
+    text = (tmp_path / "p/weirhouse.yaml").read_text()
+
+    def policy(words):
+        (tmp_path / "p/weirhouse.yaml").write_text(text + f"upkeep: {{ {words} }}\n")
+        project.wh("apply", "--yes")
+
+    def debt():
+        return json.loads(project.wh("status", "--json").stdout)["upkeep"]
+
+    def rows():
+        return json.loads(project.wh("sql", "--json", "SELECT * FROM processed.t ORDER BY id").stdout)["rows"]
+
+    policy("by_itself: false, after_changes: 10")
+    for number in range(20):
+        day = (datetime.date(2024, 1, 1) + datetime.timedelta(days=number)).isoformat()
+        (tmp_path / f"p/landing/t/{day}.jsonl").write_text(json.dumps({"id": f"{number}", "x": number, "at": f"{day}T00:00:00Z"}) + "\n")
+    project.wh("run")
+    before, told = rows(), debt()
+    due = {table["table"] for table in told["tables"] if table["due"]}
+    assert {"processed.t", "raw.t"} <= due and told["last"] is None and not told["by_itself"], told
+    assert "due" in project.wh("status").stdout
+
+    policy("after_changes: 10")  # each run does one piece, until nothing is due
+    for _ in range(len(due) + 1):
+        project.wh("run")
+    told = debt()
+    assert [table for table in told["tables"] if table["due"]] == [] and told["released_files"] > 0 and "became" in told["last"]["did"], told
+    assert rows() == before
+    project.wh("verify", "--deep")
+
+    project.wh("gc", "--grace", "0s")
+    assert debt()["released_files"] == 0
+    project.wh("verify", "--rebuild")

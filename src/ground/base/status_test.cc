@@ -66,6 +66,7 @@ TEST(Result, HoldsAValueOrTheReason) {
 }
 
 TEST(Check, EndsTheProcessAndSaysWhere) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // other tests have started threads
   EXPECT_DEATH(WEIRHOUSE_CHECK(1 + 1 == 3), "1 \\+ 1 == 3");
 }
 

@@ -1,6 +1,7 @@
 #include "ground/base/thread.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <condition_variable>
 #include <exception>
@@ -67,7 +68,7 @@ namespace {
 class Helpers {
  public:
   static Helpers& OfProcess() {
-    static auto* const kept = new Helpers;
+    static Helpers* kept = Make(&kept);
     return *kept;
   }
 
@@ -90,6 +91,15 @@ class Helpers {
   }
 
  private:
+  // A child that was forked has none of the threads that its copy of the pool counts and wakes, so
+  // it has a pool of its own.
+  static Helpers* Make(Helpers** kept) {
+    static Helpers** in_child = nullptr;
+    in_child = kept;
+    pthread_atfork(nullptr, nullptr, [] { *in_child = new Helpers; });
+    return new Helpers;
+  }
+
   static constexpr std::size_t kHelpersMax = 14;  // two that share eight fsyncs
   struct Job {
     const std::function<void()>* work;

@@ -132,6 +132,28 @@ TEST(StartThread, SaysSoWhereTheSystemGivesNoMore) {
   EXPECT_EQ(status, 0);
 }
 
+// A forked child has none of the threads that helped its parent.
+TEST(ShareWork, WorksInAForkedChild) {
+  if (testing::kUnderSanitizer) GTEST_SKIP() << "a sanitizer starts no thread in a forked child";
+  for (int i = 0; i < 20; ++i) {
+    std::atomic<int> taken{0};
+    ShareWork(4, [&] { ++taken; });
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      std::atomic<int> next{0};
+      std::atomic<int> done{0};
+      ShareWork(4, [&] {
+        for (int n = next++; n < 1000; n = next++) ++done;
+      });
+      _exit(done == 1000 ? 0 : 3);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+}
+
 TEST(ForEachInParallel, TakesEachNumberOnce) {
   for (const std::size_t threads : {0U, 1U, 3U, 40U}) {
     std::vector<std::atomic<int>> taken(100);

@@ -247,7 +247,7 @@ Life::Action Life::DrawUpkeep() {
               }};
     default:
       return {"a turn of upkeep", [this] {
-                work::UpkeepTurns turns(clock_, /*changes_min=*/2);
+                work::UpkeepTurns turns(clock_);
                 return turns.Take(*workspace_).status();
               }};
   }

@@ -100,6 +100,7 @@ std::map<std::string, std::string> FilesOf(const Variant& variant, bool gate_ign
   std::string& project = files["weirhouse.yaml"];
   project = "name: life\nclock: replay\nsources:\n" + SourceLine("order", variant.delete_after);
   if (variant.visits) project += SourceLine("visit", variant.delete_after);
+  project += "upkeep: { after_changes: 2 }\n";
   project += "seeds: { shop: seeds/shops.csv }\n";
   files["seeds/shops.csv"] = "shop,city\na,Oslo\nb,Rome\nc,Lima\n";
   files["contracts/order.odcs.yaml"] = fmt::format(kContract, "order");

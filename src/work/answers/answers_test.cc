@@ -147,6 +147,10 @@ TEST(AnswerJson, OfTheStatus) {
   status.gates = {{"g", "t", "failed", std::nullopt}};
   status.waiting.objects = 1;
   status.waiting.behind_halted = work::BehindHalt{RunId(4), 3};
+  status.upkeep.tables = {{"raw.order", 70, true}};
+  status.upkeep.failed = {{"raw.order", "full"}};
+  status.upkeep.last = work::UpkeepTurn{9, ProcessTimeOfMicros(0), " 8 data files became 1", ""};
+  status.upkeep.last_table = "raw.order";
   const json document = ToJson(status);
   json listed = document;
   EXPECT_EQ(listed["refused"].size(), 100u);
@@ -161,7 +165,10 @@ TEST(AnswerJson, OfTheStatus) {
       R"("since":"1970-01-01T00:00:00Z","state":"failed","table":""}],"profile":"local",)"
       R"("project":"shop","quarantined":{"order":1},"records":12,"refused_objects":101,)"
       R"("runs":{"committed":3},"runs_given_up":0,"states":{"processed":7,"quarantined":1},)"
-      R"("tables":[{"commit":"@8","rows":2,"table":"raw.order"}],"waiting":{"batches":0,)"
+      R"("tables":[{"commit":"@8","rows":2,"table":"raw.order"}],"upkeep":{"by_itself":true,)"
+      R"("failed":[{"error":"full","table":"raw.order"}],"last":{"at":"1970-01-01T00:00:00Z",)"
+      R"("did":"8 data files became 1","table":"raw.order"},"released_files":0,)"
+      R"("tables":[{"changes":70,"due":true,"table":"raw.order"}]},"waiting":{"batches":0,)"
       R"("behind_halted":{"records":3,"run":"r4"},"being_written":0,"changes":0,)"
       R"("missing_folders":{},"objects":1,"untaken_files":{},"views":[]},"waiting_records":4})");
   status.waiting.refused = "breaking";

@@ -260,6 +260,7 @@ Result<StatusAnswer> ReadStatus(work::Workspace& workspace) {
   WEIRHOUSE_TRY(answer.deliveries, work::ReadOutboxStory(workspace));
   WEIRHOUSE_TRY(answer.notes, ReadNotes(workspace));
   WEIRHOUSE_TRY(answer.overdue, work::FindOverdue(workspace));
+  WEIRHOUSE_TRY(answer.upkeep, work::ReadUpkeepDebt(workspace));
   WEIRHOUSE_TRY(answer.gates, ReadGateStates(workspace, answer.overdue));
   WEIRHOUSE_TRY(answer.waiting, ReadWaiting(workspace));
   return answer;

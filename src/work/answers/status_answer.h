@@ -14,6 +14,7 @@
 #include "work/answers/table_answer.h"
 #include "work/events/courier.h"
 #include "work/pipeline/plan/plan.h"
+#include "work/upkeep/upkeep_log.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/workspace.h"
 
@@ -69,6 +70,7 @@ struct StatusAnswer {
   std::vector<std::string> notes;  // remarks of the last batches, a line each
   std::vector<work::OverdueCheck> overdue;
   std::vector<GateState> gates;
+  work::UpkeepDebt upkeep;
   Waiting waiting;
 };
 // Errors: those of the catalog, of tables that cannot be read, and of work::MakePlan except

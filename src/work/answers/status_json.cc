@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ground/base/text.h"
 #include "work/answers/status_answer.h"
 
 namespace weirhouse::answers {
@@ -52,6 +53,25 @@ json HaltedAsJson(const std::vector<HaltedRun>& halted) {
   for (const HaltedRun& run : halted)
     list.push_back({{"run", ToString(run.run)}, {"batch", run.batch}, {"message", run.message}});
   return list;
+}
+
+json UpkeepAsJson(const work::UpkeepDebt& debt) {
+  json tables = json::array();
+  for (const work::TableDebt& one : debt.tables)
+    tables.push_back({{"table", one.table}, {"changes", one.changes}, {"due", one.due}});
+  json failed = json::array();
+  for (const auto& [table, error] : debt.failed)
+    failed.push_back({{"table", table}, {"error", error}});
+  json last;
+  if (debt.last)
+    last = {{"table", debt.last_table},
+            {"at", FormatTime(EventTimeOfMicros(Micros(debt.last->at)))},
+            {"did", std::string(Trim(debt.last->told))}};
+  return {{"by_itself", debt.by_itself},
+          {"tables", std::move(tables)},
+          {"released_files", debt.released_files},
+          {"failed", std::move(failed)},
+          {"last", std::move(last)}};
 }
 
 json GateStatesAsJson(const std::vector<GateState>& gates) {
@@ -123,6 +143,7 @@ json ToJson(const StatusAnswer& answer) {
       {"notes", answer.notes},
       {"overdue", ToJson(answer.overdue)},
       {"gates", GateStatesAsJson(answer.gates)},
+      {"upkeep", UpkeepAsJson(answer.upkeep)},
       {"waiting", WaitingAsJson(answer.waiting)}};
   if (answer.clock_went_back) document["clock_went_back"] = *answer.clock_went_back;
   return document;

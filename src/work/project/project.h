@@ -2,6 +2,8 @@
 // training sets, models.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,6 +89,15 @@ struct Profile {
 // Whether this profile skips a check kind that depends on history.
 bool SkipsHistory(const Profile& profile);
 
+// `upkeep:` of weirhouse.yaml: when the project's own tables are maintained, and how far.
+struct UpkeepPolicy {
+  bool by_itself = true;  // `wh serve` while it is idle, `wh run` and `wh ingest` at their end
+  std::int64_t after_changes = 64;   // a table has its turn once it changed as often since its last
+  std::int64_t small_files = 8;      // as many in one partition are merged
+  std::chrono::seconds grace{3600};  // the longest a reader may take
+  std::chrono::seconds orphan_age{24 * 3600};  // longer than any lease
+};
+
 // Everything in a project's files, parsed and checked against each other. Immutable; shared by
 // threads.
 struct ProjectDefinition {
@@ -98,6 +109,7 @@ struct ProjectDefinition {
   std::vector<Seed> seeds;
   std::vector<Alert> alerts;
   std::vector<Notify> notify;
+  UpkeepPolicy upkeep;
   std::map<std::string, std::shared_ptr<const contract::Contract>> contracts;  // by id
   std::vector<transform::CheckedTransform> transforms;                         // in running order
   std::vector<gate::GateDefinition> gates;

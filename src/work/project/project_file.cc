@@ -19,6 +19,7 @@
 
 namespace weirhouse::work {
 namespace {
+constexpr std::int64_t kUpkeepNumberMax = 100'000;
 const std::vector<std::string> kHistoryKinds = {"row_count_change", "mean", "distribution"};
 
 // Notes a key that is accepted but has no effect in this release.
@@ -371,6 +372,45 @@ Status ParseSeed(const YamlNode::Entry& entry, ProjectDefinition& project) {
   project.seeds.push_back(std::move(seed));
   return Status();
 }
+Result<std::chrono::seconds> ParseSeconds(const YamlNode& node, const std::string& what,
+                                          std::chrono::seconds least) {
+  WEIRHOUSE_TRY(const std::string text, node.AsString(what));
+  const auto micros = ParseDurationMicros(text);
+  if (!micros.ok()) return node.Error("WH2004", micros.status().message());
+  const auto time =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::microseconds(*micros));
+  if (time >= least) return time;
+  return node.Error("WH2004", fmt::format("{} must be at least {}", what,
+                                          FormatDuration(1'000'000 * least.count())));
+}
+
+Status ParseUpkeep(const YamlNode& node, UpkeepPolicy& policy) {
+  if (!node.is_map()) return node.Error("WH2004", "upkeep must be a map");
+  WEIRHOUSE_TRY_STATUS(node.CheckKeys(
+      "upkeep", {"by_itself", "after_changes", "small_files", "grace", "orphan_age"}));
+  if (const YamlNode* by_itself = node.Find("by_itself")) {
+    WEIRHOUSE_TRY(policy.by_itself, by_itself->AsBool("by_itself of upkeep"));
+  }
+  for (const auto& [key, number] :
+       {std::pair{"after_changes", &policy.after_changes}, {"small_files", &policy.small_files}}) {
+    const YamlNode* given = node.Find(key);
+    if (given == nullptr) continue;
+    WEIRHOUSE_TRY(*number, given->AsInt(fmt::format("{} of upkeep", key)));
+    if (*number < 2 || *number > kUpkeepNumberMax) {
+      return given->Error("WH2004", fmt::format("{} of upkeep must be 2 to {}", key,
+                                                WithThousands(kUpkeepNumberMax)));
+    }
+  }
+  if (const YamlNode* grace = node.Find("grace")) {
+    WEIRHOUSE_TRY(policy.grace, ParseSeconds(*grace, "grace of upkeep", std::chrono::seconds(60)));
+  }
+  if (const YamlNode* age = node.Find("orphan_age")) {
+    // Younger files may belong to a writer that still holds its lease.
+    WEIRHOUSE_TRY(policy.orphan_age,
+                  ParseSeconds(*age, "orphan_age of upkeep", UpkeepPolicy().orphan_age));
+  }
+  return Status();
+}
 }  // namespace
 
 bool SkipsHistory(const Profile& profile) {
@@ -394,7 +434,7 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
   const YamlNode& root = documents[0];
   WEIRHOUSE_TRY_STATUS(
       root.CheckKeys("the project", {"name", "version", "clock", "profiles", "sources", "seeds",
-                                     "alerts", "notify", "retention"}));
+                                     "alerts", "notify", "retention", "upkeep"}));
   WEIRHOUSE_TRY(const YamlNode* name, root.Require("name", "the project"));
   WEIRHOUSE_TRY(project.name, name->AsString("the project's name"));
   if (const YamlNode* version = root.Find("version")) {
@@ -430,6 +470,9 @@ Status ParseProjectFile(std::string_view text, const std::string& path, const st
   }
   if (const YamlNode* notify = root.Find("notify")) {
     for (const YamlNode& rule : notify->items()) WEIRHOUSE_TRY_STATUS(ParseNotify(rule, project));
+  }
+  if (const YamlNode* upkeep = root.Find("upkeep")) {
+    WEIRHOUSE_TRY_STATUS(ParseUpkeep(*upkeep, project.upkeep));
   }
   if (const YamlNode* retention = root.Find("retention")) {
     WEIRHOUSE_TRY_STATUS(retention->CheckKeys("retention", {"raw", "snapshots", "quarantine"}));

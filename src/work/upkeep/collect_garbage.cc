@@ -2,12 +2,27 @@
 
 #include <algorithm>
 
-namespace weirhouse::work {
+#include "work/upkeep/upkeep_log.h"
+#include "work/upkeep/upkeep_tables.h"
 
-iceberg::CompactionOptions SmallFiles() {
+namespace weirhouse::work {
+namespace {
+// Every table has had its turn.
+Status NoteTurns(Workspace& workspace) {
+  UpkeepLog log = UpkeepLog::Read(workspace);
+  const ProcessTime now = workspace.clock().Now();
+  WEIRHOUSE_TRY(const std::vector<OwnTable> tables, OwnTables(workspace));
+  for (const OwnTable& table : tables)
+    log.tables[table.name] = {table.version, now, "by wh gc", ""};
+  log.removed_at = log.swept_at = now;
+  return log.Write(workspace);
+}
+}  // namespace
+
+iceberg::CompactionOptions SmallFiles(const Workspace& workspace) {
   iceberg::CompactionOptions options;
   options.small_file_bytes = kSmallFileBytes;
-  options.small_files_min = kSmallFilesMin;
+  options.small_files_min = static_cast<int>(workspace.project().upkeep.small_files);
   return options;
 }
 
@@ -23,7 +38,7 @@ Result<GarbageReport> CollectGarbage(Workspace& workspace, const ExpiryOptions& 
     TableUpkeep one;
     one.table = pointer.name;
     if (!options.dry_run && !pointer.name.starts_with("feature.")) {
-      WEIRHOUSE_TRY(one.compacted, CompactTable(workspace, pointer.name, SmallFiles()));
+      WEIRHOUSE_TRY(one.compacted, CompactTable(workspace, pointer.name, SmallFiles(workspace)));
       if (told.compacted) told.compacted(one.table, *one.compacted);
     }
     WEIRHOUSE_TRY(one.expired, ExpireTable(workspace, pointer.name, options));
@@ -36,6 +51,7 @@ Result<GarbageReport> CollectGarbage(Workspace& workspace, const ExpiryOptions& 
   }
   WEIRHOUSE_TRY(report.swept, SweepOrphans(workspace, orphan_age, options.dry_run));
   report.ages_in_doubt = AgesInDoubt(workspace, std::max(options.grace, orphan_age));
+  if (!options.dry_run) WEIRHOUSE_TRY_STATUS(NoteTurns(workspace));
   return report;
 }
 }  // namespace weirhouse::work

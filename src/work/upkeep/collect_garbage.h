@@ -14,7 +14,7 @@
 namespace weirhouse::work {
 
 // Small files only: what `table compact` takes unless it is told otherwise, and CollectGarbage.
-iceberg::CompactionOptions SmallFiles();
+iceberg::CompactionOptions SmallFiles(const Workspace& workspace);
 
 struct TableUpkeep {
   std::string table;

@@ -97,7 +97,7 @@ class Sweep {
     // Released files have a grace period of their own; see ExpireTable.
     WEIRHOUSE_TRY(const auto released, workspace_.catalog().ReleasedFiles(ProcessTime::max()));
     for (const std::string& path : released) released_.insert(workspace_.store().Spelling(path));
-    const ProcessTime longest_ago = workspace_.clock().Now() - kOrphanAge;
+    const ProcessTime longest_ago = workspace_.clock().Now() - UpkeepPolicy().orphan_age;
     for (const catalog::RunState state :
          {catalog::RunState::kPlanned, catalog::RunState::kHalted}) {
       catalog::RunFilter filter;

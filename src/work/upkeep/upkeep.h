@@ -20,9 +20,6 @@
 namespace weirhouse::work {
 
 inline constexpr std::int64_t kSmallFileBytes = 8 << 20;
-inline constexpr int kSmallFilesMin = 8;  // fewer in one partition are not worth a rewrite
-inline constexpr std::chrono::seconds kReaderGrace{3600};     // the longest a reader may take
-inline constexpr std::chrono::seconds kOrphanAge{24 * 3600};  // longer than any lease
 
 // The error of a planned run that was given up.
 inline constexpr std::string_view kGivenUp = "WH7125";
@@ -46,7 +43,7 @@ struct ExpiryOptions {
   // The newest snapshots that main is or was at (at least 1) …
   std::int64_t keep = iceberg::kSnapshotsKept;
   std::optional<std::chrono::seconds> older_than;  // … and all younger ones
-  std::chrono::seconds grace = kReaderGrace;
+  std::chrono::seconds grace = UpkeepPolicy().grace;
   bool dry_run = false;
 };
 struct ExpiryReport {
@@ -68,31 +65,24 @@ Result<ExpiryReport> ReleaseTableFiles(Workspace& workspace, const std::string& 
 // Removes files from the disk that were released at least `grace` ago; returns how many.
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace);
 
-// Upkeep of the project's own tables, a piece at a time, for a writer that is idle. A table that
-// changed often enough since its last turn has small files merged, expired snapshots dropped and
-// unneeded files released; from time to time released files and orphans are removed. A writer that
-// is never idle gives turns to tables that changed several times as often, so that a stream of
-// small batches does not leave ever more files. Tables of other engines are left to those. Threads:
-// only the one that writes.
+// Upkeep of the project's own tables, a piece at a time, by the project's policy: for a daemon that
+// is idle, and once at the end of a run. A table that changed often enough since its last turn has
+// small files merged, expired snapshots dropped and unneeded files released; from time to time
+// released files and orphans are removed. A writer that is never idle gives turns to tables that
+// changed several times as often, so that a stream of small batches does not leave ever more files.
+// Tables of other engines are left to those. What was done is noted (upkeep_log.h), so that each
+// process continues. Threads: only the one that writes.
 class UpkeepTurns {
  public:
-  explicit UpkeepTurns(Clock& clock, std::int64_t changes_min = kChangesMin)
-      : clock_(clock), changes_min_(changes_min), began_(clock.Monotonic()) {}
+  explicit UpkeepTurns(Clock& clock) : clock_(clock) {}
   enum class While { kIdle, kBusy };
-  // Does one piece of work and returns a line for people; empty if nothing was due.
+  // Does one piece of work and returns a line for people; empty if nothing was due, or if the
+  // policy says that upkeep is not done by itself. An error is noted too.
   Result<std::string> Take(Workspace& workspace, While when = While::kIdle);
 
  private:
-  static constexpr std::int64_t kChangesMin = 64;
-  Result<std::string> TakeTable(Workspace& workspace, const std::string& name, While when);
-
   Clock& clock_;
-  const std::int64_t changes_min_;
-  const std::chrono::nanoseconds began_;
   std::optional<std::chrono::nanoseconds> looked_;
-  std::optional<std::chrono::nanoseconds> removed_;
-  std::chrono::nanoseconds swept_{};
-  std::map<std::string, std::int64_t> seen_;  // by table: its version at its last turn
 };
 
 // Makes an earlier snapshot of main current again, in a commit of its own: later commits stay

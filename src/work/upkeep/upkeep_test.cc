@@ -12,6 +12,7 @@
 #include "work/lineage/lineage.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/upkeep/abandoned.h"
+#include "work/upkeep/upkeep_log.h"
 #include "work/workspace/publication.h"
 #include "work/workspace/run_summary.h"
 #include "work/workspace/tables/arrow_rows.h"
@@ -399,19 +400,33 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
   }
   ASSERT_OK(Apply(*workspace, "", NoProgress()));
   const Digest rows = Content("processed.order");
+  const std::string project = weirhouse::testing::ReadFile(scratch / "weirhouse.yaml");
+  const auto with = [&](std::string_view policy) {
+    Write("weirhouse.yaml", fmt::format("{}upkeep: {{ {} }}\n", project, policy));
+    Reopen();
+  };
   ManualClock clock(ProcessTimeOfMicros(0));
-  UpkeepTurns seldom(clock, /*changes_min=*/100);
-  EXPECT_EQ(seldom.Take(*workspace).value(), "");
+  const auto taken = [&](UpkeepTurns::While when) {
+    return UpkeepTurns(clock).Take(*workspace, when).value();
+  };
+  with("after_changes: 100");
+  EXPECT_EQ(taken(UpkeepTurns::While::kIdle), "");
+  EXPECT_EQ(ReadUpkeepDebt(*workspace)->due(), 0u);
+  EXPECT_GE(ReadUpkeepDebt(*workspace)->tables.at(0).changes, 11);
+  with("after_changes: 2, by_itself: false");
+  EXPECT_EQ(taken(UpkeepTurns::While::kIdle), "");
+  EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u);
   // Who is never idle gives a turn only to tables that changed several times as often.
-  UpkeepTurns busy(clock, /*changes_min=*/10);
-  EXPECT_EQ(busy.Take(*workspace, UpkeepTurns::While::kBusy).value(), "");
-  UpkeepTurns often(clock, /*changes_min=*/2);
-  const std::string first = often.Take(*workspace, UpkeepTurns::While::kBusy).value();
+  with("after_changes: 10");
+  EXPECT_EQ(taken(UpkeepTurns::While::kBusy), "");
+  with("after_changes: 2");
+  const std::string first = taken(UpkeepTurns::While::kBusy);
   EXPECT_THAT(first, ::testing::StartsWith("upkeep of "));
-  UpkeepTurns turns(clock, /*changes_min=*/10);
+  // Each process continues where the last one stopped.
+  with("after_changes: 10");
   std::set<std::string> told;
   for (int turn = 0; turn < 20; ++turn) {
-    const std::string line = turns.Take(*workspace).value();
+    const std::string line = taken(UpkeepTurns::While::kIdle);
     if (line.empty()) continue;
     EXPECT_TRUE(told.emplace(Split(line, ':').front()).second) << line;
   }
@@ -419,10 +434,36 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
     const bool before = first.starts_with(fmt::format("upkeep of {}:", table));
     EXPECT_EQ(told.contains(fmt::format("upkeep of {}", table)), !before) << table;
   }
+  ASSERT_OK_AND(const UpkeepDebt debt, ReadUpkeepDebt(*workspace));
+  EXPECT_EQ(debt.due(), 0u);
+  EXPECT_GT(debt.released_files, 0);
+  ASSERT_TRUE(debt.last);
+  EXPECT_THAT(debt.last->told, HasSubstr("became"));
+  // A log that is damaged costs a look, and nothing else.
+  Write(".weirhouse/upkeep.json", "{\"tables\": [");
+  EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u);
+  EXPECT_EQ(taken(UpkeepTurns::While::kIdle), "");
+  EXPECT_EQ(ReadUpkeepDebt(*workspace)->due(), 0u);
   EXPECT_EQ(Content("processed.order"), rows);
   ASSERT_OK_AND(const RunSummary idle, RunPending(*workspace, NoProgress()));
   EXPECT_EQ(idle.commits, 0);
 }
 
+TEST_F(AbandonedTest, APolicyThatCannotBeKeptIsRefusedWhereItStands) {
+  const std::string project = weirhouse::testing::ReadFile(scratch / "weirhouse.yaml");
+  for (const auto& [policy, why] : std::vector<std::pair<std::string, std::string>>{
+           {"upkeep: { after_changes: 1 }", "after_changes of upkeep must be 2 to 100,000"},
+           {"upkeep: { small_files: many }", "small_files of upkeep"},
+           {"upkeep: { by_itself: maybe }", "by_itself of upkeep"},
+           {"upkeep: { grace: 5s }", "grace of upkeep must be at least 1m"},
+           {"upkeep: { orphan_age: 1h }", "orphan_age of upkeep must be at least 24h"},
+           {"upkeep: { graze: 1h }", "grace"},
+           {"upkeep: yes", "upkeep must be a map"}}) {
+    Write("weirhouse.yaml", project + policy + "\n");
+    const Status refused = LoadProject(scratch.path().string(), "").status();
+    EXPECT_THAT(refused.ToString(), HasSubstr(why)) << policy;
+    EXPECT_THAT(refused.ToString(), HasSubstr("weirhouse.yaml:")) << policy;
+  }
+}
 }  // namespace
 }  // namespace weirhouse::work

@@ -1,11 +1,15 @@
-// Upkeep that runs by itself: what `wh serve` does while it is idle.
+// Upkeep that runs by itself: what `wh serve` does while it is idle, and runs at their end.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 
+#include "ground/base/failpoint.h"
 #include "ground/base/text.h"
 #include "work/upkeep/upkeep.h"
+#include "work/upkeep/upkeep_log.h"
+#include "work/upkeep/upkeep_tables.h"
 
 namespace weirhouse::work {
 namespace {
@@ -26,8 +30,7 @@ std::int64_t ParseVersion(const std::string& location) {
   return version;
 }
 
-// The tables that our own steps write.
-std::set<std::string> OwnTables(const ProjectDefinition& project) {
+std::set<std::string> NamesOfOwnTables(const ProjectDefinition& project) {
   std::set<std::string> names = {"system.losers"};
   for (const Source& source : project.sources) {
     names.insert("raw." + source.name);
@@ -41,49 +44,15 @@ std::set<std::string> OwnTables(const ProjectDefinition& project) {
   for (const feature::FeatureView& view : project.views) names.insert(view.table_name());
   return names;
 }
-}  // namespace
 
-Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
-  const bool busy = when == While::kBusy;
-  const std::chrono::nanoseconds now = clock_.Monotonic();
-  if (looked_ && now - *looked_ < (busy ? kBusyLookEvery : kLookEvery)) return std::string();
-  const std::int64_t changes_min = busy ? changes_min_ * kBusyShare : changes_min_;
-  looked_ = now;
-  const std::set<std::string> own = OwnTables(workspace.project());
-  WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
-  for (const catalog::TablePointer& table : tables) {
-    if (table.kind != catalog::PointerKind::kTable || !own.contains(table.name)) continue;
-    const std::int64_t version = ParseVersion(table.metadata_location);
-    const auto seen = seen_.find(table.name);
-    if (version - (seen == seen_.end() ? 0 : seen->second) < changes_min) continue;
-    WEIRHOUSE_TRY(std::string told, TakeTable(workspace, table.name, when));
-    WEIRHOUSE_TRY(const auto after, workspace.catalog().FindTable(table.name));
-    seen_[table.name] = after ? ParseVersion(after->metadata_location) : version;
-    if (told.empty()) continue;
-    looked_.reset();  // the next table has its turn at the next call
-    return told;
-  }
-  if (!removed_ || now - *removed_ >= kRemoveEvery) {
-    removed_ = now;
-    WEIRHOUSE_TRY(const std::int64_t removed, RemoveReleasedFiles(workspace, kReaderGrace));
-    if (removed > 0) return fmt::format("upkeep: {} released files removed", removed);
-  }
-  if (!busy && now - began_ - swept_ >= kSweepEvery) {
-    swept_ = now - began_;
-    WEIRHOUSE_TRY(const SweepReport swept, SweepOrphans(workspace, kOrphanAge, /*dry_run=*/false));
-    if (swept.removed > 0) return fmt::format("upkeep: {} orphans removed", swept.removed);
-  }
-  return std::string();
-}
-
-Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::string& name,
-                                           While when) {
+Result<std::string> TakeTable(Workspace& workspace, const std::string& name,
+                              UpkeepTurns::While when) {
   std::string told;
   // Feature tables are sorted runs, which their own step merges.
   if (!name.starts_with("feature.")) {
     iceberg::CompactionOptions options;
-    options.small_file_bytes = when == While::kBusy ? kBusyFileBytes : kSmallFileBytes;
-    options.small_files_min = kSmallFilesMin;
+    options.small_file_bytes = when == UpkeepTurns::While::kBusy ? kBusyFileBytes : kSmallFileBytes;
+    options.small_files_min = static_cast<int>(workspace.project().upkeep.small_files);
     WEIRHOUSE_TRY(const CompactionReport report, CompactTable(workspace, name, options));
     if (report.changed && report.files_before == report.files_after) {
       told = fmt::format(" {} delete files became {};", WithThousands(report.delete_files_before),
@@ -98,8 +67,90 @@ Result<std::string> UpkeepTurns::TakeTable(Workspace& workspace, const std::stri
     told += fmt::format(" {} files, {} bytes, are no longer needed;",
                         WithThousands(report.files_released), WithThousands(report.bytes_released));
   }
-  if (told.empty()) return told;
-  told.pop_back();
-  return "upkeep of " + name + ":" + told;
+  if (!told.empty()) told.pop_back();
+  return told;
+}
+
+// Whether `every` has passed. A clock that went back says nothing, so it has.
+bool HasPassed(const std::optional<ProcessTime>& since, std::chrono::seconds every,
+               ProcessTime now) {
+  return !since || now < *since || now - *since >= every;
+}
+
+// The next piece of work, noted in `log`; `*noted`: the log changed.
+Result<std::string> TakeOne(Workspace& workspace, UpkeepTurns::While when, UpkeepLog& log,
+                            bool* noted) {
+  const bool busy = when == UpkeepTurns::While::kBusy;
+  const UpkeepPolicy& policy = workspace.project().upkeep;
+  const std::int64_t changes_min = policy.after_changes * (busy ? kBusyShare : 1);
+  WEIRHOUSE_TRY(const std::vector<OwnTable> tables, OwnTables(workspace));
+  for (const OwnTable& table : tables) {
+    const auto last = log.tables.find(table.name);
+    const std::int64_t since = last == log.tables.end() ? 0 : last->second.version;
+    if (table.version - since < changes_min) continue;
+    const Result<std::string> told = TakeTable(workspace, table.name, when);
+    UpkeepTurn& turn = log.tables[table.name];
+    turn.at = workspace.clock().Now();
+    turn.error = told.ok() ? "" : told.status().message();
+    *noted = true;
+    WEIRHOUSE_TRY_STATUS(told.status());  // its changes stay due
+    WEIRHOUSE_FAILPOINT("upkeep.turn_taken");
+    turn.told = *told;
+    WEIRHOUSE_TRY(turn.version, VersionOf(workspace, table.name));
+    if (!told->empty()) return fmt::format("upkeep of {}:{}", table.name, *told);
+  }
+  const ProcessTime now = workspace.clock().Now();
+  if (HasPassed(log.removed_at, kRemoveEvery, now)) {
+    log.removed_at = now;
+    *noted = true;
+    WEIRHOUSE_TRY(const std::int64_t removed, RemoveReleasedFiles(workspace, policy.grace));
+    if (removed > 0) return fmt::format("upkeep: {} released files removed", removed);
+  }
+  if (!log.swept_at) {
+    log.swept_at = now;
+    *noted = true;
+  }
+  if (!busy && HasPassed(log.swept_at, kSweepEvery, now)) {
+    log.swept_at = now;
+    *noted = true;
+    WEIRHOUSE_TRY(const SweepReport swept,
+                  SweepOrphans(workspace, policy.orphan_age, /*dry_run=*/false));
+    if (swept.removed > 0) return fmt::format("upkeep: {} orphans removed", swept.removed);
+  }
+  return std::string();
+}
+}  // namespace
+
+Result<std::vector<OwnTable>> OwnTables(Workspace& workspace) {
+  const std::set<std::string> own = NamesOfOwnTables(workspace.project());
+  WEIRHOUSE_TRY(const auto tables, workspace.catalog().Tables());
+  std::vector<OwnTable> found;
+  for (const catalog::TablePointer& table : tables) {
+    if (table.kind == catalog::PointerKind::kTable && own.contains(table.name))
+      found.push_back({table.name, ParseVersion(table.metadata_location)});
+  }
+  return found;
+}
+
+Result<std::int64_t> VersionOf(Workspace& workspace, const std::string& table) {
+  WEIRHOUSE_TRY(const auto found, workspace.catalog().FindTable(table));
+  return found ? ParseVersion(found->metadata_location) : std::int64_t{0};
+}
+
+Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
+  const std::chrono::nanoseconds now = clock_.Monotonic();
+  if (looked_ && now - *looked_ < (when == While::kBusy ? kBusyLookEvery : kLookEvery))
+    return std::string();
+  looked_ = now;
+  if (!workspace.project().upkeep.by_itself) return std::string();
+  UpkeepLog log = UpkeepLog::Read(workspace);
+  bool noted = false;
+  Result<std::string> told = TakeOne(workspace, when, log, &noted);
+  if (noted) {
+    const Status written = log.Write(workspace);
+    if (told.ok()) WEIRHOUSE_TRY_STATUS(written);
+  }
+  if (told.ok() && !told->empty()) looked_.reset();  // the next table has its turn at the next call
+  return told;
 }
 }  // namespace weirhouse::work

@@ -13,6 +13,7 @@
 #include "work/pipeline/pipeline.h"
 #include "work/pipeline/plan/plan.h"
 #include "work/pipeline/rebuild/full_run.h"
+#include "work/upkeep/upkeep.h"
 #include "work/workspace/run_summary.h"
 
 namespace weirhouse::command {
@@ -172,10 +173,20 @@ Result<int> RunApply(Context& context) {
   return ReportRun(context, *workspace, summary);
 }
 
+namespace {
+// One piece of upkeep, if some is due. What was asked for is done, so its failure is only told.
+void TakeTurn(Context& context, work::Workspace& workspace) {
+  const Result<std::string> done = work::UpkeepTurns(workspace.clock()).Take(workspace);
+  if (!done.ok()) context.Say("upkeep failed and is tried again: " + done.status().ToString());
+  if (done.ok() && !done->empty()) context.Say(*done);
+}
+}  // namespace
+
 Result<int> RunIngest(Context& context) {
   if (context.invocation().dry_run) return ShowWaiting(context);
   WEIRHOUSE_TRY(work::Workspace * workspace, context.WritingIfApplied());
   WEIRHOUSE_TRY(const work::RunSummary summary, work::RunPending(*workspace, context.progress()));
+  if (!summary.halted) TakeTurn(context, *workspace);
   return ReportRun(context, *workspace, summary);
 }
 

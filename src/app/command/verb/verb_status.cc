@@ -15,6 +15,7 @@ namespace {
 using answers::StatusAnswer;
 
 constexpr std::size_t kRefusedShown = 3;
+constexpr std::size_t kDueShown = 3;
 
 std::string CountsText(const std::map<std::string, std::int64_t>& counts) {
   std::string text;
@@ -82,6 +83,34 @@ void PrintTroubles(Context& context, const StatusAnswer& status) {
   }
 }
 
+void PrintUpkeep(Context& context, const work::UpkeepDebt& debt) {
+  for (const auto& [table, error] : debt.failed) {
+    context.Line(
+        fmt::format("upkeep     FAILED for {}: {}", EscapeControl(table), EscapeControl(error)));
+  }
+  std::vector<std::string> due;
+  for (const work::TableDebt& one : debt.tables) {
+    if (one.due && due.size() < kDueShown)
+      due.push_back(
+          fmt::format("{} ({} changes)", EscapeControl(one.table), WithThousands(one.changes)));
+  }
+  std::string line;
+  if (!due.empty()) {
+    line = fmt::format("{} due: {}{}{}",
+                       debt.due() == 1 ? "1 table is" : fmt::format("{} tables are", debt.due()),
+                       Join(due, ", "), debt.due() > due.size() ? ", …" : "",
+                       debt.by_itself ? "" : " (wh gc; by_itself is false)");
+  }
+  if (debt.released_files > 0)
+    line += fmt::format("{}{} released files wait for their grace", line.empty() ? "" : "; ",
+                        WithThousands(debt.released_files));
+  if (debt.last)
+    line += fmt::format("{}last {}: {} {}", line.empty() ? "nothing is due; " : "; ",
+                        FormatTime(EventTimeOfMicros(Micros(debt.last->at))),
+                        EscapeControl(debt.last_table), Trim(debt.last->told));
+  if (!line.empty()) context.Line("upkeep     " + line);
+}
+
 void PrintStatus(Context& context, const StatusAnswer& status) {
   context.Line(fmt::format("project    {}   profile {}   commit {}   {} clock {}",
                            EscapeControl(status.project), status.profile, status.commit.value(),
@@ -98,6 +127,7 @@ void PrintStatus(Context& context, const StatusAnswer& status) {
   context.Line("runs       " + runs);
   context.Line("events     " + CountsText(status.events));
   for (const std::string& line : DeliveryLines(status.deliveries)) context.Line(line);
+  PrintUpkeep(context, status.upkeep);
   if (status.clock_went_back) context.Line("clock      " + *status.clock_went_back);
   if (status.tables.empty()) return;
   Listing tables("tables", {"table", "rows", "commit"});

@@ -101,7 +101,7 @@ Result<int> RunTableDiff(Context& context) {
 Result<int> RunTableCompact(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Writing());
   const std::string name = context.invocation().Word(0);
-  iceberg::CompactionOptions options = work::SmallFiles();
+  iceberg::CompactionOptions options = work::SmallFiles(*workspace);
   options.all = context.invocation().Has("all");
   WEIRHOUSE_TRY(const work::CompactionReport report, work::CompactTable(*workspace, name, options));
   context.Line(fmt::format("{}: {}", EscapeControl(name), Summary(report)));
@@ -113,19 +113,26 @@ namespace {
 Result<work::ExpiryOptions> ExpiryOptionsOf(const Context& context) {
   work::ExpiryOptions options;
   WEIRHOUSE_TRY(options.keep, context.IntOption("keep", iceberg::kSnapshotsKept, 1, 1'000'000));
-  WEIRHOUSE_TRY(options.grace, DurationOption(context, "grace", work::kReaderGrace));
+  WEIRHOUSE_TRY(options.grace, DurationOption(context, "grace", options.grace));
   if (context.invocation().Has("older-than")) {
     WEIRHOUSE_TRY(options.older_than, DurationOption(context, "older-than", {}));
   }
   options.dry_run = context.invocation().dry_run;
   return options;
 }
+
+// What the command does not say is as the project's policy has it.
+void FillIn(const Context& context, const work::UpkeepPolicy& policy,
+            work::ExpiryOptions& options) {
+  if (!context.invocation().Has("grace")) options.grace = policy.grace;
+}
 }  // namespace
 
 Result<int> RunTableExpire(Context& context) {
-  WEIRHOUSE_TRY(const work::ExpiryOptions options, ExpiryOptionsOf(context));
+  WEIRHOUSE_TRY(work::ExpiryOptions options, ExpiryOptionsOf(context));
   WEIRHOUSE_TRY(work::Workspace * workspace,
                 options.dry_run ? context.Rehearsing() : context.Writing());
+  FillIn(context, workspace->project().upkeep, options);
   const std::string name = context.invocation().Word(0);
   WEIRHOUSE_TRY(const work::ExpiryReport report, work::ExpireTable(*workspace, name, options));
   context.Line(fmt::format("{}: {}{}", EscapeControl(name), options.dry_run ? "would be: " : "",
@@ -172,10 +179,12 @@ Result<int> RunTableTag(Context& context) {
 
 Result<int> RunGc(Context& context) {
   WEIRHOUSE_TRY(work::ExpiryOptions options, ExpiryOptionsOf(context));
-  WEIRHOUSE_TRY(const std::chrono::seconds orphan_age,
-                DurationOption(context, "orphan-age", work::kOrphanAge));
+  WEIRHOUSE_TRY(std::chrono::seconds orphan_age,
+                DurationOption(context, "orphan-age", work::UpkeepPolicy().orphan_age));
   WEIRHOUSE_TRY(work::Workspace * workspace,
                 options.dry_run ? context.Rehearsing() : context.Writing());
+  FillIn(context, workspace->project().upkeep, options);
+  if (!context.invocation().Has("orphan-age")) orphan_age = workspace->project().upkeep.orphan_age;
   work::GarbageTold told;
   told.compacted = [&](const std::string& table, const work::CompactionReport& report) {
     if (report.changed) context.Line(fmt::format("{}: {}", EscapeControl(table), Summary(report)));

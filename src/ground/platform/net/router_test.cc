@@ -70,6 +70,7 @@ TEST(Router, FindsTheAreaOfAPathAndAllBelowIt) {
 
 TEST(RouterDeathTest, EndsOnTheSameRouteTwice) {
   Router router = Sample();
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // other tests have started threads
   EXPECT_DEATH(router.Add("POST", "/v1/models/{other}", Says("x")), "invariant");
 }
 }  // namespace

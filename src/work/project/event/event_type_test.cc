@@ -79,6 +79,7 @@ TEST(MakeEventDeathTest, EndsWhereAnEventSaysOtherThings) {
       MakeEvent(EventKind::kModelDeployed, "m#1", {{"model", "m#1"}, {"deployment", "m#1@d1"}})
           .type,
       "weirhouse.model.deployed");
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // other tests have started threads
   EXPECT_DEATH(MakeEvent(EventKind::kModelDeployed, "m#1", {{"model", "m#1"}}), "there");
   EXPECT_DEATH(MakeEvent(EventKind::kModelDeployed, "m#1",
                          {{"model", "m#1"}, {"deployment", "m#1@d1"}, {"more", 1}}),
