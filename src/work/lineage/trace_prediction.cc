@@ -247,7 +247,7 @@ Result<std::vector<TraceNode>> Tracer::Groups(const catalog::PredictionRecord& p
 
   const feature::Label label{Micros(prediction.at), Micros(prediction.at)};
   std::vector<feature::Cell> cells(plan.outputs.size());
-  WEIRHOUSE_TRY_STATUS(feature::Evaluate(plan, rows, label, cells));
+  feature::EvaluateEach(plan, rows, label, cells);
   std::vector<std::size_t> wanted;
   std::vector<bool> same(plan.outputs.size(), true);
   *agrees = true;

@@ -194,6 +194,7 @@ Result<OnlineVector> OnlineQuery::Assemble(const std::vector<feature::FeatureAns
   for (const Wanted& wanted : wanted_) {
     const feature::FeatureAnswer& answer = answers[wanted.plan];
     const feature::FeatureValue& value = answer.values[wanted.output];
+    WEIRHOUSE_TRY_STATUS(value.CheckGiven());
     OnlineFeature feature;
     feature.name = value.name;
     feature.view = plans_[wanted.plan]->view.id();

@@ -1,9 +1,22 @@
 #include "rules/feature/kernel/answer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 
 namespace weirhouse::feature {
+
+Status SumTooLarge(std::string_view feature) {
+  return Status(Code::kInvalidInput,
+                fmt::format("the sum does not fit 64 bits: feature \"{}\"", feature))
+      .WithError("WH4012")
+      .WithHint("sum a double instead: `of: cast(x as double)`");
+}
+
+Status FeatureValue::CheckGiven() const {
+  return status == FeatureStatus::kOverflow ? SumTooLarge(name) : Status();
+}
 
 void FeatureAnswer::Append(FeatureAnswer other) {
   if (values.empty() && view_versions.empty()) {

@@ -55,6 +55,10 @@ struct Cell {
 // elements. Cost: rows in the longest window. Error WH4012: an integer sum does not fit 64 bits.
 Status Evaluate(const ViewPlan& plan, const EntityRowsView& rows, Label label,
                 std::span<Cell> cells);
+// The same for whoever does not ask for all outputs: one whose sum does not fit has the status
+// kOverflow, and the others are answered.
+void EvaluateEach(const ViewPlan& plan, const EntityRowsView& rows, Label label,
+                  std::span<Cell> cells);
 
 // Computes many labels of one entity, which must ascend in `at`. Calls `take` once for each label,
 // in order; the cells are valid during the call. Costs as ColumnEvaluation.

@@ -197,6 +197,19 @@ TEST(Kernel, RefusesAnIntegerSumThatDoesNotFit) {
   std::vector<Cell> cells(plan.outputs.size());
   const Status status = Evaluate(plan, view.Of(EntityBytes(plan, "A")), {D(2), D(2)}, cells);
   EXPECT_EQ(status.error_code(), "WH4012");
+  // The others are answered, and the oracle says the same of each.
+  EvaluateEach(plan, view.Of(EntityBytes(plan, "A")), {D(2), D(2)}, cells);
+  ASSERT_OK_AND(const NaiveInterpreter naive,
+                NaiveInterpreter::Make(plan, SampleTable(plan, rows)));
+  ASSERT_OK_AND(const auto answers, naive.Answer(EntityBytes(plan, "A"), D(2), D(2)));
+  std::size_t overflows = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    EXPECT_EQ(cells[i].status, answers[i].status) << plan.outputs[i].column.qualified;
+    EXPECT_TRUE(SameBits(cells[i].ToValue(), answers[i].value));
+    overflows += cells[i].status == FeatureStatus::kOverflow ? 1 : 0;
+  }
+  EXPECT_GT(overflows, 0u);
+  EXPECT_LT(overflows, cells.size());
 }
 
 TEST(Kernel, MovesARowToTheEntityOfItsCorrection) {

@@ -181,7 +181,7 @@ Result<FeatureAnswer> AnswerFromRows(const ViewPlan& plan, const EntityRowsView&
   answer.view_versions.emplace_back(plan.view.name, plan.view.version);
   answer.seq = seq;
   std::vector<Cell> cells(plan.outputs.size());
-  WEIRHOUSE_TRY_STATUS(Evaluate(plan, rows, {at, known}, cells));
+  EvaluateEach(plan, rows, {at, known}, cells);
   answer.values.reserve(cells.size());
   for (std::size_t i = 0; i < cells.size(); ++i) {
     FeatureValue value;

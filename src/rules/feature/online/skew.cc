@@ -35,7 +35,7 @@ Status CompareOne(const ViewPlan& plan, const LoadedView& view, const SkewSample
   WEIRHOUSE_TRY(const auto key, EncodeEntity(plan.view.entity, sample.entity));
   const EntityRowsView rows = key ? view.Of(*key) : EntityRowsView{&view.rows(), 0, 0};
   std::vector<Cell> cells(plan.outputs.size());
-  WEIRHOUSE_TRY_STATUS(Evaluate(plan, rows, {sample.at, sample.known}, cells));
+  EvaluateEach(plan, rows, {sample.at, sample.known}, cells);
   std::vector<Value> served = sample.served;
   std::vector<FeatureStatus> statuses;
   if (served.empty()) {

@@ -66,8 +66,8 @@ struct NaiveInterpreter::State {
   Result<NaiveAnswer> One(const PlannedOutput& output, const std::vector<std::size_t>& survivors,
                           std::int64_t at, FeatureStatus why_none_later,
                           FeatureStatus why_none) const;
-  Result<Value> Aggregated(const PlannedOutput& output,
-                           const std::vector<std::size_t>& chosen) const;
+  std::optional<Value> Aggregated(const PlannedOutput& output,
+                                  const std::vector<std::size_t>& chosen) const;
   Value ValueAt(std::size_t expression, std::size_t row) const;
   double MeanOfDecimals(std::size_t expression, const std::vector<std::size_t>& chosen,
                         std::int64_t count) const;
@@ -164,8 +164,9 @@ std::int64_t NaiveWhole(const Value& value) {
 }
 }  // namespace
 
-Result<Value> NaiveInterpreter::State::Aggregated(const PlannedOutput& output,
-                                                  const std::vector<std::size_t>& chosen) const {
+// Absent: the sum does not fit 64 bits.
+std::optional<Value> NaiveInterpreter::State::Aggregated(
+    const PlannedOutput& output, const std::vector<std::size_t>& chosen) const {
   if (output.aggregate == Aggregate::kCount && !output.expression) {
     return Value(static_cast<std::int64_t>(chosen.size()));
   }
@@ -198,7 +199,7 @@ Result<Value> NaiveInterpreter::State::Aggregated(const PlannedOutput& output,
   if (mean) return Value(sum.DividedBy(static_cast<std::uint64_t>(count)));
   std::int64_t whole = 0;
   if (!sum.FitsInteger(&whole)) {
-    return Status(Code::kInvalidInput, "the sum does not fit 64 bits").WithError("WH4012");
+    return std::nullopt;
   }
   return Value(whole);
 }
@@ -250,7 +251,12 @@ Result<NaiveAnswer> NaiveInterpreter::State::One(const PlannedOutput& output,
       answer.value = Value(since.DividedBy(1'000'000));
     }
   } else {
-    WEIRHOUSE_TRY(answer.value, Aggregated(output, window));
+    const std::optional<Value> value = Aggregated(output, window);
+    if (!value) {
+      answer.status = FeatureStatus::kOverflow;
+      return answer;
+    }
+    answer.value = *value;
   }
   answer.status = !IsNull(answer.value) ? FeatureStatus::kPresent
                   : in_range.empty()    ? why_none

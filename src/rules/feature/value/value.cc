@@ -16,8 +16,8 @@ namespace {
 constexpr std::array<std::string_view, 6> kTypeNames = {"boolean", "integer",   "number",
                                                         "string",  "timestamp", "decimal"};
 constexpr int kDecimalDigits = 38;
-constexpr std::array<std::string_view, 5> kStatusNames = {"present", "null", "expired", "not_found",
-                                                          "not_yet_known"};
+constexpr std::array<std::string_view, 6> kStatusNames = {"present",   "null",          "expired",
+                                                          "not_found", "not_yet_known", "overflow"};
 
 void AppendBytes(std::uint64_t bits, int bytes, std::string* out) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {

@@ -45,7 +45,14 @@ using Value = std::variant<std::monostate, bool, std::int64_t, double, std::stri
 inline bool IsNull(const Value& value) { return std::holds_alternative<std::monostate>(value); }
 
 // How a value was found, or why there is none. Only kPresent has a value.
-enum class FeatureStatus : std::uint8_t { kPresent, kNull, kExpired, kNotFound, kNotYetKnown };
+enum class FeatureStatus : std::uint8_t {
+  kPresent,
+  kNull,
+  kExpired,
+  kNotFound,
+  kNotYetKnown,
+  kOverflow,  // an integer sum that does not fit 64 bits; who asks for it gets the error WH4012
+};
 std::string_view StatusName(FeatureStatus status);  // "present", "null", "expired", "not_found", …
 
 // Bitwise equality: 0.0 differs from -0.0, a NaN equals itself.

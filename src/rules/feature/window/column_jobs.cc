@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "rules/feature/kernel/answer.h"
 #include "rules/feature/value/fixed_point.h"
 #include "rules/feature/window/column_sweep.h"
 #include "rules/feature/window/window_state.h"
@@ -179,7 +180,8 @@ void ColumnSweep::AddIntegers(const Job& job) {
           return std::bit_cast<std::uint64_t>(RoundedQuotient(sum, count));
         }
         const auto narrow = static_cast<std::int64_t>(sum);
-        if (narrow != sum) FailAt(label, output, SumTooLarge(plan_.outputs[output]));
+        if (narrow != sum)
+          FailAt(label, output, SumTooLarge(plan_.outputs[output].column.qualified));
         return static_cast<std::uint64_t>(narrow);
       });
 }

@@ -251,7 +251,10 @@ Status Fold::Answer(std::span<const std::size_t> outputs, std::span<Cell> cells)
       const Result<bool> has_value = state.Finish(output, &cells[i]);
       if (has_value.ok()) {
         FinishSlot(rules_, *has_value, rows_, newest_, any, label_, &cells[i]);
-      } else if (i < failed) {
+        continue;
+      }
+      cells[i].status = FeatureStatus::kOverflow;
+      if (i < failed) {
         failed = i;
         failure = has_value.status();
       }
@@ -336,6 +339,11 @@ Status Evaluate(const ViewPlan& plan, const EntityRowsView& rows, Label label,
                 std::span<Cell> cells) {
   WEIRHOUSE_CHECK(cells.size() == plan.outputs.size());
   return Fold(plan, rows, label).Answer({}, cells);
+}
+
+void EvaluateEach(const ViewPlan& plan, const EntityRowsView& rows, Label label,
+                  std::span<Cell> cells) {
+  Evaluate(plan, rows, label, cells).Ignore("each cell has its status");
 }
 
 struct ColumnEvaluation::State {

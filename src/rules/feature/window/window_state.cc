@@ -1,10 +1,10 @@
 #include "rules/feature/window/window_state.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 #include <iterator>
 #include <limits>
+
+#include "rules/feature/kernel/answer.h"
 
 namespace weirhouse::feature {
 namespace {
@@ -28,13 +28,6 @@ void WindowState::ChangeCount(Map* counts, const Key& key, int by) const {
   const auto place = counts->try_emplace(key, 0).first;
   place->second += by;
   if (place->second == 0) counts->erase(place);
-}
-
-Status SumTooLarge(const PlannedOutput& output) {
-  return Status(Code::kInvalidInput, fmt::format("the sum does not fit 64 bits: feature \"{}\"",
-                                                 output.column.qualified))
-      .WithError("WH4012")
-      .WithHint("sum a double instead: `of: cast(x as double)`");
 }
 
 void WindowState::Change(const FeatureRows& rows, std::size_t expression, std::size_t row, int by) {
@@ -111,7 +104,7 @@ Result<bool> WindowState::FinishSum(const PlannedOutput& output, Cell* cell) con
   }
   if (integers_ > std::numeric_limits<std::int64_t>::max() ||
       integers_ < std::numeric_limits<std::int64_t>::min()) {
-    return SumTooLarge(output);
+    return SumTooLarge(output.column.qualified);
   }
   cell->bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(integers_));
   return true;

@@ -60,6 +60,4 @@ class WindowState {
   std::map<std::string_view, std::int64_t> texts_;  // views into the rows
 };
 
-// WH4012: the integer sum of `output` does not fit 64 bits.
-Status SumTooLarge(const PlannedOutput& output);
 }  // namespace weirhouse::feature
