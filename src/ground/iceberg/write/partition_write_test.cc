@@ -101,12 +101,31 @@ TEST_F(PartitionWriteTest, ManyRowsAreWrittenAPieceAtATimeOnePartitionInAFile) {
       const TablePtr base = NewTableOfEveryType(partitioning);
       StagedWrite write(store(), base, random_, Options());
       const platform::Scratch scratch{scratch_ / "tmp", piece_rows};
-      ASSERT_OK(AppendMany(write, *base, *rows, {}, scratch).status());
+      ASSERT_OK_AND(const std::vector<AppendedRange> ranges,
+                    AppendMany(write, *base, *rows, {}, scratch));
       ASSERT_OK_AND(const StagedTable staged, write.Finish());
       ASSERT_OK_AND(const Scan scan, Scan::Plan(store(), Reloaded(staged.table), {}));
       for (const Scan::Task& task : scan.tasks()) EXPECT_LE(task.file.row_count, 2 * piece_rows);
       ASSERT_OK_AND(const auto read, scan.ReadAll());
       EXPECT_EQ(ContentDigest(*read).value(), digest) << partitioning.size() << " " << piece_rows;
+      ASSERT_EQ(ranges.empty(), !partitioning.empty());
+      if (ranges.empty()) continue;
+      ScanOptions options;
+      options.with_file_position = true;
+      ASSERT_OK_AND(const Scan placed, Scan::Plan(store(), Reloaded(staged.table), options));
+      std::int64_t found = 0;
+      for (const Scan::Task& task : placed.tasks()) {
+        ASSERT_OK_AND(const auto of_file, placed.Read(task));
+        for (std::int64_t row = 0; row < rows->num_rows(); ++row) {
+          const AppendedPlace place = PlaceOf(ranges, row);
+          if (place.file != task.file.path) continue;
+          ++found;
+          const auto there = of_file->Slice(place.position, 1)->SelectColumns({0}).ValueOrDie();
+          EXPECT_TRUE(there->column(0)->Equals(
+              rows->Slice(row, 1)->GetColumnByName(there->schema()->field(0)->name())));
+        }
+      }
+      EXPECT_EQ(found, rows->num_rows());
     }
   }
 }
