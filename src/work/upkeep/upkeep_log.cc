@@ -31,6 +31,12 @@ json TimeOrNull(const std::optional<ProcessTime>& time) {
 }
 }  // namespace
 
+std::int64_t UpkeepLog::ChangesOf(const std::string& table, std::int64_t version) const {
+  const auto turn = tables.find(table);
+  const bool counts = turn != tables.end() && turn->second.version <= version;
+  return version - (counts ? turn->second.version : 0);
+}
+
 UpkeepLog UpkeepLog::Read(Workspace& workspace) {
   UpkeepLog log;
   const auto text = workspace.local_store().Read(PathIn(workspace));
@@ -77,8 +83,7 @@ Result<UpkeepDebt> ReadUpkeepDebt(Workspace& workspace) {
   WEIRHOUSE_TRY(const std::vector<OwnTable> tables, OwnTables(workspace));
   for (const OwnTable& table : tables) {
     const auto turn = log.tables.find(table.name);
-    const std::int64_t changes =
-        table.version - (turn == log.tables.end() ? 0 : turn->second.version);
+    const std::int64_t changes = log.ChangesOf(table.name, table.version);
     if (changes > 0) debt.tables.push_back({table.name, changes, changes >= policy.after_changes});
     if (turn == log.tables.end()) continue;
     if (!turn->second.error.empty()) debt.failed.emplace_back(table.name, turn->second.error);

@@ -26,6 +26,10 @@ struct UpkeepLog {
   std::optional<ProcessTime> removed_at;     // when released files were last looked for
   std::optional<ProcessTime> swept_at;       // when orphans were; first: when the log began
 
+  // How often a table at `version` changed since its last turn. One that was made anew since has
+  // had none.
+  std::int64_t ChangesOf(const std::string& table, std::int64_t version) const;
+
   static UpkeepLog Read(Workspace& workspace);
   Status Write(Workspace& workspace) const;
 };

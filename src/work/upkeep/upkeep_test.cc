@@ -439,6 +439,11 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
   EXPECT_GT(debt.released_files, 0);
   ASSERT_TRUE(debt.last);
   EXPECT_THAT(debt.last->told, HasSubstr("became"));
+  UpkeepLog log;
+  log.tables["t"].version = 40;
+  EXPECT_EQ(log.ChangesOf("t", 45), 5);
+  EXPECT_EQ(log.ChangesOf("t", 3), 3);  // made anew since
+  EXPECT_EQ(log.ChangesOf("u", 7), 7);
   // A log that is damaged costs a look, and nothing else.
   Write(".weirhouse/upkeep.json", "{\"tables\": [");
   EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u);

@@ -85,9 +85,7 @@ Result<std::string> TakeOne(Workspace& workspace, UpkeepTurns::While when, Upkee
   const std::int64_t changes_min = policy.after_changes * (busy ? kBusyShare : 1);
   WEIRHOUSE_TRY(const std::vector<OwnTable> tables, OwnTables(workspace));
   for (const OwnTable& table : tables) {
-    const auto last = log.tables.find(table.name);
-    const std::int64_t since = last == log.tables.end() ? 0 : last->second.version;
-    if (table.version - since < changes_min) continue;
+    if (log.ChangesOf(table.name, table.version) < changes_min) continue;
     const Result<std::string> told = TakeTable(workspace, table.name, when);
     UpkeepTurn& turn = log.tables[table.name];
     turn.at = workspace.clock().Now();
