@@ -301,7 +301,8 @@ TEST_F(ExternalTest, WithoutTheSnapshotSeenLastDependantsAreRebuilt) {
   Run();
   Delete({"t1"});
   Insert({{"t3", "b", 14}});
-  ASSERT_OK(ExpireTable(*workspace, "processed.trips", {1, std::nullopt, kReaderGrace, false}));
+  ASSERT_OK(
+      ExpireTable(*workspace, "processed.trips", {1, std::nullopt, UpkeepPolicy().grace, false}));
   Run();
   EXPECT_TRUE(Followed(
       {{"how", "rebuild"}, {"rows", 2}, {"why", "the snapshot seen last is not kept any more"}}));
