@@ -3,24 +3,13 @@ import json
 
 import pytest
 
+import test_growth
 from project import Project
 
 FILES = {
     "weirhouse.yaml": "name: sums\nversion: 1\nclock: replay\nsources:\n  t: { landing: landing/t/, format: jsonl, contract: t }\n",
-    "contracts/t.odcs.yaml": """apiVersion: v3.1.0
-kind: DataContract
-id: t
-version: 1.0.0
-status: active
-schema:
-  - name: t
-    logicalType: object
-    properties:
-      - { name: k, logicalType: string, required: true }
-      - { name: id, logicalType: string, required: true }
-      - { name: x, logicalType: integer }
-      - { name: at, logicalType: timestamp, required: true }
-""",
+    "contracts/t.odcs.yaml": test_growth.FILES["contracts/t.odcs.yaml"].replace(
+        "{ name: x, logicalType: number }", "{ name: x, logicalType: integer }\n      - { name: k, logicalType: string, required: true }"),
     "processed/t.sql": "-- wh: table processed.t; key id; order at; event at; known at\nSELECT r.id, r.k, r.x, r.at FROM records.t AS r\n",
     "features/v.yaml": """feature_view: v
 version: 1

@@ -67,8 +67,12 @@ namespace {
 // Never destroyed, because they wait here until the process ends.
 class Helpers {
  public:
+  // A child that was forked has none of the threads that its copy of the pool counts and wakes, so
+  // it gets a pool of its own.
   static Helpers& OfProcess() {
-    static Helpers* kept = Make(&kept);
+    static Helpers* kept = new Helpers;
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { kept = new Helpers; });
+    static_cast<void>(registered);  // if it failed, the process was out of memory as it began
     return *kept;
   }
 
@@ -91,15 +95,6 @@ class Helpers {
   }
 
  private:
-  // A child that was forked has none of the threads that its copy of the pool counts and wakes, so
-  // it has a pool of its own.
-  static Helpers* Make(Helpers** kept) {
-    static Helpers** in_child = nullptr;
-    in_child = kept;
-    pthread_atfork(nullptr, nullptr, [] { *in_child = new Helpers; });
-    return new Helpers;
-  }
-
   static constexpr std::size_t kHelpersMax = 14;  // two that share eight fsyncs
   struct Job {
     const std::function<void()>* work;

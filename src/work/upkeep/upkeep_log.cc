@@ -45,6 +45,7 @@ UpkeepLog UpkeepLog::Read(Workspace& workspace) {
   if (!stored.is_object()) return log;
   log.removed_at = TimeIn(stored, "removed_at");
   log.swept_at = TimeIn(stored, "swept_at");
+  log.error = Member<std::string>(stored, "error", "");
   const auto tables = stored.find("tables");
   if (tables == stored.end() || !tables->is_object()) return log;
   for (const auto& [name, turn] : tables->items()) {
@@ -60,6 +61,7 @@ UpkeepLog UpkeepLog::Read(Workspace& workspace) {
 Status UpkeepLog::Write(Workspace& workspace) const {
   json stored = {{"removed_at", TimeOrNull(removed_at)},
                  {"swept_at", TimeOrNull(swept_at)},
+                 {"error", error},
                  {"tables", json::object()}};
   for (const auto& [name, turn] : tables) {
     stored["tables"][name] = {{"version", turn.version},
@@ -92,6 +94,7 @@ Result<UpkeepDebt> ReadUpkeepDebt(Workspace& workspace) {
       debt.last_table = table.name;
     }
   }
+  if (!log.error.empty()) debt.failed.emplace_back("(removal of files)", log.error);
   std::stable_sort(debt.tables.begin(), debt.tables.end(),
                    [](const auto& a, const auto& b) { return a.changes > b.changes; });
   WEIRHOUSE_TRY(const auto released, workspace.catalog().ReleasedFiles(ProcessTime::max()));

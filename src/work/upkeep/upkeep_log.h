@@ -25,6 +25,7 @@ struct UpkeepLog {
   std::map<std::string, UpkeepTurn> tables;  // by name
   std::optional<ProcessTime> removed_at;     // when released files were last looked for
   std::optional<ProcessTime> swept_at;       // when orphans were; first: when the log began
+  std::string error;  // why files could not be removed the last time; empty: they could
 
   // How often a table at `version` changed since its last turn. One that was made anew since has
   // had none.
@@ -47,7 +48,8 @@ struct UpkeepDebt {
   std::int64_t released_files = 0;  // that wait on the disk for the grace period
   std::optional<UpkeepTurn> last;   // the newest turn that did something
   std::string last_table;
-  std::vector<std::pair<std::string, std::string>> failed;  // table → why its last turn failed
+  // What failed the last time, and why: a table's turn, or "(removal of files)".
+  std::vector<std::pair<std::string, std::string>> failed;
 };
 // Cost: the list of tables and of released files; no file of a table is read.
 Result<UpkeepDebt> ReadUpkeepDebt(Workspace& workspace);

@@ -454,6 +454,44 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
   EXPECT_EQ(idle.commits, 0);
 }
 
+// A table whose files are damaged fails its turn each time; the others have theirs all the same.
+TEST_F(AbandonedTest, ATurnThatFailsKeepsNoOtherTableWaiting) {
+  for (int day = 1; day <= 9; ++day) {
+    const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
+    Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
+  }
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  Write("weirhouse.yaml", weirhouse::testing::ReadFile(scratch / "weirhouse.yaml") +
+                              "upkeep: { after_changes: 4 }\n");
+  Reopen();
+  const iceberg::TablePtr table = *workspace->LoadTable("processed.order");
+  const auto files =
+      iceberg::LiveFiles(workspace->store(), *table, *table->current_snapshot()).value();
+  const std::string held = weirhouse::testing::ReadFile(files[0].path);
+  weirhouse::testing::WriteFile(files[0].path, "damaged");
+  ManualClock clock(ProcessTimeOfMicros(0));
+  int failures = 0;
+  std::set<std::string> told;
+  for (int turn = 0; turn < 12; ++turn) {
+    const auto taken = UpkeepTurns(clock).Take(*workspace);
+    if (taken.ok()) told.emplace(Split(*taken, ':').front());
+    if (!taken.ok()) ++failures;
+  }
+  EXPECT_TRUE(told.contains("upkeep of raw.order"));
+  EXPECT_TRUE(told.contains("upkeep of processed.order_history"));
+  EXPECT_GE(failures, 2);  // first, and again once nothing else was due
+  ASSERT_OK_AND(UpkeepDebt debt, ReadUpkeepDebt(*workspace));
+  ASSERT_EQ(debt.failed.size(), 1u);
+  EXPECT_EQ(debt.failed[0].first, "processed.order");
+  EXPECT_EQ(debt.due(), 1u);
+  weirhouse::testing::WriteFile(files[0].path, held);
+  Reopen();
+  ASSERT_OK(UpkeepTurns(clock).Take(*workspace).status());
+  ASSERT_OK_AND(debt, ReadUpkeepDebt(*workspace));
+  EXPECT_TRUE(debt.failed.empty());
+  EXPECT_EQ(debt.due(), 0u);
+}
+
 TEST_F(AbandonedTest, APolicyThatCannotBeKeptIsRefusedWhereItStands) {
   const std::string project = weirhouse::testing::ReadFile(scratch / "weirhouse.yaml");
   for (const auto& [policy, why] : std::vector<std::pair<std::string, std::string>>{

@@ -77,46 +77,93 @@ bool HasPassed(const std::optional<ProcessTime>& since, std::chrono::seconds eve
   return !since || now < *since || now - *since >= every;
 }
 
-// The next piece of work, noted in `log`; `*noted`: the log changed.
-Result<std::string> TakeOne(Workspace& workspace, UpkeepTurns::While when, UpkeepLog& log,
-                            bool* noted) {
-  const bool busy = when == UpkeepTurns::While::kBusy;
-  const UpkeepPolicy& policy = workspace.project().upkeep;
-  const std::int64_t changes_min = policy.after_changes * (busy ? kBusyShare : 1);
-  WEIRHOUSE_TRY(const std::vector<OwnTable> tables, OwnTables(workspace));
-  for (const OwnTable& table : tables) {
-    if (log.ChangesOf(table.name, table.version) < changes_min) continue;
-    const Result<std::string> told = TakeTable(workspace, table.name, when);
-    UpkeepTurn& turn = log.tables[table.name];
-    turn.at = workspace.clock().Now();
-    turn.error = told.ok() ? "" : told.status().message();
-    *noted = true;
-    WEIRHOUSE_TRY_STATUS(told.status());  // its changes stay due
-    WEIRHOUSE_FAILPOINT("upkeep.turn_taken");
-    turn.told = *told;
-    WEIRHOUSE_TRY(turn.version, VersionOf(workspace, table.name));
-    if (!told->empty()) return fmt::format("upkeep of {}:{}", table.name, *told);
+// One look at what waits for the next piece of work, which is noted.
+class Look {
+ public:
+  Look(Workspace& workspace, UpkeepTurns::While when)
+      : workspace_(workspace),
+        policy_(workspace.project().upkeep),
+        when_(when),
+        log_(UpkeepLog::Read(workspace)) {}
+
+  // Tables whose last turn failed come last, so that they keep nothing else waiting.
+  Result<std::string> TakeOne() {
+    WEIRHOUSE_TRY(std::string told, TakeTables(/*failed=*/false));
+    if (!told.empty()) return told;
+    WEIRHOUSE_TRY(told, RemoveFiles());
+    return told.empty() ? TakeTables(/*failed=*/true) : told;
   }
-  const ProcessTime now = workspace.clock().Now();
-  if (HasPassed(log.removed_at, kRemoveEvery, now)) {
-    log.removed_at = now;
-    *noted = true;
-    WEIRHOUSE_TRY(const std::int64_t removed, RemoveReleasedFiles(workspace, policy.grace));
-    if (removed > 0) return fmt::format("upkeep: {} released files removed", removed);
+  Status Note() { return noted_ ? log_.Write(workspace_) : Status(); }
+
+ private:
+  bool busy() const { return when_ == UpkeepTurns::While::kBusy; }
+
+  // A piece of work on a table that is due, of those whose last turn failed or of the others; the
+  // table whose last turn is longest ago is first.
+  Result<std::string> TakeTables(bool failed) {
+    const std::int64_t changes_min = policy_.after_changes * (busy() ? kBusyShare : 1);
+    WEIRHOUSE_TRY(std::vector<OwnTable> tables, OwnTables(workspace_));
+    const auto turn_of = [&](const OwnTable& table) {
+      const auto last = log_.tables.find(table.name);
+      return last == log_.tables.end() ? UpkeepTurn() : last->second;
+    };
+    std::erase_if(tables, [&](const OwnTable& table) {
+      return log_.ChangesOf(table.name, table.version) < changes_min ||
+             turn_of(table).error.empty() == failed;
+    });
+    std::stable_sort(tables.begin(), tables.end(), [&](const OwnTable& a, const OwnTable& b) {
+      return turn_of(a).at < turn_of(b).at;
+    });
+    for (const OwnTable& table : tables) {
+      const Result<std::string> told = TakeTable(workspace_, table.name, when_);
+      UpkeepTurn& turn = log_.tables[table.name];
+      turn.at = workspace_.clock().Now();
+      turn.error = told.ok() ? "" : told.status().message();
+      noted_ = true;
+      WEIRHOUSE_TRY_STATUS(told.status());  // its changes stay due
+      WEIRHOUSE_FAILPOINT("upkeep.turn_taken");
+      turn.told = *told;
+      WEIRHOUSE_TRY(turn.version, VersionOf(workspace_, table.name));
+      if (!told->empty()) return fmt::format("upkeep of {}:{}", table.name, *told);
+    }
+    return std::string();
   }
-  if (!log.swept_at) {
-    log.swept_at = now;
-    *noted = true;
+
+  // Released files whose grace period is over, and orphans; each from time to time.
+  Result<std::string> RemoveFiles() {
+    const ProcessTime now = workspace_.clock().Now();
+    if (HasPassed(log_.removed_at, kRemoveEvery, now)) {
+      const Result<std::int64_t> removed = RemoveReleasedFiles(workspace_, policy_.grace);
+      WEIRHOUSE_TRY_STATUS(Noted(removed.status()));  // it stays due
+      log_.removed_at = now;
+      if (*removed > 0) return fmt::format("upkeep: {} released files removed", *removed);
+    }
+    if (!log_.swept_at) {
+      log_.swept_at = now;
+      noted_ = true;
+    }
+    if (!busy() && HasPassed(log_.swept_at, kSweepEvery, now)) {
+      const Result<SweepReport> swept =
+          SweepOrphans(workspace_, policy_.orphan_age, /*dry_run=*/false);
+      WEIRHOUSE_TRY_STATUS(Noted(swept.status()));
+      log_.swept_at = now;
+      if (swept->removed > 0) return fmt::format("upkeep: {} orphans removed", swept->removed);
+    }
+    return std::string();
   }
-  if (!busy && HasPassed(log.swept_at, kSweepEvery, now)) {
-    log.swept_at = now;
-    *noted = true;
-    WEIRHOUSE_TRY(const SweepReport swept,
-                  SweepOrphans(workspace, policy.orphan_age, /*dry_run=*/false));
-    if (swept.removed > 0) return fmt::format("upkeep: {} orphans removed", swept.removed);
+
+  Status Noted(Status removal) {
+    log_.error = removal.ok() ? "" : removal.message();
+    noted_ = true;
+    return removal;
   }
-  return std::string();
-}
+
+  Workspace& workspace_;
+  const UpkeepPolicy& policy_;
+  const UpkeepTurns::While when_;
+  UpkeepLog log_;
+  bool noted_ = false;
+};
 }  // namespace
 
 Result<std::vector<OwnTable>> OwnTables(Workspace& workspace) {
@@ -141,13 +188,10 @@ Result<std::string> UpkeepTurns::Take(Workspace& workspace, While when) {
     return std::string();
   looked_ = now;
   if (!workspace.project().upkeep.by_itself) return std::string();
-  UpkeepLog log = UpkeepLog::Read(workspace);
-  bool noted = false;
-  Result<std::string> told = TakeOne(workspace, when, log, &noted);
-  if (noted) {
-    const Status written = log.Write(workspace);
-    if (told.ok()) WEIRHOUSE_TRY_STATUS(written);
-  }
+  Look look(workspace, when);
+  Result<std::string> told = look.TakeOne();
+  const Status written = look.Note();
+  if (told.ok()) WEIRHOUSE_TRY_STATUS(written);
   if (told.ok() && !told->empty()) looked_.reset();  // the next table has its turn at the next call
   return told;
 }
