@@ -172,8 +172,8 @@ def decide(case, run, what):
         case.outcome.add(f"gate {what}", ["I12: the decision was not taken: " + case.log_tail()])
 
 
-def run_one_shot(case, full=False):
-    """All has landed; `wh run` takes it in and halts at the bad day; some lands again; the bad day is discarded."""
+def run_one_shot(case, full=False, maintained=True):
+    """All has landed; `wh run` takes it in and halts at the bad day; some lands again; the bad day is discarded; tables are `maintained`."""
     for day in case.days:
         case.land_day(day)
     case.call("run", expect=(3,))
@@ -185,6 +185,10 @@ def run_one_shot(case, full=False):
         case.call("run")
     else:
         decide(case, run, "discard")    # and runs what waits
+    if maintained:
+        case.project.edit("weirhouse.yaml", ("retention:\n", "upkeep: { after_changes: 3, small_files: 2 }\nretention:\n"))
+        for _ in range(3):
+            case.call("run")    # a piece of upkeep at the end of each
     if full:
         case.call("run", "--full")
     return case.finish(excluded=run is not None)
