@@ -1,4 +1,5 @@
 #include <arrow/api.h>
+#include <arrow/compute/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -174,6 +175,62 @@ TEST_F(GoodRowsTest, ARowIsLeftOutForWhatItHoldsWhateverStandsBesideIt) {
     ASSERT_OK(again);
     EXPECT_TRUE((*again)->Equals(**built));
   }
+}
+TEST_F(GoodRowsTest, AColumnAloneIsWhatSqlMakesOfIt) {
+  const auto time = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+  const auto schema = arrow::schema(
+      {arrow::field("id", arrow::utf8()), arrow::field("t", time),
+       arrow::field("_record", arrow::int64()), arrow::field("x", arrow::float64()),
+       arrow::field("i", arrow::int64()), arrow::field("s", arrow::utf8()),
+       arrow::field("b", arrow::boolean()), arrow::field("e", time),
+       arrow::field("d", arrow::float64()), arrow::field("true", arrow::int64()),
+       arrow::field("Mixed", arrow::float64()), arrow::field("small", arrow::int32())});
+  std::string text = "[";
+  for (int row = 0; row < 60; ++row) {
+    const auto value = [&](int of, const std::string& known) {
+      return (row + of) % 5 == 0 ? std::string("null") : known;
+    };
+    text += fmt::format(
+        R"({}{{"id":"k{}","t":"2024-01-{:02}T00:00:00Z","_record":{},"x":{},"i":{},"s":{},"b":{},)"
+        R"("e":{},"d":{},"true":{},"Mixed":{},"small":{}}})",
+        row == 0 ? "" : ",", row % 7, 1 + row % 28, row, value(0, row % 2 == 0 ? "-0.0" : "1e300"),
+        value(1, std::to_string(row - 30)), value(2, row % 3 == 0 ? "\"\"" : "\"\u00fc\""),
+        value(3, row % 2 == 0 ? "true" : "false"), value(4, "\"1969-12-31T23:59:59Z\""),
+        value(5, fmt::format("{}.125", row)), value(6, std::to_string(row)), value(7, "0.5"),
+        value(8, std::to_string(row)));
+  }
+  const auto plain = testing::TableOf(schema, text + "]");
+  const auto digits =
+      arrow::compute::Cast(plain->GetColumnByName("d"), arrow::decimal128(38, 3)).ValueOrDie();
+  const int place = schema->GetFieldIndex("d");
+  const auto whole =
+      plain->SetColumn(place, arrow::field("d", arrow::decimal128(38, 3)), digits.chunked_array())
+          .ValueOrDie();
+  const auto rows = arrow::ConcatenateTables({whole->Slice(0, 17), whole->Slice(17)}).ValueOrDie();
+  const auto bound = [&](const std::vector<std::string>& expressions) {
+    std::string yaml =
+        "feature_view: v\nversion: 1\nentity: { id: string }\nsource: processed.o\n"
+        "event_time: t\nknown_time: t\nttl: 90d\nfeatures:\n";
+    for (std::size_t i = 0; i < expressions.size(); ++i)
+      yaml += fmt::format("  f{}: {{ agg: latest, of: '{}' }}\n", i, expressions[i]);
+    const auto views = ParseFeatureViews(yaml, "features/v.yaml").value();
+    return BindView(views[0], *whole->schema(), *session_).value();
+  };
+  // One in another case and one of another type are computed.
+  const ViewPlan plan =
+      bound({"x", "i", "s", "b", "e", "d", "\"true\"", "mixed", "small", "true", "x + 1"});
+  std::vector<std::string> columns;
+  for (const RowExpression& one : plan.expressions) columns.push_back(one.source_column);
+  EXPECT_THAT(columns,
+              ::testing::ElementsAre("x", "i", "s", "b", "e", "d", "true", "", "small", "", ""));
+  ViewPlan computed = plan;
+  for (RowExpression& one : computed.expressions) one.source_column.clear();
+  ASSERT_OK_AND(const auto taken, Build(plan, rows));
+  ASSERT_OK_AND(const auto made, Build(computed, rows));
+  ASSERT_EQ(taken->num_rows(), rows->num_rows());
+  EXPECT_TRUE(taken->Equals(*made)) << taken->ToString() << made->ToString();
+  ASSERT_OK(Build(bound({"x", "i", "s", "b", "e"}), rows).status());
+  EXPECT_EQ(queries_, 0);
 }
 }  // namespace
 }  // namespace weirhouse::feature
