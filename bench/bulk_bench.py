@@ -141,11 +141,13 @@ def pyiceberg_side(folder, landed, form, batches):
     (folder / "pyiceberg").mkdir()
     catalog = SqlCatalog("peer", uri=f"sqlite:///{folder}/pyiceberg/catalog.db", warehouse=f"file://{folder}/pyiceberg")
     catalog.create_namespace("peer")
+    moment = pyarrow.timestamp("us", tz="UTC")
+    typed = pyarrow.csv.ConvertOptions(column_types={"event_timestamp": moment, "created": moment})
     for v in (1, 2):
         table = None
         for batch in range(1, batches + 1):
             file = landed / f"v{v}" / name_of(batch, form)
-            rows = pyarrow.parquet.read_table(file) if form == "parquet" else pyarrow.csv.read_csv(file)
+            rows = pyarrow.parquet.read_table(file) if form == "parquet" else pyarrow.csv.read_csv(file, convert_options=typed)
             rows = rows.sort_by([("driver_id", "ascending"), ("event_timestamp", "ascending"), ("created", "ascending")])
             last = rows.group_by(["driver_id", "event_timestamp"], use_threads=False).aggregate([(n, "last") for n in NAMES if n not in ("driver_id", "event_timestamp")])
             rows = last.rename_columns([n.removesuffix("_last") for n in last.column_names]).select(NAMES)
