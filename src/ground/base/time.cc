@@ -4,6 +4,8 @@
 
 #include <array>
 #include <charconv>
+#include <ctime>
+#include <fstream>
 
 namespace weirhouse {
 namespace {
@@ -49,6 +51,20 @@ class RealClock : public Clock {
   }
   std::chrono::nanoseconds Monotonic() override {
     return std::chrono::steady_clock::now().time_since_epoch();
+  }
+  Uptime SinceBoot() override {
+    timespec now{};
+    if (clock_gettime(CLOCK_BOOTTIME, &now) != 0) return {};
+    return {BootId(), now.tv_sec * kSecond + now.tv_nsec / 1000};
+  }
+
+ private:
+  // proc(5): a random identifier that the kernel makes at its start.
+  static std::string BootId() {
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string line;
+    std::getline(file, line);
+    return line;
   }
 };
 }  // namespace

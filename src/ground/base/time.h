@@ -63,25 +63,39 @@ Result<std::int64_t> ParseDurationMicros(std::string_view text);
 // The shortest exact form that ParseDurationMicros reads: 86400000000 → "24h", 604800000000 → "7d".
 std::string FormatDuration(std::int64_t us);
 
+// The time since a start of the machine, sleep included, and which start that was.
+struct Uptime {
+  std::string boot;  // empty: unknown
+  std::int64_t us = 0;
+};
+
 // Wall and monotonic time, behind an interface. Threads: any.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual ProcessTime Now() = 0;
   virtual std::chrono::nanoseconds Monotonic() = 0;
+  virtual Uptime SinceBoot() = 0;  // comparable between processes, unlike Monotonic
 };
 // The system's clock. No other code reads it.
 Clock& SystemClock();
 
-// A clock that moves only when Advance is called. For tests. Threads: one.
+// A clock that moves only when it is told to. For tests. Threads: one.
 class ManualClock : public Clock {
  public:
-  explicit ManualClock(ProcessTime now) : now_(now) {}
+  explicit ManualClock(ProcessTime now) : now_(now), passed_(now.time_since_epoch()) {}
   ProcessTime Now() override { return now_; }
-  std::chrono::nanoseconds Monotonic() override { return now_.time_since_epoch(); }
-  void Advance(std::chrono::microseconds by) { now_ += by; }
+  std::chrono::nanoseconds Monotonic() override { return passed_; }
+  Uptime SinceBoot() override { return {"manual", passed_.count()}; }
+  void Advance(std::chrono::microseconds by) {
+    now_ += by;
+    passed_ += by;
+  }
+  // Sets the wall clock forward or back, and no time passes.
+  void Jump(std::chrono::microseconds by) { now_ += by; }
 
  private:
   ProcessTime now_;
+  std::chrono::microseconds passed_;
 };
 }  // namespace weirhouse

@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
-
-#include "ground/base/text.h"
 
 namespace weirhouse::work {
 namespace {
@@ -14,13 +11,6 @@ constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kToleranceUs = 60 * kSecondUs;  // a time server corrects the clock …
 constexpr std::int64_t kDriftShare = 1000;             // … or makes it run a little faster
 constexpr std::int64_t kRememberEveryUs = 60 * kSecondUs;
-
-std::string FirstLineOf(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return std::string(Trim(line));
-}
 
 std::string DurationText(std::int64_t us) {
   const std::int64_t seconds = us / kSecondUs;
@@ -45,11 +35,10 @@ std::optional<ClockSight> ReadSight(platform::ObjectStore& store, const std::str
 std::string WitnessIn(const std::string& state_folder) { return state_folder + "/clock"; }
 
 ClockSight ClocksNow(Clock& clock) {
+  Uptime up = clock.SinceBoot();
   ClockSight now;
-  now.boot = FirstLineOf("/proc/sys/kernel/random/boot_id");
-  now.up_us = static_cast<std::int64_t>(std::strtod(FirstLineOf("/proc/uptime").c_str(), nullptr) *
-                                        static_cast<double>(kSecondUs));
-  if (now.up_us <= 0) now.boot.clear();  // nothing can be concluded
+  now.boot = std::move(up.boot);
+  now.up_us = up.us;
   now.wall_us = Micros(clock.Now());
   return now;
 }

@@ -53,6 +53,8 @@ TEST(ClockWitness, RemembersWhatWritersSaw) {
   EXPECT_EQ(LookAtClock(platform::LocalStore(), folder, clock).jump_us, 0);
   WatchClock(platform::LocalStore(), folder, clock);
   clock.Advance(std::chrono::hours(24 * 365));
+  EXPECT_EQ(LookAtClock(platform::LocalStore(), folder, clock).jump_us, 0);
+  clock.Jump(std::chrono::hours(24 * 365));
   // Who only looks leaves nothing behind.
   EXPECT_NE(LookAtClock(platform::LocalStore(), folder, clock).jump_us, 0);
   EXPECT_NE(WatchClock(platform::LocalStore(), folder, clock).jump_us, 0);
