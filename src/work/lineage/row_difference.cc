@@ -67,9 +67,9 @@ Result<std::vector<KeyedRow>> ByKey(const arrow::Table& rows, const Indexes& ind
                                     const std::vector<std::string>& key) {
   std::vector<KeyedRow> keyed;
   if (indexes.empty()) return keyed;
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(rows, key));
+  WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(rows, key));
   for (const std::int64_t row : indexes)
-    keyed.push_back({keys[static_cast<std::size_t>(row)], row});
+    keyed.push_back({std::string(keys[static_cast<std::size_t>(row)]), row});
   std::sort(keyed.begin(), keyed.end(), [](const KeyedRow& a, const KeyedRow& b) {
     return std::tie(a.key, a.row) < std::tie(b.key, b.row);
   });

@@ -38,7 +38,7 @@ std::string ValuesOf(const arrow::Table& rows, const std::vector<std::string>& c
 
 // "k = a" for the first two rows that share a key without nulls; empty if there are none.
 std::string SharedKey(const arrow::Table& rows, const std::vector<std::string>& columns,
-                      const std::vector<std::string>& keys) {
+                      const iceberg::KeyList& keys) {
   std::unordered_map<std::string_view, std::size_t> seen;
   for (std::size_t row = 0; row < keys.size(); ++row) {
     const auto at = static_cast<std::int64_t>(row);

@@ -294,14 +294,14 @@ Result<bool> KeyIndex::Follow(Open& index, platform::ObjectStore& store, const T
   for (const Scan::Task* task : steps->gone) {
     const auto rows = before.Read(*task);
     if (!rows.ok()) return false;
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
-    for (const std::string& key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
+    WEIRHOUSE_TRY(const KeyList keys, EncodeKeys(**rows, key_columns_));
+    for (const std::string_view key : keys) WEIRHOUSE_TRY_STATUS(writer.Remove(key));
     WEIRHOUSE_TRY_STATUS(writer.Forget(task->file.path));
   }
   for (const auto& [task, masked] : steps->partly_deleted) {
     const auto rows = before.Read(*task);
     if (!rows.ok()) return false;
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(**rows, key_columns_));
+    WEIRHOUSE_TRY(const KeyList keys, EncodeKeys(**rows, key_columns_));
     WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(**rows, "_pos"));
     for (std::size_t row = 0; row < keys.size(); ++row) {
       if (std::binary_search(masked.begin(), masked.end(), positions[row]))
@@ -328,9 +328,9 @@ ScanOptions KeyIndex::RowsToIndex(const TableMetadata& table) const {
 
 Status KeyIndex::PutRows(const Scan& scan, const Scan::Task& task, KeyIndexWriter& writer) const {
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows, scan.Read(task));
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, key_columns_));
+  WEIRHOUSE_TRY(const KeyList keys, EncodeKeys(*rows, key_columns_));
   WEIRHOUSE_TRY(const std::vector<std::int64_t> positions, LongsOf(*rows, "_pos"));
-  std::vector<std::string> orders;
+  KeyList orders;
   std::vector<Digest> contents;
   std::vector<std::int64_t> records;
   if (facts_ == IndexedFacts::kAll) {
@@ -367,12 +367,18 @@ Status KeyIndex::Rebuild(Open& index, platform::ObjectStore& store, const TableP
 }
 
 Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(std::span<const std::string> keys) {
+  const std::vector<std::string_view> views(keys.begin(), keys.end());
+  return Find(views);
+}
+
+Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(
+    std::span<const std::string_view> keys) {
   WEIRHOUSE_TRY(Open* const index, Opened());
   std::vector<std::optional<KeyEntry>> entries(keys.size());
   if (index->store->empty()) return entries;
   std::vector<Hash128> digests;
   digests.reserve(keys.size());
-  for (const std::string& key : keys) digests.push_back(index->hash_key(key));
+  for (const std::string_view key : keys) digests.push_back(index->hash_key(key));
   std::vector<std::uint64_t> files;
   const bool whole = facts_ == IndexedFacts::kAll;
   WEIRHOUSE_TRY_STATUS(

@@ -70,6 +70,7 @@ class KeyIndex {
   Status Refresh(platform::ObjectStore& store, const TablePtr& table);
   // One entry per key (encoded by EncodeKeys), in order; absent if the table has no such row. Cost:
   // 0.2 us for a key that is absent, nothing if the table is empty.
+  Result<std::vector<std::optional<KeyEntry>>> Find(std::span<const std::string_view> keys);
   Result<std::vector<std::optional<KeyEntry>>> Find(std::span<const std::string> keys);
   // Call after the commit of `staged`, never before (not synced: a cache may be behind the table,
   // not ahead). Replaces the entries of these keys, deletes `removed` keys, and moves the index to

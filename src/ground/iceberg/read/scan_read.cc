@@ -2,6 +2,7 @@
 #include <arrow/compute/api.h>
 #include <fmt/format.h>
 
+#include <numeric>
 #include <thread>
 
 #include "ground/base/text.h"
@@ -30,16 +31,6 @@ Result<Field> FieldById(const TableMetadata& table, int id, const std::string& d
                 fmt::format("an equality-delete file names field {}, which is in no schema: {}", id,
                             delete_path))
       .WithError("WH7061");
-}
-
-Result<std::vector<std::string>> KeysOf(const arrow::Table& rows, int first_column, int count) {
-  std::vector<std::string> keys(static_cast<std::size_t>(rows.num_rows()));
-  for (int i = 0; i < count; ++i) {
-    const int column = first_column + i;
-    WEIRHOUSE_TRY_STATUS(
-        AppendKeyColumn(*rows.column(column), rows.schema()->field(column)->name(), keys));
-  }
-  return keys;
 }
 
 // Marks the live rows of a file.
@@ -150,21 +141,21 @@ class TaskReader {
       if (deletes->content != DataFile::Content::kEqualityDeletes) continue;
       WEIRHOUSE_TRY_STATUS(CheckFormat(*deletes));
       Schema key_schema;
-      std::vector<std::string> keys(static_cast<std::size_t>(rows.num_rows()));
+      std::vector<int> columns;
       for (const int id : deletes->equality_ids) {
         for (std::size_t i = 0; i < wanted.fields.size(); ++i) {
           if (wanted.fields[i].id != id) continue;
           key_schema.fields.push_back(wanted.fields[i]);
           key_schema.fields.back().required = false;
-          WEIRHOUSE_TRY_STATUS(
-              AppendKeyColumn(*rows.column(static_cast<int>(i)), wanted.fields[i].name, keys));
+          columns.push_back(static_cast<int>(i));
           break;
         }
       }
+      WEIRHOUSE_TRY(const KeyList keys, EncodeKeys(rows, columns));
       WEIRHOUSE_TRY(const std::shared_ptr<const EqualityDeletes> gone,
                     LoadEqualityDeletes(store_, *deletes, key_schema));
       for (std::size_t row = 0; row < keys.size(); ++row) {
-        if (gone->contains(keys[row])) mask.Drop(static_cast<std::int64_t>(row));
+        if (gone->contains(std::string(keys[row]))) mask.Drop(static_cast<std::int64_t>(row));
       }
     }
     return Status::Ok();
@@ -222,9 +213,11 @@ Result<std::shared_ptr<const EqualityDeletes>> ReadEqualityDeletes(platform::Obj
   WEIRHOUSE_TRY(read.schema, keys.ToArrow());
   WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> rows,
                 platform::ReadParquet(store, LocalPath(file.path), read));
-  WEIRHOUSE_TRY(std::vector<std::string> encoded, KeysOf(*rows, 0, rows->num_columns()));
+  std::vector<int> columns(static_cast<std::size_t>(rows->num_columns()));
+  std::iota(columns.begin(), columns.end(), 0);
+  WEIRHOUSE_TRY(const KeyList gone, EncodeKeys(*rows, columns));
   auto deletes = std::make_shared<EqualityDeletes>();
-  for (std::string& key : encoded) deletes->insert(std::move(key));
+  for (const std::string_view key : gone) deletes->emplace(key);
   return std::shared_ptr<const EqualityDeletes>(std::move(deletes));
 }
 

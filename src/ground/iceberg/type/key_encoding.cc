@@ -15,10 +15,13 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <concepts>
+#include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "ground/platform/columnar/typed_array.h"
 
@@ -28,39 +31,47 @@ namespace {
 constexpr char kNull = '\x00';
 constexpr char kValue = '\x01';
 
-void AppendBigEndian(std::string& out, std::uint64_t bits) {
-  char bytes[8];
-  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(bits >> (56 - 8 * i));
-  out.append(bytes, 8);
+// Writes one key after the other; a cell's part is measured before it is written.
+char* PutBigEndian(char* to, std::uint64_t bits) {
+  if constexpr (std::endian::native == std::endian::little) bits = __builtin_bswap64(bits);
+  std::memcpy(to, &bits, sizeof(bits));
+  return to + sizeof(bits);
 }
 
-void AppendInteger(std::string& out, std::int64_t value) {
-  AppendBigEndian(out, static_cast<std::uint64_t>(value) ^ (std::uint64_t{1} << 63));
+char* PutInteger(char* to, std::int64_t value) {
+  return PutBigEndian(to, static_cast<std::uint64_t>(value) ^ (std::uint64_t{1} << 63));
 }
 
-void AppendDouble(std::string& out, double value) {
+char* PutDouble(char* to, double value) {
   if (value == 0) value = 0.0;  // -0.0 == 0.0
   if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
   const auto bits = std::bit_cast<std::uint64_t>(value);
   const bool negative = (bits >> 63) != 0;
-  AppendBigEndian(out, negative ? ~bits : bits | (std::uint64_t{1} << 63));
+  return PutBigEndian(to, negative ? ~bits : bits | (std::uint64_t{1} << 63));
 }
 
-void AppendKeyText(std::string& out, std::string_view text) {
-  std::size_t plain = 0;
-  for (std::size_t zero = text.find('\0'); zero != std::string_view::npos;
-       zero = text.find('\0', plain)) {
-    out.append(text, plain, zero + 1 - plain);
-    out += '\xff';
-    plain = zero + 1;
+std::size_t TextBytes(std::string_view text) {
+  return text.size() + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\0')) + 2;
+}
+char* PutText(char* to, std::string_view text) {
+  while (!text.empty()) {
+    const void* const zero = std::memchr(text.data(), 0, text.size());
+    const std::size_t plain =
+        zero == nullptr
+            ? text.size()
+            : static_cast<std::size_t>(static_cast<const char*>(zero) - text.data()) + 1;
+    std::memcpy(to, text.data(), plain);
+    to += plain;
+    if (zero != nullptr) *to++ = '\xff';
+    text.remove_prefix(plain);
   }
-  out.append(text, plain);
-  out.append(2, '\0');
+  *to++ = '\0';
+  *to++ = '\0';
+  return to;
 }
 
-void AppendDecimal(std::string& out, const arrow::Decimal128& value) {
-  AppendInteger(out, value.high_bits());
-  AppendBigEndian(out, value.low_bits());
+char* PutDecimal(char* to, const arrow::Decimal128& value) {
+  return PutBigEndian(PutInteger(to, value.high_bits()), value.low_bits());
 }
 
 // What a key may be made of.
@@ -76,61 +87,107 @@ concept KeyArray = KeyNumber<Array> || KeyBytes<Array> || platform::RealArray<Ar
                    std::same_as<Array, arrow::Decimal128Array>;
 
 template <typename Array>
-void AppendCell(const Array& array, std::int64_t row, std::string& key) {
-  const auto value = platform::ValueAt(array, row);
-  if constexpr (KeyNumber<Array>) {
-    AppendInteger(key, static_cast<std::int64_t>(value));
-  } else if constexpr (platform::RealArray<Array>) {
-    AppendDouble(key, static_cast<double>(value));
-  } else if constexpr (KeyBytes<Array>) {
-    AppendKeyText(key, value);
+std::size_t CellBytes(const Array& array, std::int64_t row) {
+  if constexpr (KeyBytes<Array>) {
+    return TextBytes(platform::ValueAt(array, row));
+  } else if constexpr (std::same_as<Array, arrow::Decimal128Array>) {
+    return 16;
   } else {
-    AppendDecimal(key, value);
+    return 8;
   }
 }
 
-Status AppendArray(const arrow::Array& chunk, const std::string& name, std::string* keys) {
-  const bool usable =
-      platform::VisitTyped(chunk, [&]<typename Array>(const Array& array)
-                             requires KeyArray<Array>
-                           {
-                             platform::VisitRows(
-                                 array, [&](std::int64_t row) { keys[row] += kNull; },
-                                 [&](std::int64_t row) {
-                                   keys[row] += kValue;
-                                   AppendCell(array, row, keys[row]);
-                                 });
-                           });
-  if (usable) return Status::Ok();
-  return Status(Code::kInvalidInput, fmt::format("column \"{}\" of type {} cannot be part of a key",
-                                                 name, chunk.type()->ToString()))
-      .WithError("WH7062")
-      .WithHint("keys are made of booleans, numbers, times, strings and binaries");
+template <typename Array>
+char* PutCell(const Array& array, std::int64_t row, char* to) {
+  const auto value = platform::ValueAt(array, row);
+  if constexpr (KeyNumber<Array>) {
+    return PutInteger(to, static_cast<std::int64_t>(value));
+  } else if constexpr (platform::RealArray<Array>) {
+    return PutDouble(to, static_cast<double>(value));
+  } else if constexpr (KeyBytes<Array>) {
+    return PutText(to, value);
+  } else {
+    return PutDecimal(to, value);
+  }
 }
-}  // namespace
 
-Status AppendKeyColumn(const arrow::ChunkedArray& column, const std::string& name,
-                       std::vector<std::string>& keys) {
-  std::string* next = keys.data();
+// Calls `null` or `value` for each row of `column`, with its number.
+template <typename Null, typename Value>
+Status VisitKeyColumn(const arrow::ChunkedArray& column, const std::string& name, const Null& null,
+                      const Value& value) {
+  std::size_t first = 0;
   for (const auto& chunk : column.chunks()) {
-    WEIRHOUSE_TRY_STATUS(AppendArray(*chunk, name, next));
-    next += chunk->length();
+    const bool usable = platform::VisitTyped(
+        *chunk, [&]<typename Array>(const Array& array)
+          requires KeyArray<Array>
+        {
+          platform::VisitRows(
+              array, [&](std::int64_t row) { null(first + static_cast<std::size_t>(row)); },
+              [&](std::int64_t row) { value(first + static_cast<std::size_t>(row), array, row); });
+        });
+    if (!usable) {
+      return Status(Code::kInvalidInput,
+                    fmt::format("column \"{}\" of type {} cannot be part of a key", name,
+                                chunk->type()->ToString()))
+          .WithError("WH7062")
+          .WithHint("keys are made of booleans, numbers, times, strings and binaries");
+    }
+    first += static_cast<std::size_t>(chunk->length());
   }
   return Status::Ok();
 }
+}  // namespace
 
-Result<std::vector<std::string>> EncodeKeys(const arrow::Table& rows,
-                                            const std::vector<std::string>& columns) {
-  std::vector<std::string> keys(static_cast<std::size_t>(rows.num_rows()));
-  for (const std::string& name : columns) {
-    const auto column = rows.GetColumnByName(name);
-    if (column == nullptr) {
-      return Status(Code::kInvalidInput, fmt::format("rows lack key column \"{}\"", name))
-          .WithError("WH7062")
-          .WithHint("select the column, or take it out of the key");
-    }
-    WEIRHOUSE_TRY_STATUS(AppendKeyColumn(*column, name, keys));
+KeyList KeyList::At(std::span<const std::int64_t> rows) const {
+  std::vector<std::string_view> keys;
+  keys.reserve(rows.size());
+  for (const std::int64_t row : rows) keys.push_back(keys_[static_cast<std::size_t>(row)]);
+  return {owner_, std::move(keys)};
+}
+
+Result<KeyList> EncodeKeys(const arrow::Table& rows, std::span<const int> columns) {
+  const auto count = static_cast<std::size_t>(rows.num_rows());
+  const auto name_of = [&](int column) -> const std::string& {
+    return rows.schema()->field(column)->name();
+  };
+  std::vector<std::size_t> sizes(count, columns.size());  // each part begins with its tag
+  for (const int column : columns) {
+    WEIRHOUSE_TRY_STATUS(VisitKeyColumn(
+        *rows.column(column), name_of(column), [](std::size_t) {},
+        [&](std::size_t at, const auto& array, std::int64_t row) {
+          sizes[at] += CellBytes(array, row);
+        }));
   }
-  return keys;
+  const std::size_t bytes = std::accumulate(sizes.begin(), sizes.end(), std::size_t{0});
+  const std::shared_ptr<char[]> buffer(new char[bytes + 1]);
+  std::vector<std::string_view> keys(count);
+  std::vector<char*> ends(count);
+  char* next = buffer.get();
+  for (std::size_t i = 0; i < count; ++i) {
+    keys[i] = {next, sizes[i]};
+    ends[i] = next;
+    next += sizes[i];
+  }
+  for (const int column : columns) {
+    WEIRHOUSE_TRY_STATUS(VisitKeyColumn(
+        *rows.column(column), name_of(column), [&](std::size_t at) { *ends[at]++ = kNull; },
+        [&](std::size_t at, const auto& array, std::int64_t row) {
+          *ends[at]++ = kValue;
+          ends[at] = PutCell(array, row, ends[at]);
+        }));
+  }
+  return KeyList(buffer, std::move(keys));
+}
+
+Result<KeyList> EncodeKeys(const arrow::Table& rows, const std::vector<std::string>& columns) {
+  std::vector<int> places;
+  for (const std::string& name : columns) {
+    places.push_back(rows.schema()->GetFieldIndex(name));
+    if (places.back() >= 0) continue;
+    return Status(Code::kInvalidInput, fmt::format("rows lack key column \"{}\"", name))
+        .WithError("WH7062")
+        .WithHint("select the column, or take it out of the key");
+  }
+  return EncodeKeys(rows, places);
 }
 }  // namespace weirhouse::iceberg

@@ -62,7 +62,7 @@ Result<std::shared_ptr<arrow::Table>> Sorted(std::shared_ptr<arrow::Table> rows,
     columns.push_back(column->name);
   }
   if (columns.empty()) return rows;
-  WEIRHOUSE_TRY(const std::vector<std::string> keys, EncodeKeys(*rows, columns));
+  WEIRHOUSE_TRY(const KeyList keys, EncodeKeys(*rows, columns));
   std::vector<std::int64_t> order(keys.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {

@@ -45,7 +45,7 @@ Result<std::unique_ptr<KeyRuns>> KeyRuns::Make(const std::string& folder) {
   return std::unique_ptr<KeyRuns>(new KeyRuns(std::move(state)));
 }
 
-Status KeyRuns::Add(const std::vector<std::string>& keys, const std::vector<bool>& left_out,
+Status KeyRuns::Add(const KeyList& keys, const std::vector<bool>& left_out,
                     std::int64_t first_row) {
   std::vector<std::size_t> sorted;
   sorted.reserve(keys.size());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/iceberg/type/key_encoding.h"
 
 namespace weirhouse::iceberg {
 
@@ -21,8 +22,7 @@ class KeyRuns {
   ~KeyRuns();
   // Adds the keys (EncodeKeys) of rows from `first_row` on, except rows in `left_out` (empty:
   // none).
-  Status Add(const std::vector<std::string>& keys, const std::vector<bool>& left_out,
-             std::int64_t first_row);
+  Status Add(const KeyList& keys, const std::vector<bool>& left_out, std::int64_t first_row);
   // Calls `each` for every key, ascending, with its rows, ascending. Must be the last call. Memory:
   // the rows of one key, and one page of each piece.
   using Each = std::function<void(std::string_view key, std::span<const std::int64_t> rows)>;

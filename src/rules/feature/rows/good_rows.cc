@@ -175,7 +175,7 @@ class Sorter {
   Status Tell(std::vector<LeftOutRow>& left_out) {
     const auto of_sql = [](const LeftOutRow& left) { return contract::IsOfSql(left.kind); };
     auto told = static_cast<std::size_t>(std::count_if(left_out.begin(), left_out.end(), of_sql));
-    WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(*source_, keys_));
+    WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(*source_, keys_));
     for (const auto& [row, bad] : bad_) {
       LeftOutRow left;
       left.record = RecordOf(*source_, row);
@@ -231,7 +231,7 @@ Result<RowsPtr> WithTimes(const ViewPlan& plan, const RowsPtr& source,
         keep[at] = false;
         WEIRHOUSE_TRY(const auto key, iceberg::EncodeKeys(*source->Slice(row, 1), key_columns));
         left_out.push_back({RecordOf(*source, row), contract::ViolationKind::kMissingTime, name, "",
-                            "null", key.front()});
+                            "null", std::string(key[0])});
       }
     }
   }

@@ -90,11 +90,14 @@ std::shared_ptr<arrow::Array> TimesArray(const IntColumn& times) {
                     times.valid);
 }
 
-Result<std::shared_ptr<arrow::Array>> BinaryArrayOf(const std::vector<std::string_view>& cells) {
+Result<std::shared_ptr<arrow::Array>> BinaryArrayOf(std::span<const std::string_view> cells) {
   arrow::BinaryBuilder builder;
-  for (const std::string_view cell : cells) {
-    if (auto status = builder.Append(cell); !status.ok()) return FromArrow(status, "keep keys");
-  }
+  std::int64_t bytes = 0;
+  for (const std::string_view cell : cells) bytes += static_cast<std::int64_t>(cell.size());
+  arrow::Status status = builder.Reserve(static_cast<std::int64_t>(cells.size()));
+  if (status.ok()) status = builder.ReserveData(bytes);
+  if (!status.ok()) return FromArrow(status, "keep keys");
+  for (const std::string_view cell : cells) builder.UnsafeAppend(cell);
   auto array = builder.Finish();
   if (!array.ok()) return FromArrow(array.status(), "keep keys");
   return *array;
@@ -335,7 +338,7 @@ Result<std::shared_ptr<arrow::Table>> BuildFeatureRows(const ViewPlan& plan,
   WEIRHOUSE_TRY_STATUS(AddEntities(plan, *source, &columns));
   columns.Add("event_time", TimesArray(event_times), false);
   columns.Add("known_time", TimesArray(known_times), true);
-  WEIRHOUSE_TRY(auto key_array, BinaryArrayOf({keys.begin(), keys.end()}));
+  WEIRHOUSE_TRY(auto key_array, BinaryArrayOf(keys.views()));
   columns.Add("row_key", std::move(key_array), true);
   std::vector<std::string_view> digest_cells;
   digest_cells.reserve(digests.size());

@@ -71,11 +71,11 @@ class Represented {
   // Whether the tuples of `rows`, whose words are `words`, are those of their words.
   Result<bool> Agree(const arrow::Table& rows, const std::vector<std::string>& columns,
                      const std::vector<std::uint64_t>& words) {
-    WEIRHOUSE_TRY(std::vector<std::string> keys, iceberg::EncodeKeys(rows, columns));
+    WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(rows, columns));
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const auto [known, is_new] = tuples_.try_emplace(words[i]);
       if (is_new) {
-        known->second = std::move(keys[i]);
+        known->second = keys[i];
       } else if (known->second != keys[i]) {
         return false;
       }

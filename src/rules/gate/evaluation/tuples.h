@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ground/base/status.h"
+#include "ground/iceberg/type/key_encoding.h"
 #include "ground/platform/columnar/row_store.h"
 #include "rules/gate/evaluation/row_source.h"
 
@@ -23,7 +24,7 @@ inline constexpr std::string_view kComparesKeys =
 // The tuples of some columns as bytes that are equal when the tuples are, and which of them hold a
 // null.
 struct Tuples {
-  std::vector<std::string> keys;
+  iceberg::KeyList keys;
   std::vector<bool> has_null;
   std::int64_t nulls = 0;
 };

@@ -51,9 +51,11 @@ std::vector<std::string> PresentKeys(const GateInput& input, const arrow::Table&
 // apart.
 Result<std::vector<std::int64_t>> CanonicalOrder(const GateInput& input, const arrow::Table& rows) {
   const auto count = static_cast<std::size_t>(rows.num_rows());
-  std::vector<std::string> keys(count);
+  std::vector<std::string_view> keys(count);
+  iceberg::KeyList encoded;
   if (const auto key_columns = PresentKeys(input, rows); !key_columns.empty()) {
-    WEIRHOUSE_TRY(keys, iceberg::EncodeKeys(rows, key_columns));
+    WEIRHOUSE_TRY(encoded, iceberg::EncodeKeys(rows, key_columns));
+    keys.assign(encoded.begin(), encoded.end());
   }
   std::vector<int> declared;
   for (int i = 0; i < rows.num_columns(); ++i) {

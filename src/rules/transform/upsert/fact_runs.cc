@@ -130,32 +130,27 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
   for (int i = 0; i < runs->column(0)->num_chunks(); ++i) cursors.push_back(CursorOf(*runs, i));
   std::priority_queue<Cursor*, std::vector<Cursor*>, After> next(After{state_->by_arrival});
   for (Cursor& cursor : cursors) next.push(&cursor);
+  std::vector<std::string_view> keys;
+  std::vector<std::string_view> orders;
   RowFacts facts;
-  std::vector<std::string> spare;  // keys of the last window, for their memory
   std::vector<std::int64_t> rows;
+  const auto end_window = [&]() -> Status {
+    facts.keys = iceberg::KeyList(runs, std::exchange(keys, {}));
+    facts.orders = iceberg::KeyList(runs, std::exchange(orders, {}));
+    WEIRHOUSE_TRY_STATUS(window(facts, rows));
+    facts.contents.clear();
+    facts.records.clear();
+    rows.clear();
+    platform::LetGoOfStoredRows();
+    return Status();
+  };
   while (!next.empty()) {
     Cursor* const least = next.top();
     next.pop();
-    const bool ends_window = facts.keys.size() >= rows_at_once && facts.keys.back() != least->key();
-    if (ends_window) {
-      WEIRHOUSE_TRY_STATUS(window(facts, rows));
-      spare = std::move(facts.keys);
-      facts.keys = {};
-      facts.keys.reserve(spare.size());
-      facts.orders.clear();
-      facts.contents.clear();
-      facts.records.clear();
-      rows.clear();
-      platform::LetGoOfStoredRows();
-    }
-    if (spare.empty()) {
-      facts.keys.emplace_back(least->key());
-    } else {
-      facts.keys.push_back(std::move(spare.back()));
-      spare.pop_back();
-      facts.keys.back().assign(least->key());
-    }
-    facts.orders.emplace_back(least->order());
+    if (keys.size() >= rows_at_once && keys.back() != least->key())
+      WEIRHOUSE_TRY_STATUS(end_window());
+    keys.push_back(least->key());
+    orders.push_back(least->order());
     std::memcpy(facts.contents.emplace_back().bytes.data(), least->content().data(),
                 kFactDigestBytes);
     facts.records.push_back(least->record());
@@ -163,7 +158,7 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
     ++least->at;
     if (!least->ended()) next.push(least);
   }
-  return rows.empty() ? Status() : window(facts, rows);
+  return rows.empty() ? Status() : end_window();
 }
 
 std::shared_ptr<arrow::Table> FactRuns::runs() const { return state_->runs; }

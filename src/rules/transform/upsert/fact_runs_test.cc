@@ -18,27 +18,34 @@ TEST(ChosenFacts, AreThoseOfTheRowsWithTheirRank) {
   SeededRandom random(17);
   for (int round = 0; round < 40; ++round) {
     ASSERT_OK_AND(const auto runs, FactRuns::Make(scratch.path().string(), false));
-    RowFacts all;
+    std::vector<std::string> all_keys;
+    std::vector<std::string> all_orders;
+    std::vector<Digest> all_contents;
+    std::vector<std::int64_t> all_records;
     std::vector<bool> chosen;
     for (std::uint64_t piece = 1 + random.Below(4); piece > 0; --piece) {
-      const auto first = static_cast<std::int64_t>(all.keys.size());
+      const auto first = static_cast<std::int64_t>(all_keys.size());
       RowFacts facts;
+      std::vector<std::string> keys;
+      std::vector<std::string> orders;
       std::vector<RejectedRow> rejected;
       const bool none = random.Below(5) == 0;  // no row of the piece can be kept
       for (std::uint64_t row = 0, count = random.Below(30); row < count; ++row) {
-        facts.keys.push_back(fmt::format("k{}", random.Below(10)));
-        facts.orders.push_back(std::string(random.Below(3), 'o'));
+        keys.push_back(fmt::format("k{}", random.Below(10)));
+        orders.push_back(std::string(random.Below(3), 'o'));
         facts.contents.push_back(Sha256Of(std::to_string(random.Next())));
         facts.records.push_back(static_cast<std::int64_t>(random.Below(1000)));
         const bool refused = none || random.Below(6) == 0;
         if (refused) rejected.push_back({RecordId(0), static_cast<std::int64_t>(row), "k"});
         chosen.push_back(!refused && random.Below(3) != 0);
       }
+      facts.keys = iceberg::KeyList::Of(keys);
+      facts.orders = iceberg::KeyList::Of(orders);
       ASSERT_OK(runs->Add(facts, SortedRows(facts, rejected, false), first));
-      all.keys.insert(all.keys.end(), facts.keys.begin(), facts.keys.end());
-      all.orders.insert(all.orders.end(), facts.orders.begin(), facts.orders.end());
-      all.contents.insert(all.contents.end(), facts.contents.begin(), facts.contents.end());
-      all.records.insert(all.records.end(), facts.records.begin(), facts.records.end());
+      all_keys.insert(all_keys.end(), keys.begin(), keys.end());
+      all_orders.insert(all_orders.end(), orders.begin(), orders.end());
+      all_contents.insert(all_contents.end(), facts.contents.begin(), facts.contents.end());
+      all_records.insert(all_records.end(), facts.records.begin(), facts.records.end());
     }
     ASSERT_OK(runs->Merge(7, [](const RowFacts&, const auto&) { return Status(); }));
     std::vector<std::size_t> rows;  // the chosen ones
@@ -52,10 +59,10 @@ TEST(ChosenFacts, AreThoseOfTheRowsWithTheirRank) {
       const ChosenFacts::Fact fact = facts.Next();
       ASSERT_TRUE(seen.insert(fact.rank).second);
       const std::size_t row = rows.at(static_cast<std::size_t>(fact.rank));
-      EXPECT_EQ(fact.key, all.keys[row]);
-      EXPECT_EQ(fact.order, all.orders[row]);
-      EXPECT_EQ(fact.content, all.contents[row]);
-      EXPECT_EQ(fact.record.value(), all.records[row]);
+      EXPECT_EQ(fact.key, all_keys[row]);
+      EXPECT_EQ(fact.order, all_orders[row]);
+      EXPECT_EQ(fact.content, all_contents[row]);
+      EXPECT_EQ(fact.record.value(), all_records[row]);
     }
   }
 }

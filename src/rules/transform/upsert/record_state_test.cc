@@ -192,7 +192,7 @@ class Batches {
       appended.position_of_row.push_back(position_++);
     }
     const auto staged = Snapshot(++run_);
-    ASSERT_OK(current_.Apply(staged, IndexEntries(plan, appended), {}));
+    ASSERT_OK(EnterRows(current_, staged, plan.current_facts, appended, {}));
     ASSERT_OK(versions_.Apply(staged, plan.versions));
     counts += plan.states;
     for (StoredLoser& loser : Stored(plan.losers, run_)) log.push_back(std::move(loser));

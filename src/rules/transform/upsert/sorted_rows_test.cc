@@ -34,19 +34,23 @@ TEST(SortedRows, AreThoseOfAComparisonOfAllThatIsKnown) {
   SeededRandom random(6);
   for (int round = 0; round < 200; ++round) {
     RowFacts facts;
+    std::vector<std::string> keys;
+    std::vector<std::string> orders;
     const std::size_t count = 1 + random.Below(200);
     for (std::size_t i = 0; i < count; ++i) {
-      facts.keys.push_back(HostileKey(random));
-      facts.orders.push_back(std::string(1, static_cast<char>('a' + random.Below(3))));
+      keys.push_back(HostileKey(random));
+      orders.push_back(std::string(1, static_cast<char>('a' + random.Below(3))));
       facts.contents.push_back(Sha256Of(std::to_string(random.Below(4))));
       facts.records.push_back(static_cast<std::int64_t>(random.Below(50)));
     }
+    facts.keys = iceberg::KeyList::Of(keys);
+    facts.orders = iceberg::KeyList::Of(orders);
     for (const bool by_arrival : {false, true}) {
       std::vector<std::int64_t> expected(count);
       std::iota(expected.begin(), expected.end(), 0);
       const auto place = [&](std::int64_t row) {
         const auto i = static_cast<std::size_t>(row);
-        const std::string order = by_arrival ? "" : facts.orders[i];
+        const std::string_view order = by_arrival ? "" : facts.orders[i];
         const Digest content = by_arrival ? Digest() : facts.contents[i];
         return std::tuple(facts.keys[i], order, content, facts.records[i], facts.contents[i], row);
       };

@@ -38,20 +38,6 @@ Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& rows,
   return taken->table();
 }
 
-using Entries = std::vector<std::pair<std::string, iceberg::KeyEntry>>;
-
-Entries EntriesOf(const RowFacts& facts, const std::vector<std::int64_t>& rows) {
-  Entries entries;
-  entries.reserve(rows.size());
-  for (std::int64_t row : rows) {
-    const auto i = static_cast<std::size_t>(row);
-    entries.emplace_back(
-        facts.keys[i],
-        iceberg::KeyEntry{{}, facts.orders[i], facts.contents[i], RecordId(facts.records[i])});
-  }
-  return entries;
-}
-
 void Append(Decision& all, Decision part) {
   const auto append = [](auto& to, auto& from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -73,9 +59,7 @@ Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& 
                         bool by_arrival, iceberg::KeyIndex* current, VersionIndex* versions,
                         const SettledKeys& settled) {
   Decision all;
-  const auto key = [&](std::size_t at) -> const std::string& {
-    return facts.keys[static_cast<std::size_t>(sorted[at])];
-  };
+  const auto key = [&](std::size_t at) { return facts.keys[static_cast<std::size_t>(sorted[at])]; };
   for (std::size_t begin = 0; begin < sorted.size();) {
     std::size_t end = std::min(begin + kRowsDecidedAtOnce, sorted.size());
     while (end < sorted.size() && key(end) == key(end - 1)) ++end;
@@ -92,15 +76,6 @@ Result<Decision> Decide(const RowFacts& facts, const std::vector<std::int64_t>& 
   return all;
 }
 
-Entries Placed(Entries entries, const iceberg::AppendedRows& appended) {
-  WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
-    entries[i].second.position = {appended.files[file].path, appended.position_of_row[i]};
-  }
-  return entries;
-}
-
 // Compares new decisions with current rows: equal rows stay, the others are removed.
 class Reconciler {
  public:
@@ -110,7 +85,7 @@ class Reconciler {
 
   Status Run(iceberg::KeyIndex& current) {
     for (std::size_t i = 0; i < facts_.keys.size(); ++i) {
-      if (facts_.records[i] >= 0 && settled_.keys.count(facts_.keys[i]) != 0)
+      if (facts_.records[i] >= 0 && settled_.keys.contains(facts_.keys[i]))
         plan_.settled_records.emplace_back(facts_.records[i]);
     }
     WEIRHOUSE_TRY_STATUS(Current(current));
@@ -193,11 +168,11 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
     WEIRHOUSE_TRY_STATUS(Reconciler(facts, settled, decision, plan).Run(*current));
   }
   std::sort(decision.current.begin(), decision.current.end());
-  plan.entries = EntriesOf(facts, decision.current);
+  plan.current_facts = FactsAt(facts, decision.current);
   WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, std::move(decision.current)));
   if (definition.history == History::kKeep) {
     std::sort(decision.history.begin(), decision.history.end());
-    if (indexes_history) plan.history_entries = EntriesOf(facts, decision.history);
+    if (indexes_history) plan.history_facts = FactsAt(facts, decision.history);
     WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
   }
   plan.older = std::move(decision.older);
@@ -267,10 +242,7 @@ Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::st
                              const std::vector<std::string>& order_columns) {
   RowFacts facts;
   WEIRHOUSE_TRY(facts.keys, iceberg::EncodeKeys(rows, key_columns));
-  facts.orders.resize(facts.keys.size());
-  if (!order_columns.empty()) {
-    WEIRHOUSE_TRY(facts.orders, iceberg::EncodeKeys(rows, order_columns));
-  }
+  WEIRHOUSE_TRY(facts.orders, iceberg::EncodeKeys(rows, order_columns));
   WEIRHOUSE_TRY(facts.contents, iceberg::DeclaredDigests(rows));
   WEIRHOUSE_TRY(facts.records, RecordsOf(rows));
   return facts;
@@ -295,9 +267,19 @@ Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table&
   return Plan(checked, rows, nullptr, nullptr);
 }
 
-std::vector<std::pair<std::string, iceberg::KeyEntry>> IndexEntries(
-    const UpsertPlan& plan, const iceberg::AppendedRows& appended) {
-  return Placed(plan.entries, appended);
+Status EnterRows(iceberg::KeyIndex& index, const iceberg::TablePtr& staged, const RowFacts& facts,
+                 const iceberg::AppendedRows& appended, std::span<const std::string> gone) {
+  WEIRHOUSE_CHECK(facts.keys.size() == appended.file_of_row.size());
+  const auto name_rows = [&](const iceberg::KeyIndex::Put& put) {
+    for (std::size_t i = 0; i < facts.keys.size(); ++i) {
+      const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
+      WEIRHOUSE_TRY_STATUS(
+          put({facts.keys[i], appended.files[file].path, appended.position_of_row[i],
+               facts.orders[i], &facts.contents[i], RecordId(facts.records[i])}));
+    }
+    return Status();
+  };
+  return index.Apply(staged, name_rows, gone);
 }
 
 Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,

@@ -28,6 +28,7 @@
 #include "ground/catalog/kind.h"
 #include "ground/iceberg/index/key_index.h"
 #include "ground/iceberg/table.h"
+#include "ground/iceberg/type/key_encoding.h"
 #include "ground/platform/columnar/row_store.h"
 #include "rules/transform/check/check.h"
 #include "rules/transform/upsert/version_index.h"
@@ -82,25 +83,32 @@ struct RejectedRow {
   std::string column;    // the key column that is null
 };
 
+// What the rules need of each row.
+struct RowFacts {
+  iceberg::KeyList keys;
+  iceberg::KeyList orders;            // all empty if no order columns are declared
+  std::vector<Digest> contents;       // of the declared columns
+  std::vector<std::int64_t> records;  // -1 where `_record` is null or absent
+};
+
 class ChosenFacts;  // fact_runs.h
 
 struct UpsertPlan {
-  // The rows are in a file, and `entries` and `versions` are not filled in: `facts` has what the
-  // key index needs of each of current_rows, and the version index must read the files that are
+  // The rows are in a file, and `current_facts` and `versions` are not filled in: `facts` has what
+  // the key index needs of each of current_rows, and the version index must read the files that are
   // written (VersionIndex::Refresh).
   bool many = false;
   std::shared_ptr<ChosenFacts> facts;          // null if all rows of the table are planned
   std::shared_ptr<arrow::Table> current_rows;  // to append to the table, in input order
   std::vector<iceberg::RowPosition> deletes;   // rows of the table that are replaced or left
   std::vector<std::string> gone;               // keys without a current row from now on
-  // The index entry of each of current_rows, with `position` not set yet: see IndexEntries.
-  std::vector<std::pair<std::string, iceberg::KeyEntry>> entries;
+  RowFacts current_facts;                      // of each of current_rows, for the key index
   std::shared_ptr<arrow::Table> history_rows;  // to append to the history; nullptr without history
   std::vector<iceberg::RowPosition> history_deletes;  // versions that left with their driver's rows
   std::vector<std::string> history_gone;              // their keys
-  // The entry of each of history_rows, for an index of a history with one version for each key;
-  // only PlanChange fills it in.
-  std::vector<std::pair<std::string, iceberg::KeyEntry>> history_entries;
+  // Of each of history_rows, for an index of a history with one version for each key; only
+  // PlanChange fills it in.
+  RowFacts history_facts;
   VersionChanges versions;  // for VersionIndex::Apply
   // Keys of rows that repeat a version and have an older record: a chain has them, and an object
   // that is taken back from quarantine. The caller settles these keys (PlanChange).
@@ -142,7 +150,7 @@ struct HistoryRow {
 };
 // Keys that are decided again because rows of the driver left or may have an older record.
 struct SettledKeys {
-  std::set<std::string> keys;       // from iceberg::EncodeKeys; none has a null
+  iceberg::KeySet keys;             // from iceberg::EncodeKeys; none has a null
   std::vector<HistoryRow> history;  // all versions of these keys; empty without history
 };
 // As PlanUpsert, for a table whose driver may lose rows or bring older records late. `rows` = all
@@ -157,22 +165,16 @@ Result<UpsertPlan> PlanChange(const CheckedTransform& checked, const arrow::Tabl
 Result<UpsertPlan> PlanFull(const CheckedTransform& checked, const arrow::Table& rows,
                             const platform::Scratch& scratch = {});
 
-// The index entries of the current rows with their positions, after the rows were written.
-std::vector<std::pair<std::string, iceberg::KeyEntry>> IndexEntries(
-    const UpsertPlan& plan, const iceberg::AppendedRows& appended);
+// Enters rows that were written as `appended`, in the order of `facts`, into an index at `staged`,
+// and removes the keys `gone`.
+Status EnterRows(iceberg::KeyIndex& index, const iceberg::TablePtr& staged, const RowFacts& facts,
+                 const iceberg::AppendedRows& appended, std::span<const std::string> gone);
 
 // Driver records without a row (WHERE or an inner join dropped them), ascending. Both tables have
 // `_record`.
 Result<std::vector<RecordId>> FilteredRecords(const arrow::Table& driver_rows,
                                               const arrow::Table& output_rows);
 
-// What the rules need of each row.
-struct RowFacts {
-  std::vector<std::string> keys;
-  std::vector<std::string> orders;    // all empty if no order columns are declared
-  std::vector<Digest> contents;       // of the declared columns
-  std::vector<std::int64_t> records;  // -1 where `_record` is null or absent
-};
 Result<RowFacts> FactsOfRows(const arrow::Table& rows, const std::vector<std::string>& key_columns,
                              const std::vector<std::string>& order_columns);
 }  // namespace weirhouse::transform

@@ -39,8 +39,8 @@ class OrderWalk {
   RecordId Record(std::size_t at) const { return RecordId(facts_.records[at]); }
 
   // The end of the range of equal elements that begins at `begin`, at most `limit`.
-  template <typename T>
-  std::size_t EndOf(std::size_t begin, std::size_t limit, const std::vector<T>& values) const {
+  template <typename List>
+  std::size_t EndOf(std::size_t begin, std::size_t limit, const List& values) const {
     std::size_t end = begin + 1;
     while (end < limit && values[end] == values[begin]) ++end;
     return end;
@@ -74,7 +74,7 @@ class OrderWalk {
   // must be remembered. With an index of losers the key index remembers the winner.
   void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
                     const std::optional<iceberg::KeyEntry>& current) {
-    const std::string& key = facts_.keys[begin];
+    const std::string_view key = facts_.keys[begin];
     for (const Standing& standing : fresh) {
       const bool wins = standing.row == winner.row;
       if (wins && known_.remembers_losers_only) continue;
@@ -114,7 +114,7 @@ class OrderWalk {
       for (std::size_t repeat = same ? at : at + 1; repeat < content_end; ++repeat) {
         ++decision_.states.duplicate;
         decision_.losers.push_back({Record(repeat), RecordState::kDuplicate, first, false});
-        if (same && Record(repeat) < first) decision_.older.push_back(facts_.keys[repeat]);
+        if (same && Record(repeat) < first) decision_.older.emplace_back(facts_.keys[repeat]);
       }
       at = content_end;
     }

@@ -69,15 +69,11 @@ std::vector<std::int64_t> SortedRows(const RowFacts& facts,
 }
 
 RowFacts FactsAt(const RowFacts& facts, std::span<const std::int64_t> rows) {
-  RowFacts taken;
-  taken.keys.reserve(rows.size());
-  taken.orders.reserve(rows.size());
+  RowFacts taken{facts.keys.At(rows), facts.orders.At(rows), {}, {}};
   taken.contents.reserve(rows.size());
   taken.records.reserve(rows.size());
   for (const std::int64_t row : rows) {
     const auto i = static_cast<std::size_t>(row);
-    taken.keys.push_back(facts.keys[i]);
-    taken.orders.push_back(facts.orders[i]);
     taken.contents.push_back(facts.contents[i]);
     taken.records.push_back(facts.records[i]);
   }
@@ -88,14 +84,14 @@ Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyInd
                          VersionIndex* versions, const SettledKeys& settled) {
   KnownRows known;
   if (current == nullptr || Planted("skip_dedup")) return known;
-  std::vector<std::string> keys;
+  std::vector<std::string_view> keys;
   keys.reserve(facts.keys.size());
-  for (const std::string& key : facts.keys) {
+  for (const std::string_view key : facts.keys) {
     if (keys.empty() || keys.back() != key) keys.push_back(key);
   }
   WEIRHOUSE_TRY(known.current, current->Find(keys));
   for (std::size_t i = 0; !settled.keys.empty() && i < keys.size(); ++i) {
-    if (settled.keys.count(keys[i]) != 0) known.current[i].reset();  // decided as if it were new
+    if (settled.keys.contains(keys[i])) known.current[i].reset();  // decided as if it were new
   }
   known.versions = versions;
   if (versions == nullptr) return known;

@@ -82,7 +82,7 @@ class UpsertTable : public ::testing::Test {
     current_ = Write(current_, *plan.current_rows, plan.deletes, appended);
     iceberg::AppendedRows unused;
     history_ = Write(history_, *plan.history_rows, {}, unused);
-    ASSERT_OK(current_index_->Apply(current_, IndexEntries(plan, appended), {}));
+    ASSERT_OK(EnterRows(*current_index_, current_, plan.current_facts, appended, {}));
     ASSERT_OK(versions_->Apply(history_, plan.versions));
     states_ += plan.states;
   }

@@ -127,7 +127,7 @@ class Upserted {
     staged->snapshots.push_back({});
     staged->snapshots.back().id = SnapshotId(++snapshot_);
     staged->refs["main"].snapshot = SnapshotId(snapshot_);
-    ASSERT_OK(current_->Apply(staged, IndexEntries(plan, appended), {}));
+    ASSERT_OK(EnterRows(*current_, staged, plan.current_facts, appended, {}));
     ASSERT_OK(versions_->Apply(staged, plan.versions));
     NoteStates(rows);
   }

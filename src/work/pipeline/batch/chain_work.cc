@@ -17,7 +17,7 @@
 namespace weirhouse::work {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
-using Keys = std::set<std::string>;
+using Keys = iceberg::KeySet;
 
 // Threads: one.
 class ChainRun {

@@ -17,13 +17,13 @@ namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
 // Keys under which a late record may stand before one that was processed earlier.
-Result<std::set<std::string>> KeysMetAgain(Workspace& workspace,
-                                           const transform::TransformDefinition& definition,
-                                           const TableWork& work, const RowsPtr& late) {
-  std::set<std::string> keys(work.older_keys().begin(), work.older_keys().end());
+Result<iceberg::KeySet> KeysMetAgain(Workspace& workspace,
+                                     const transform::TransformDefinition& definition,
+                                     const TableWork& work, const RowsPtr& late) {
+  iceberg::KeySet keys(work.older_keys().begin(), work.older_keys().end());
   if (!definition.order_by_arrival) return keys;
   // Where a late record stands among others of its key, what follows it counts too.
-  std::set<std::string> all;
+  iceberg::KeySet all;
   WEIRHOUSE_TRY_STATUS(AddKeys(*late, definition.key_columns(), all));
   const std::vector<std::string> asked(all.begin(), all.end());
   WEIRHOUSE_TRY(

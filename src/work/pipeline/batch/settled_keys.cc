@@ -14,12 +14,12 @@ namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
 
 Result<RowsPtr> SomeByKey(const RowsPtr& rows, const std::vector<std::string>& columns,
-                          const std::set<std::string>& keys, bool among) {
-  WEIRHOUSE_TRY(const std::vector<std::string> encoded, iceberg::EncodeKeys(*rows, columns));
+                          const iceberg::KeySet& keys, bool among) {
+  WEIRHOUSE_TRY(const iceberg::KeyList encoded, iceberg::EncodeKeys(*rows, columns));
   arrow::BooleanBuilder keep;
   arrow::Status status = keep.Reserve(rows->num_rows());
-  for (const std::string& key : encoded) {
-    if (status.ok()) keep.UnsafeAppend((keys.count(key) != 0) == among);
+  for (const std::string_view key : encoded) {
+    if (status.ok()) keep.UnsafeAppend(keys.contains(key) == among);
   }
   std::shared_ptr<arrow::Array> mask;
   if (status.ok()) status = keep.Finish(&mask);
@@ -41,8 +41,8 @@ std::vector<std::int64_t> PositionsOf(const arrow::Table& rows) {
 }  // namespace
 
 Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns,
-               std::set<std::string>& keys) {
-  WEIRHOUSE_TRY(std::vector<std::string> encoded, iceberg::EncodeKeys(rows, columns));
+               iceberg::KeySet& keys) {
+  WEIRHOUSE_TRY(const iceberg::KeyList encoded, iceberg::EncodeKeys(rows, columns));
   std::vector<bool> null(encoded.size(), false);
   for (const std::string& name : columns) {
     std::size_t row = 0;
@@ -52,13 +52,13 @@ Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns
     }
   }
   for (std::size_t i = 0; i < encoded.size(); ++i) {
-    if (!null[i]) keys.insert(std::move(encoded[i]));
+    if (!null[i]) keys.emplace(encoded[i]);
   }
   return Status();
 }
 
 Result<RowsPtr> RowsByKey(const RowsPtr& rows, const std::vector<std::string>& columns,
-                          const std::set<std::string>& keys, bool among,
+                          const iceberg::KeySet& keys, bool among,
                           const platform::Scratch& scratch) {
   if (!platform::AreMany(*rows, scratch)) return SomeByKey(rows, columns, keys, among);
   std::vector<RowsPtr> parts;
@@ -73,7 +73,7 @@ Result<RowsPtr> RowsByKey(const RowsPtr& rows, const std::vector<std::string>& c
 
 Result<std::vector<transform::HistoryRow>> VersionsOf(
     Workspace& workspace, const transform::TransformDefinition& definition,
-    const std::set<std::string>& keys) {
+    const iceberg::KeySet& keys) {
   std::vector<transform::HistoryRow> versions;
   WEIRHOUSE_TRY(const auto history, workspace.FindTable(definition.history_table()));
   if (!history || (*history)->current_snapshot() == nullptr || keys.empty()) return versions;
@@ -91,10 +91,10 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
                 iceberg::Scan::Plan(workspace.store(), *history, options));
   for (const iceberg::Scan::Task& task : key_scan.tasks()) {
     WEIRHOUSE_TRY(const RowsPtr held, key_scan.Read(task));
-    WEIRHOUSE_TRY(const std::vector<std::string> held_keys,
+    WEIRHOUSE_TRY(const iceberg::KeyList held_keys,
                   iceberg::EncodeKeys(*held, definition.key_columns()));
     const bool any = std::any_of(held_keys.begin(), held_keys.end(),
-                                 [&](const std::string& key) { return keys.count(key) != 0; });
+                                 [&](const std::string_view key) { return keys.contains(key); });
     if (!any) continue;
     WEIRHOUSE_TRY(const RowsPtr whole, scan.Read(task));
     WEIRHOUSE_TRY(const RowsPtr rows, RowsByKey(whole, definition.key_columns(), keys, true));
@@ -103,8 +103,8 @@ Result<std::vector<transform::HistoryRow>> VersionsOf(
         transform::FactsOfRows(*rows, definition.key_columns(), definition.order_columns()));
     const std::vector<std::int64_t> positions = PositionsOf(*rows);
     for (std::size_t i = 0; i < facts.keys.size(); ++i) {
-      versions.push_back({facts.keys[i],
-                          facts.orders[i],
+      versions.push_back({std::string(facts.keys[i]),
+                          std::string(facts.orders[i]),
                           facts.contents[i],
                           RecordId(std::max<std::int64_t>(facts.records[i], 0)),
                           {task.file.path, positions[i]}});

@@ -19,18 +19,18 @@ namespace weirhouse::work {
 
 // Adds the keys of `rows`; those with a null, which are in no table, are left out.
 Status AddKeys(const arrow::Table& rows, const std::vector<std::string>& columns,
-               std::set<std::string>& keys);
+               iceberg::KeySet& keys);
 
 // The rows of `rows` whose key is, or is not, among `keys`. Memory: they, and of the others a piece
 // at a time.
 Result<std::shared_ptr<arrow::Table>> RowsByKey(const std::shared_ptr<arrow::Table>& rows,
                                                 const std::vector<std::string>& columns,
-                                                const std::set<std::string>& keys, bool among,
+                                                const iceberg::KeySet& keys, bool among,
                                                 const platform::Scratch& scratch = {});
 
 // Versions of `keys` that the history of `definition` holds. Cost: the key columns of all of it are
 // read, and whole rows of the files that have some.
 Result<std::vector<transform::HistoryRow>> VersionsOf(
     Workspace& workspace, const transform::TransformDefinition& definition,
-    const std::set<std::string>& keys);
+    const iceberg::KeySet& keys);
 }  // namespace weirhouse::work

@@ -283,19 +283,19 @@ Result<std::vector<std::string>> TableWork::ChangedKeys(RowCache& tables) {
     for (const platform::RowRange& piece :
          platform::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
       WEIRHOUSE_TRY(
-          const std::vector<std::string> some,
+          const iceberg::KeyList some,
           iceberg::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count), columns));
       keys.insert(keys.end(), some.begin(), some.end());
     }
     return keys;
   }
   if (!full_) {
-    for (const auto& [key, entry] : plan_.entries) keys.push_back(key);
+    keys.insert(keys.end(), plan_.current_facts.keys.begin(), plan_.current_facts.keys.end());
     return keys;
   }
   WEIRHOUSE_TRY(const Change* change, ChangeOf(tables, transform_->definition.name()));
   for (const auto& rows : {change->joined, change->left}) {
-    WEIRHOUSE_TRY(const std::vector<std::string> some,
+    WEIRHOUSE_TRY(const iceberg::KeyList some,
                   iceberg::EncodeKeys(*rows, transform_->definition.key_columns()));
     keys.insert(keys.end(), some.begin(), some.end());
   }
@@ -329,10 +329,10 @@ Result<std::vector<bool>> TableWork::ManyHeldByOthers() const {
   for (auto& [file, positions] : replaced) std::sort(positions.begin(), positions.end());
   for (const platform::RowRange& piece :
        platform::PiecesOf(*plan_.current_rows, ScratchOf(workspace_))) {
-    WEIRHOUSE_TRY(const std::vector<std::string> keys,
+    WEIRHOUSE_TRY(const iceberg::KeyList keys,
                   iceberg::EncodeKeys(*plan_.current_rows->Slice(piece.begin, piece.count),
                                       definition.key_columns()));
-    WEIRHOUSE_TRY(const auto found, index->Find(keys));
+    WEIRHOUSE_TRY(const auto found, index->Find(keys.views()));
     for (std::size_t i = 0; i < found.size(); ++i) {
       if (!found[i]) continue;
       const auto file = replaced.find(found[i]->position.file);
@@ -350,7 +350,7 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   if (plan_.many) return ManyHeldByOthers();
   constexpr std::size_t kKeysAtOnce = 64 << 10;
   const auto& definition = transform_->definition;
-  WEIRHOUSE_TRY(const std::vector<std::string> keys,
+  WEIRHOUSE_TRY(const iceberg::KeyList keys,
                 iceberg::EncodeKeys(*plan_.current_rows, definition.key_columns()));
   std::vector<bool> held(keys.size(), false);
   std::vector<std::size_t> sorted(keys.size());
@@ -368,7 +368,7 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
   for (const iceberg::RowPosition& row : plan_.deletes) replaced.emplace(row.file, row.position);
   for (std::size_t begin = 0; begin < keys.size(); begin += kKeysAtOnce) {
     const std::size_t end = std::min(begin + kKeysAtOnce, keys.size());
-    WEIRHOUSE_TRY(const auto found, index->Find(std::span(keys).subspan(begin, end - begin)));
+    WEIRHOUSE_TRY(const auto found, index->Find(keys.views().subspan(begin, end - begin)));
     for (std::size_t i = begin; i < end; ++i) {
       const auto& entry = found[i - begin];
       if (entry && replaced.count({entry->position.file, entry->position.position}) == 0)
@@ -424,32 +424,13 @@ Status TableWork::Stage(Publication& publication, const std::string& ref) {
   return Status();
 }
 
-namespace {
-// Gives the entries their places as they are written: holding a path for each row of a large batch
-// would need more memory than the rows.
-Status ApplyEntries(iceberg::KeyIndex& index, const iceberg::TablePtr& staged,
-                    const std::vector<std::pair<std::string, iceberg::KeyEntry>>& entries,
-                    const iceberg::AppendedRows& appended, const std::vector<std::string>& gone) {
-  WEIRHOUSE_CHECK(entries.size() == appended.file_of_row.size());
-  const auto name_rows = [&](const iceberg::KeyIndex::Put& put) {
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      const auto& [key, entry] = entries[i];
-      const auto file = static_cast<std::size_t>(appended.file_of_row[i]);
-      WEIRHOUSE_TRY_STATUS(put({key, appended.files[file].path, appended.position_of_row[i],
-                                entry.order, &entry.content, entry.record}));
-    }
-    return Status();
-  };
-  return index.Apply(staged, name_rows, gone);
-}
-}  // namespace
-
 Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
   if (full_) return Status();  // the index of a rebuilt table is rebuilt at its next use
   const auto& definition = transform_->definition;
   WEIRHOUSE_TRY(iceberg::KeyIndex * index, workspace_.PeekIndex(definition.name()));
   if (plan_.many) return ApplyMany(*index, losers);
-  WEIRHOUSE_TRY_STATUS(ApplyEntries(*index, staged_current_, plan_.entries, appended_, plan_.gone));
+  WEIRHOUSE_TRY_STATUS(
+      EnterRows(*index, staged_current_, plan_.current_facts, appended_, plan_.gone));
   WEIRHOUSE_TRY(transform::VersionIndex * versions, workspace_.PeekVersions(definition.name()));
   if (versions != nullptr) {
     const bool keeps = versions->memory() == transform::Memory::kHistory;
@@ -457,8 +438,8 @@ Status TableWork::ApplyToIndexes(const iceberg::TablePtr& losers) {
   }
   if (staged_history_ == nullptr || !indexes_history_) return Status();
   WEIRHOUSE_TRY(iceberg::KeyIndex * history, workspace_.PeekIndex(definition.history_table()));
-  return ApplyEntries(*history, staged_history_, plan_.history_entries, appended_history_,
-                      plan_.history_gone);
+  return EnterRows(*history, staged_history_, plan_.history_facts, appended_history_,
+                   plan_.history_gone);
 }
 
 // Only the versions that lost, and the files of a partitioned table, are read again.

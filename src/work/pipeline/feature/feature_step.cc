@@ -128,19 +128,19 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
   WEIRHOUSE_TRY(iceberg::KeyIndex * index,
                 workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {},
                                   iceberg::IndexedFacts::kPosition));
-  const auto look_up = [&](std::vector<std::string> keys) -> Status {
-    WEIRHOUSE_TRY(const auto found, index->Find(keys));
+  const auto look_up = [&](const iceberg::KeyList& keys) -> Status {
+    WEIRHOUSE_TRY(const auto found, index->Find(keys.views()));
     for (const auto& entry : found) {
       if (entry) positions.push_back(entry->position);
     }
     return Status();
   };
   WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {
-    WEIRHOUSE_TRY(std::vector<std::string> keys, iceberg::EncodeKeys(rows, {"row_key"}));
-    return look_up(std::move(keys));
+    WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(rows, {"row_key"}));
+    return look_up(keys);
   }));
-  WEIRHOUSE_TRY(std::vector<std::string> gone, EncodeRowKeys(work.replaced));
-  WEIRHOUSE_TRY_STATUS(look_up(std::move(gone)));
+  WEIRHOUSE_TRY(const std::vector<std::string> gone, EncodeRowKeys(work.replaced));
+  WEIRHOUSE_TRY_STATUS(look_up(iceberg::KeyList::Of(gone)));
   // A row that leaves and comes back was found twice.
   const auto place = [](const iceberg::RowPosition& row) {
     return std::tie(row.file, row.position);
@@ -258,8 +258,8 @@ static Status ApplyToKeyIndex(Workspace& workspace, const ViewWork& work) {
   const auto name_rows = [&](const iceberg::KeyIndex::Put& put) {
     std::int64_t row = 0;
     return ForEachRun(work, [&](const arrow::Table& rows) -> Status {
-      WEIRHOUSE_TRY(const std::vector<std::string> keys, iceberg::EncodeKeys(rows, {"row_key"}));
-      for (const std::string& key : keys) {
+      WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(rows, {"row_key"}));
+      for (const std::string_view key : keys) {
         const iceberg::AppendedPlace place = iceberg::PlaceOf(work.appended, row++);
         WEIRHOUSE_TRY_STATUS(put({key, place.file, place.position, {}, nullptr, RecordId()}));
       }
@@ -333,7 +333,8 @@ Result<ViewWork> MakeWork(Workspace& workspace, platform::SqlSession& session,
   view.whole = change.whole;
   WEIRHOUSE_TRY_STATUS(BuildRows(workspace, session, *change.rows, key, view));
   if (change.left != nullptr) {
-    WEIRHOUSE_TRY(view.replaced, iceberg::EncodeKeys(*change.left, key));
+    WEIRHOUSE_TRY(const iceberg::KeyList left, iceberg::EncodeKeys(*change.left, key));
+    view.replaced = left.Strings();
   }
   // A row that is left out still removes the row that it replaces.
   if (!change.whole) {

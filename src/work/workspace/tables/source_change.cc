@@ -168,7 +168,8 @@ Status AddLosses(Workspace& workspace, const transform::CheckedTransform& transf
   return Status();
 }
 
-bool HasTwice(std::vector<std::string> keys) {
+bool HasTwice(const iceberg::KeyList& list) {
+  std::vector<std::string_view> keys(list.begin(), list.end());
   std::sort(keys.begin(), keys.end());
   return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
 }
@@ -185,16 +186,16 @@ Result<std::string> FindReasonNotByKey(Workspace& workspace, const std::string& 
   }
   WEIRHOUSE_TRY(iceberg::KeyIndex * index,
                 workspace.IndexOf(follower, {"row_key"}, {}, iceberg::IndexedFacts::kPosition));
-  WEIRHOUSE_TRY(const std::vector<std::string> come, iceberg::EncodeKeys(*change.rows, key));
-  WEIRHOUSE_TRY(const std::vector<std::string> gone, iceberg::EncodeKeys(*change.left, key));
+  WEIRHOUSE_TRY(const iceberg::KeyList come, iceberg::EncodeKeys(*change.rows, key));
+  WEIRHOUSE_TRY(const iceberg::KeyList gone, iceberg::EncodeKeys(*change.left, key));
   if (HasTwice(come) || HasTwice(gone)) return std::string("its key is not unique");
-  WEIRHOUSE_TRY(const std::vector<std::string> gone_keys, EncodeRowKeys(gone));
+  WEIRHOUSE_TRY(const std::vector<std::string> gone_keys, EncodeRowKeys(gone.Strings()));
   WEIRHOUSE_TRY(const auto found_gone, index->Find(gone_keys));
   for (const auto& entry : found_gone) {
     if (!entry) return std::string("a row that left was not followed");
   }
-  const std::set<std::string> left(gone.begin(), gone.end());
-  WEIRHOUSE_TRY(const std::vector<std::string> come_keys, EncodeRowKeys(come));
+  const std::set<std::string_view> left(gone.begin(), gone.end());
+  WEIRHOUSE_TRY(const std::vector<std::string> come_keys, EncodeRowKeys(come.Strings()));
   WEIRHOUSE_TRY(const auto found_come, index->Find(come_keys));
   for (std::size_t i = 0; i < come.size(); ++i) {
     if (found_come[i] && left.count(come[i]) == 0) return std::string("its key is not unique");
@@ -323,8 +324,8 @@ Result<SourceChange> FollowKeys(Workspace& workspace, const std::string& source,
 }
 
 Result<bool> HasUniqueKeys(const arrow::Table& rows, const std::vector<std::string>& key) {
-  WEIRHOUSE_TRY(std::vector<std::string> keys, iceberg::EncodeKeys(rows, key));
-  return !HasTwice(std::move(keys));
+  WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(rows, key));
+  return !HasTwice(keys);
 }
 
 Result<std::vector<std::string>> EncodeRowKeys(const std::vector<std::string>& row_keys) {
@@ -339,7 +340,8 @@ Result<std::vector<std::string>> EncodeRowKeys(const std::vector<std::string>& r
   const RowsPtr rows =
       arrow::Table::Make(arrow::schema({arrow::field("row_key", arrow::binary())}),
                          std::vector<std::shared_ptr<arrow::Array>>{std::move(column)});
-  return iceberg::EncodeKeys(*rows, {"row_key"});
+  WEIRHOUSE_TRY(const iceberg::KeyList keys, iceberg::EncodeKeys(*rows, {"row_key"}));
+  return keys.Strings();
 }
 
 json Describe(const SourceChange& change) {
