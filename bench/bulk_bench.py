@@ -18,6 +18,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import duckdb
 
@@ -86,7 +87,6 @@ def land(folder, form, rows, batches):
 
 
 def make_project(project, form):
-    shutil.rmtree(project, ignore_errors=True)
     subprocess.run([str(BIN / "wh"), "init", "-q", str(project)], check=True, capture_output=True)
     for part in ("contracts", "processed", "features", "landing/v1", "landing/v2"):
         (project / part).mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def measure_format(folder, form, options):
     land(landed, form, rows, batches)
     size = sum(file.stat().st_size for v in (1, 2) for file in (landed / f"v{v}").iterdir())
     about = f"{2 * rows:,} rows of 8 columns, {size >> 20} MiB, {batches} batches"
-    project = folder / "project"
+    project = options.projects / form
     make_project(project, form)
     for batch in range(1, batches + 1):
         land_batch(project, landed, batch, form)
@@ -205,15 +205,13 @@ def measure_format(folder, form, options):
         report(f"{name}: peak memory", peak, "MiB", peer=title, peer_value=peer_peak, budget=600)
         if peer == "duckdb":
             check(project, folder)
-    if not options.keep:
-        shutil.rmtree(project)
     if options.steps:
-        measure_steps(folder, landed, form, name, options)
+        measure_steps(landed, form, name, options)
 
 
-def measure_steps(folder, landed, form, name, options):
+def measure_steps(landed, form, name, options):
     """What one batch costs when it lands alone, at the beginning and at the end."""
-    project, each = folder / "steps", 2 * options.rows / options.batches
+    project, each = options.projects / f"{form}_steps", 2 * options.rows / options.batches
     make_project(project, form)
     land_batch(project, landed, 1, form)
     measure([BIN / "wh", "apply", "--yes"], cwd=project)
@@ -225,8 +223,6 @@ def measure_steps(folder, landed, form, name, options):
     early, late = (sorted(cost[b] for b in chosen)[1] for chosen in ((2, 3, 4), range(options.batches - 2, options.batches + 1)))
     report(f"{name}: batch 2 alone", early, "µs CPU a row", notes="the median of batches 2 to 4; the empty run subtracted")
     report(f"{name}: batch {options.batches} beside batch 2", late / early, "×", budget=1.2, notes=f"median of the last three: {late:.2f} µs; each: " + " ".join(f"{value:.1f}" for value in cost.values()))
-    if not options.keep:
-        shutil.rmtree(project)
 
 
 def main():
@@ -246,8 +242,13 @@ def main():
         (duckdb_side if side == "duckdb" else pyiceberg_side)(folder, folder / f"landed_{form}_{options.rows}_{options.batches}", form, options.batches)
         return
     folder.mkdir(parents=True, exist_ok=True)
+    # Nothing is removed before the last measurement: ext4 looks through inodes that were freed within
+    # minutes for each file it makes, which took a tenth of a run that followed another.
+    options.projects = pathlib.Path(tempfile.mkdtemp(prefix="projects-", dir=folder))
     for form in options.formats:
         measure_format(folder, form, options)
+    if not options.keep:
+        shutil.rmtree(options.projects)
 
 
 if __name__ == "__main__":

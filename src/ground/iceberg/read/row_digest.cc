@@ -120,15 +120,18 @@ class ColumnBytes {
 
   template <typename ArrayType, typename Size, typename Write>
   void Each(const ArrayType& array, Size&& size_of, Write&& write) {
-    for (std::int64_t i = 0; i < array.length(); ++i, ++row_) {
-      const bool null = array.IsNull(i);
-      if (measure_) {
-        block_.Grow(row_, null ? 1 : 1 + static_cast<std::size_t>(size_of(i)));
-      } else if (null) {
-        block_.PutByte(row_, 0);
-      } else {
-        write(i);
-      }
+    const std::int64_t first = row_;
+    row_ += array.length();
+    if (measure_) {
+      platform::VisitRows(
+          array, [&](std::int64_t i) { block_.Grow(first + i, 1); },
+          [&](std::int64_t i) {
+            block_.Grow(first + i, 1 + static_cast<std::size_t>(size_of(i)));
+          });
+    } else {
+      platform::VisitRows(
+          array, [&](std::int64_t i) { block_.PutByte(first + i, 0); },
+          [&](std::int64_t i) { write(first + i, i); });
     }
   }
 
@@ -136,10 +139,10 @@ class ColumnBytes {
   void Numbers(const ArrayType& array, std::uint8_t tag) {
     Each(
         array, [](std::int64_t) { return 8; },
-        [&](std::int64_t i) {
+        [&](std::int64_t row, std::int64_t i) {
           const auto value = static_cast<std::int64_t>(array.Value(i));
-          block_.PutByte(row_, tag);
-          block_.Put(row_, &value, 8);
+          block_.PutByte(row, tag);
+          block_.Put(row, &value, 8);
         });
   }
 
@@ -147,21 +150,21 @@ class ColumnBytes {
   void Doubles(const ArrayType& array) {
     Each(
         array, [](std::int64_t) { return 8; },
-        [&](std::int64_t i) {
+        [&](std::int64_t row, std::int64_t i) {
           const auto value = static_cast<double>(array.Value(i));
           auto bits = std::bit_cast<std::uint64_t>(value);
           if (std::isnan(value)) bits = 0x7FF8000000000000;
-          block_.PutByte(row_, 3);
-          block_.Put(row_, &bits, 8);
+          block_.PutByte(row, 3);
+          block_.Put(row, &bits, 8);
         });
   }
 
   void Booleans(const arrow::BooleanArray& array) {
     Each(
         array, [](std::int64_t) { return 1; },
-        [&](std::int64_t i) {
-          block_.PutByte(row_, 1);
-          block_.PutByte(row_, array.Value(i) ? 1 : 0);
+        [&](std::int64_t row, std::int64_t i) {
+          block_.PutByte(row, 1);
+          block_.PutByte(row, array.Value(i) ? 1 : 0);
         });
   }
 
@@ -169,14 +172,14 @@ class ColumnBytes {
     const auto scale = static_cast<const arrow::Decimal128Type&>(*array.type()).scale();
     Each(
         array, [](std::int64_t) { return 17; },
-        [&](std::int64_t i) {
+        [&](std::int64_t row, std::int64_t i) {
           const arrow::Decimal128 value(array.GetValue(i));
           const std::uint64_t low = value.low_bits();
           const std::int64_t high = value.high_bits();
-          block_.PutByte(row_, 4);
-          block_.PutByte(row_, static_cast<std::uint8_t>(scale));
-          block_.Put(row_, &low, 8);
-          block_.Put(row_, &high, 8);
+          block_.PutByte(row, 4);
+          block_.PutByte(row, static_cast<std::uint8_t>(scale));
+          block_.Put(row, &low, 8);
+          block_.Put(row, &high, 8);
         });
   }
 
@@ -184,12 +187,12 @@ class ColumnBytes {
   void Texts(const ArrayType& array, std::uint8_t tag) {
     Each(
         array, [&](std::int64_t i) { return 4 + array.GetView(i).size(); },
-        [&](std::int64_t i) {
+        [&](std::int64_t row, std::int64_t i) {
           const std::string_view text = array.GetView(i);
           const auto size = static_cast<std::uint32_t>(text.size());
-          block_.PutByte(row_, tag);
-          block_.Put(row_, &size, 4);
-          block_.Put(row_, text.data(), text.size());
+          block_.PutByte(row, tag);
+          block_.Put(row, &size, 4);
+          block_.Put(row, text.data(), text.size());
         });
   }
 

@@ -24,10 +24,22 @@ Status UpsertError(const arrow::Status& status) {
   return Status(Code::kInternal, fmt::format("could not plan an upsert: {}", status.message()));
 }
 
+// The same rows, each once, in the order of the input, so that `_record` stays sorted.
+std::vector<std::int64_t> InOrder(std::vector<std::int64_t> rows, std::size_t count) {
+  std::vector<bool> chosen(count, false);
+  for (const std::int64_t row : rows) chosen[static_cast<std::size_t>(row)] = true;
+  std::size_t next = 0;
+  for (std::size_t row = 0; row < count; ++row) {
+    if (chosen[row]) rows[next++] = static_cast<std::int64_t>(row);
+  }
+  WEIRHOUSE_CHECK(next == rows.size());
+  return rows;
+}
+
+// `indexes` are ascending.
 Result<std::shared_ptr<arrow::Table>> TakeRows(const arrow::Table& rows,
-                                               std::vector<std::int64_t> indexes) {
+                                               const std::vector<std::int64_t>& indexes) {
   if (static_cast<std::int64_t>(indexes.size()) == rows.num_rows()) return rows.Slice(0);  // all
-  std::sort(indexes.begin(), indexes.end());  // input order, so `_record` stays sorted
   arrow::Int64Builder builder;
   arrow::Status status = builder.AppendValues(indexes);
   std::shared_ptr<arrow::Array> array;
@@ -167,13 +179,14 @@ Result<UpsertPlan> Plan(const CheckedTransform& checked, const arrow::Table& row
   if (!settled.keys.empty()) {
     WEIRHOUSE_TRY_STATUS(Reconciler(facts, settled, decision, plan).Run(*current));
   }
-  std::sort(decision.current.begin(), decision.current.end());
+  const auto count = static_cast<std::size_t>(rows.num_rows());
+  decision.current = InOrder(std::move(decision.current), count);
   plan.current_facts = FactsAt(facts, decision.current);
-  WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, std::move(decision.current)));
+  WEIRHOUSE_TRY(plan.current_rows, TakeRows(rows, decision.current));
   if (definition.history == History::kKeep) {
-    std::sort(decision.history.begin(), decision.history.end());
+    decision.history = InOrder(std::move(decision.history), count);
     if (indexes_history) plan.history_facts = FactsAt(facts, decision.history);
-    WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, std::move(decision.history)));
+    WEIRHOUSE_TRY(plan.history_rows, TakeRows(rows, decision.history));
   }
   plan.older = std::move(decision.older);
   plan.deletes = std::move(decision.deletes);
