@@ -366,48 +366,48 @@ Status KeyIndex::Rebuild(Open& index, platform::ObjectStore& store, const TableP
   return writer.Finish(wanted);
 }
 
-Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(std::span<const std::string> keys) {
+Result<SparseList<KeyEntry>> KeyIndex::Find(std::span<const std::string> keys) {
   const std::vector<std::string_view> views(keys.begin(), keys.end());
   return Find(views);
 }
 
-Result<std::vector<std::optional<KeyEntry>>> KeyIndex::Find(
-    std::span<const std::string_view> keys) {
+Result<SparseList<KeyEntry>> KeyIndex::Find(std::span<const std::string_view> keys) {
   WEIRHOUSE_TRY(Open* const index, Opened());
-  std::vector<std::optional<KeyEntry>> entries(keys.size());
+  SparseList<KeyEntry> entries(keys.size());
   if (index->store->empty()) return entries;
   std::vector<Hash128> digests;
   digests.reserve(keys.size());
   for (const std::string_view key : keys) digests.push_back(index->hash_key(key));
-  std::vector<std::uint64_t> files;
+  std::vector<std::uint64_t> files;  // of each entry
   const bool whole = facts_ == IndexedFacts::kAll;
   WEIRHOUSE_TRY_STATUS(
       index->store->Find(digests, [&](std::size_t at, std::string_view bytes) -> Status {
         const bool fits = whole ? bytes.size() >= kEntryHeadBytes : bytes.size() == kPlaceBytes;
         if (!fits || bytes[0] != 'k') return MalformedEntry(table_name_);
-        if (files.empty()) files.resize(keys.size());
-        files[at] = FromLittleEndian(bytes.substr(1));
-        KeyEntry& entry = entries[at].emplace();
+        files.push_back(FromLittleEndian(bytes.substr(1)));
+        KeyEntry entry;
         entry.position.position = static_cast<std::int64_t>(FromLittleEndian(bytes.substr(9)));
-        if (!whole) return Status::Ok();
-        entry.record =
-            RecordId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(kPlaceBytes))));
-        std::memcpy(entry.content.bytes.data(), bytes.data() + kPlaceBytes + 8, 32);
-        entry.order = bytes.substr(kEntryHeadBytes);
+        if (whole) {
+          entry.record =
+              RecordId(static_cast<std::int64_t>(FromLittleEndian(bytes.substr(kPlaceBytes))));
+          std::memcpy(entry.content.bytes.data(), bytes.data() + kPlaceBytes + 8, 32);
+          entry.order = bytes.substr(kEntryHeadBytes);
+        }
+        entries.Put(at, std::move(entry));
         return Status::Ok();
       }));
-  if (!files.empty()) WEIRHOUSE_TRY_STATUS(NameFiles(*index, files, entries));
+  if (!files.empty()) WEIRHOUSE_TRY_STATUS(NameFiles(*index, files, entries.there()));
   return entries;
 }
 
 // Fills in the path of each entry; `ids` has the file of each.
 Status KeyIndex::NameFiles(Open& index, const std::vector<std::uint64_t>& ids,
-                           std::vector<std::optional<KeyEntry>>& entries) {
+                           std::span<KeyEntry> entries) {
   const std::scoped_lock lock(index.mutex);
   if (index.path_of.size() > kFileNamesMax) index.path_of.clear();
   std::set<std::uint64_t> unknown;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i] && index.path_of.count(ids[i]) == 0) unknown.insert(ids[i]);
+  for (const std::uint64_t id : ids) {
+    if (index.path_of.count(id) == 0) unknown.insert(id);
   }
   std::vector<Hash128> asked;
   for (const std::uint64_t id : unknown) asked.push_back(index.EntryOfFile(id));
@@ -418,10 +418,9 @@ Status KeyIndex::NameFiles(Open& index, const std::vector<std::uint64_t>& ids,
     return Status::Ok();
   }));
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!entries[i]) continue;
     const auto file = index.path_of.find(ids[i]);
     if (file == index.path_of.end()) return MalformedEntry(table_name_);
-    entries[i]->position.file = file->second;
+    entries[i].position.file = file->second;
   }
   return Status::Ok();
 }

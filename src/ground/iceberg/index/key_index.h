@@ -17,6 +17,7 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
+#include "ground/base/sparse_list.h"
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
 #include "ground/iceberg/read/scan.h"
@@ -68,10 +69,10 @@ class KeyIndex {
   // rows. Otherwise it is rebuilt by a scan (about a second per million rows, nearly all for reading
   // and digesting them; one file's rows in memory at a time).
   Status Refresh(platform::ObjectStore& store, const TablePtr& table);
-  // One entry per key (encoded by EncodeKeys), in order; absent if the table has no such row. Cost:
-  // 0.2 us for a key that is absent, nothing if the table is empty.
-  Result<std::vector<std::optional<KeyEntry>>> Find(std::span<const std::string_view> keys);
-  Result<std::vector<std::optional<KeyEntry>>> Find(std::span<const std::string> keys);
+  // The entry of each key (encoded by EncodeKeys), in their order; none if the table has no such
+  // row. Cost: 0.2 us for a key that is absent, nothing if the table is empty.
+  Result<SparseList<KeyEntry>> Find(std::span<const std::string_view> keys);
+  Result<SparseList<KeyEntry>> Find(std::span<const std::string> keys);
   // Call after the commit of `staged`, never before (not synced: a cache may be behind the table,
   // not ahead). Replaces the entries of these keys, deletes `removed` keys, and moves the index to
   // the new snapshot. Cost: 0.3 us a key, later merges included 0.5 to 1.
@@ -98,8 +99,7 @@ class KeyIndex {
                       SnapshotId from);
   Status Rebuild(Open& index, platform::ObjectStore& store, const TablePtr& table,
                  SnapshotId wanted);
-  Status NameFiles(Open& index, const std::vector<std::uint64_t>& ids,
-                   std::vector<std::optional<KeyEntry>>& entries);
+  Status NameFiles(Open& index, const std::vector<std::uint64_t>& ids, std::span<KeyEntry> entries);
 
   platform::RunStores& stores_;
   std::string table_name_;

@@ -143,14 +143,14 @@ TEST_F(KeyIndexTest, ARebuildFindsEachLiveRowWhereItIs) {
   KeyIndex index = Index();
   ASSERT_OK(index.Refresh(store(), staged.table));
   ASSERT_OK_AND(const auto found, index.Find(Keys(R"([{"id":1},{"id":2},{"id":3}])")));
-  ASSERT_TRUE(found[0].has_value());
+  ASSERT_NE(found[0], nullptr);
   EXPECT_EQ(found[0]->position.file, rows.files[0].path);
   EXPECT_EQ(found[0]->position.position, 0);
   const auto row = Rows(R"([{"id":1,"origin":"LGA","at":"2013-02-06T10:00:00Z"}])");
   EXPECT_EQ(found[0]->content, DeclaredDigests(*row).value()[0]);
   EXPECT_EQ(found[0]->order, EncodeKeys(*row, {"at"}).value().Strings()[0]);
-  EXPECT_TRUE(found[1].has_value());
-  EXPECT_FALSE(found[2].has_value());
+  EXPECT_NE(found[1], nullptr);
+  EXPECT_EQ(found[2], nullptr);
   EXPECT_EQ(index.Count().value(), 2);
   EXPECT_EQ(index.StandsAt().value(), staged.table->current_snapshot()->id);
 }
@@ -169,9 +169,9 @@ TEST_F(KeyIndexTest, ApplyMovesItToTheCommitAndSurvivesReopening) {
   KeyIndex reopened = Index();
   ASSERT_OK(reopened.Refresh(store(), second.table));  // it is at this snapshot: no rebuild
   ASSERT_OK_AND(const auto found, reopened.Find(Keys(R"([{"id":1},{"id":2},{"id":3}])")));
-  EXPECT_FALSE(found[0].has_value());
-  EXPECT_TRUE(found[1].has_value());
-  ASSERT_TRUE(found[2].has_value());
+  EXPECT_EQ(found[0], nullptr);
+  EXPECT_NE(found[1], nullptr);
+  ASSERT_NE(found[2], nullptr);
   EXPECT_EQ(found[2]->position.file, "/somewhere/new.parquet");
   EXPECT_EQ(found[2]->position.position, 5);
   EXPECT_EQ(found[2]->record, RecordId(77));
@@ -187,7 +187,7 @@ TEST_F(KeyIndexTest, AnIndexAtAnotherSnapshotIsRebuilt) {
   KeyIndex restarted = Index();
   ASSERT_OK(restarted.Refresh(store(), second.table));
   EXPECT_EQ(restarted.Count().value(), 3);
-  EXPECT_TRUE(restarted.Find(Keys(R"([{"id":3}])")).value()[0].has_value());
+  EXPECT_NE(restarted.Find(Keys(R"([{"id":3}])")).value()[0], nullptr);
 }
 
 TEST_F(KeyIndexTest, AfterACompactionOnlyRewrittenFilesAreRead) {
@@ -220,7 +220,7 @@ TEST_F(KeyIndexTest, AfterACompactionOnlyRewrittenFilesAreRead) {
   ASSERT_OK_AND(const auto found, followed.Find(keys));
   ASSERT_OK_AND(const auto wanted, rebuilt.Find(keys));
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    ASSERT_EQ(found[i].has_value(), wanted[i].has_value()) << i;
+    ASSERT_EQ(found[i] != nullptr, wanted[i] != nullptr) << i;
     if (!found[i]) continue;
     EXPECT_EQ(found[i]->position.file, wanted[i]->position.file) << i;
     EXPECT_EQ(found[i]->position.position, wanted[i]->position.position) << i;
@@ -243,12 +243,12 @@ TEST_F(KeyIndexTest, ItFollowsRowsThatJoinedAndLeftMeanwhile) {
   ASSERT_OK(followed.Refresh(store(), staged.table));
   ASSERT_OK_AND(const auto found,
                 followed.Find(Keys(R"([{"id":1},{"id":2},{"id":3},{"id":7},{"id":8}])")));
-  EXPECT_TRUE(found[0].has_value());
-  ASSERT_TRUE(found[1].has_value());
+  EXPECT_NE(found[0], nullptr);
+  ASSERT_NE(found[1], nullptr);
   EXPECT_EQ(found[1]->content, DeclaredDigests(*Rows(R"([{"id":2,"origin":"LGA"}])")).value()[0]);
-  EXPECT_FALSE(found[2].has_value());
-  EXPECT_TRUE(found[3].has_value());
-  EXPECT_TRUE(found[4].has_value());
+  EXPECT_EQ(found[2], nullptr);
+  EXPECT_NE(found[3], nullptr);
+  EXPECT_NE(found[4], nullptr);
   EXPECT_EQ(followed.StandsAt().value(), staged.table->current_snapshot()->id);
 }
 
@@ -293,12 +293,12 @@ TEST_F(KeyIndexTest, AnIndexOfPositionsHoldsNothingElseAndIsNotTakenForAWholeOne
   ASSERT_OK_AND(const auto found, positions.Find(keys));
   ASSERT_OK_AND(const auto wanted, whole.Find(keys));
   for (const std::size_t i : {0U, 1U}) {
-    ASSERT_TRUE(found[i].has_value());
+    ASSERT_NE(found[i], nullptr);
     EXPECT_EQ(found[i]->position.file, wanted[i]->position.file);
     EXPECT_EQ(found[i]->position.position, wanted[i]->position.position);
     EXPECT_EQ(found[i]->content, Digest());
   }
-  EXPECT_FALSE(found[2].has_value());
+  EXPECT_EQ(found[2], nullptr);
   EXPECT_FALSE(Index("t").StandsAt().value().has_value());
   Reopen();
   EXPECT_EQ(Index("t", IndexedFacts::kPosition).StandsAt().value(),

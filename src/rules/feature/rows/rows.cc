@@ -28,9 +28,44 @@ Status FromArrow(const arrow::Status& status, std::string_view what) {
 
 std::shared_ptr<arrow::DataType> TimeType() { return ArrowTypeOf(ValueType::kTimestamp); }
 
+// Entities as sorting compares them: by their prefixes and, unless those hold them whole, by the
+// bytes that EncodeEntities gives.
+struct SortedBy {
+  std::vector<iceberg::KeyPrefix> prefixes;
+  std::vector<std::optional<std::string>> whole;  // empty: the prefixes suffice
+};
+
+Result<SortedBy> EntitiesToSort(const std::vector<TypedName>& entity, const arrow::Table& table) {
+  SortedBy by;
+  const auto rows = static_cast<std::size_t>(table.num_rows());
+  by.prefixes.resize(rows);
+  const ValueType type = entity.size() == 1 ? entity[0].type : ValueType::kString;
+  if (type == ValueType::kInt64 || type == ValueType::kTimestamp) {
+    const auto column = table.GetColumnByName(entity[0].name);
+    if (column != nullptr && column->null_count() == 0) {
+      WEIRHOUSE_TRY(const IntColumn values, ReadIntegers(*column, entity[0].name));
+      constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
+      for (std::size_t i = 0; i < rows; ++i)
+        by.prefixes[i].first = static_cast<std::uint64_t>(values.values[i]) ^ kSignBit;
+      return by;
+    }
+  }
+  WEIRHOUSE_TRY(by.whole, EncodeEntities(entity, table));
+  // Those of one length that a prefix holds are equal where it is.
+  bool suffices = true;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto& one = by.whole[i];
+    suffices = suffices && one && one->size() == by.whole[0]->size() &&
+               one->size() <= iceberg::KeyPrefix::kBytes;
+    if (one) by.prefixes[i] = iceberg::PrefixOf(*one);
+  }
+  if (suffices) by.whole.clear();
+  return by;
+}
+
 // Positions in the order of feature tables.
 Result<std::vector<std::int64_t>> SortedOrder(const ViewPlan& plan, const arrow::Table& table) {
-  WEIRHOUSE_TRY(const auto entities, EncodeEntities(plan.view.entity, table));
+  WEIRHOUSE_TRY(const SortedBy entities, EntitiesToSort(plan.view.entity, table));
   WEIRHOUSE_TRY(const auto event_time,
                 ReadIntegers(*table.GetColumnByName("event_time"), "event_time"));
   WEIRHOUSE_TRY(const auto known_time,
@@ -46,20 +81,15 @@ Result<std::vector<std::int64_t>> SortedOrder(const ViewPlan& plan, const arrow:
     std::int64_t event = 0;
     std::int64_t row = 0;
   };
-  // Entities of one length that a prefix holds whole are equal where it is.
-  bool whole = true;
   std::vector<Place> places(event.size());
-  for (std::size_t i = 0; i < event.size(); ++i) {
-    places[i] = {{}, event[i], static_cast<std::int64_t>(i)};
-    whole = whole && entities[i] && entities[0] && entities[i]->size() == entities[0]->size() &&
-            entities[i]->size() <= iceberg::KeyPrefix::kBytes;
-    if (entities[i]) places[i].entity = iceberg::PrefixOf(*entities[i]);
-  }
+  for (std::size_t i = 0; i < event.size(); ++i)
+    places[i] = {entities.prefixes[i], event[i], static_cast<std::int64_t>(i)};
   std::sort(places.begin(), places.end(), [&](const Place& left, const Place& right) {
     if (left.entity != right.entity) return left.entity < right.entity;
     const auto a = static_cast<std::size_t>(left.row);
     const auto b = static_cast<std::size_t>(right.row);
-    if (!whole && entities[a] != entities[b]) return entities[a] < entities[b];
+    if (!entities.whole.empty() && entities.whole[a] != entities.whole[b])
+      return entities.whole[a] < entities.whole[b];
     if (left.event != right.event) return left.event < right.event;
     if (known_time.values[a] != known_time.values[b]) {
       return known_time.values[a] < known_time.values[b];

@@ -14,6 +14,8 @@
 namespace weirhouse::transform {
 namespace {
 constexpr int kFactDigestBytes = 32;
+constexpr std::int64_t kFactBytes = kFactDigestBytes + 8 + 8 + 4 + 4;  // beside key and order
+constexpr std::size_t kFactsAhead = 16;
 
 Status UnbuiltRun(const arrow::Status& status) {
   return Status(status.IsOutOfMemory() ? Code::kUnavailable : Code::kInternal,
@@ -61,21 +63,9 @@ struct After {
 };
 }  // namespace
 
-struct FactRuns::State {
-  std::unique_ptr<platform::RowFile> file;
-  std::shared_ptr<arrow::Table> runs;  // once they are merged
-  bool by_arrival = false;
-};
-
-FactRuns::FactRuns(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FactRuns::FactRuns(std::string folder, bool by_arrival, std::int64_t held_bytes)
+    : folder_(std::move(folder)), by_arrival_(by_arrival), held_bytes_max_(held_bytes) {}
 FactRuns::~FactRuns() = default;
-
-Result<std::unique_ptr<FactRuns>> FactRuns::Make(const std::string& folder, bool by_arrival) {
-  auto state = std::make_unique<State>();
-  WEIRHOUSE_TRY(state->file, platform::RowFile::Make(folder));
-  state->by_arrival = by_arrival;
-  return std::unique_ptr<FactRuns>(new FactRuns(std::move(state)));
-}
 
 Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sorted,
                      std::int64_t first_row) {
@@ -104,7 +94,15 @@ Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sor
   if (built.ok()) built = records.Reserve(count);
   if (built.ok()) built = rows.Reserve(count);
   if (!built.ok()) return UnbuiltRun(built);
-  for (const std::int64_t row : sorted) {
+  for (std::size_t at = 0; at < sorted.size(); ++at) {
+    // In sorted order they lie anywhere.
+    if (at + kFactsAhead < sorted.size()) {
+      const auto ahead = static_cast<std::size_t>(sorted[at + kFactsAhead]);
+      __builtin_prefetch(facts.keys[ahead].data());
+      __builtin_prefetch(facts.orders[ahead].data());
+      __builtin_prefetch(&facts.contents[ahead]);
+    }
+    const std::int64_t row = sorted[at];
     const auto i = static_cast<std::size_t>(row);
     keys.UnsafeAppend(facts.keys[i]);
     orders.UnsafeAppend(facts.orders[i]);
@@ -119,16 +117,32 @@ Status FactRuns::Add(const RowFacts& facts, const std::vector<std::int64_t>& sor
     if (built = builder->Finish(&column); !built.ok()) return UnbuiltRun(built);
     columns.push_back(std::move(column));
   }
-  return state_->file->Append(*arrow::Table::Make(schema, columns));
+  auto run = arrow::Table::Make(schema, columns);
+  const std::int64_t bytes = key_bytes + order_bytes + count * kFactBytes;
+  if (file_ == nullptr && held_bytes_ + bytes <= held_bytes_max_) {
+    held_bytes_ += bytes;
+    held_.push_back(std::move(run));
+    return Status();
+  }
+  if (file_ == nullptr) {
+    WEIRHOUSE_TRY(file_, platform::RowFile::Make(folder_));
+  }
+  return file_->Append(*run);
 }
 
 Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
-  WEIRHOUSE_TRY(const std::shared_ptr<arrow::Table> runs, state_->file->Finish());
-  state_->runs = runs;
-  if (runs == nullptr) return Status();
+  if (file_ != nullptr) {
+    WEIRHOUSE_TRY(held_.emplace_back(), file_->Finish());
+  }
+  if (held_.empty()) return Status();
+  auto joined = arrow::ConcatenateTables(held_);
+  if (!joined.ok()) return UnbuiltRun(joined.status());
+  const std::shared_ptr<arrow::Table> runs = *joined;
+  runs_ = runs;
+  held_.clear();
   std::vector<Cursor> cursors;
   for (int i = 0; i < runs->column(0)->num_chunks(); ++i) cursors.push_back(CursorOf(*runs, i));
-  std::priority_queue<Cursor*, std::vector<Cursor*>, After> next(After{state_->by_arrival});
+  std::priority_queue<Cursor*, std::vector<Cursor*>, After> next(After{by_arrival_});
   for (Cursor& cursor : cursors) next.push(&cursor);
   std::vector<std::string_view> keys;
   std::vector<std::string_view> orders;
@@ -161,7 +175,7 @@ Status FactRuns::Merge(std::size_t rows_at_once, const Window& window) {
   return rows.empty() ? Status() : end_window();
 }
 
-std::shared_ptr<arrow::Table> FactRuns::runs() const { return state_->runs; }
+std::shared_ptr<arrow::Table> FactRuns::runs() const { return runs_; }
 
 struct ChosenFacts::Run {
   Cursor cursor;

@@ -1,9 +1,10 @@
-// What the upsert rules need, for rows too many for memory: sorted a piece at a time into a file,
-// then merged.
+// What the upsert rules need, for rows too many for memory: sorted a piece at a time, the first
+// pieces held in memory and the others in a file, then merged.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,11 +14,12 @@
 
 namespace weirhouse::transform {
 
-// Threads: one.
+// Threads: one. Memory: `held_bytes` of the runs.
 class FactRuns {
  public:
+  static constexpr std::int64_t kHeldBytes = 64 << 20;  // the facts of about 600,000 rows
   // `by_arrival`: sorted by key and record; otherwise by key, order, content, record.
-  static Result<std::unique_ptr<FactRuns>> Make(const std::string& folder, bool by_arrival);
+  FactRuns(std::string folder, bool by_arrival, std::int64_t held_bytes = kHeldBytes);
   ~FactRuns();
 
   // Adds the rows `sorted` of `facts` in that order; the first row of `facts` is row `first_row` of
@@ -33,13 +35,17 @@ class FactRuns {
   Status Merge(std::size_t rows_at_once, const Window& window);
 
   // The runs that were merged, in the columns key, order, content, record and row; one chunk each.
-  // They stay in the file as long as the table lives. Null if no row was added.
+  // They stay where they are as long as the table lives. Null if no row was added.
   std::shared_ptr<arrow::Table> runs() const;
 
  private:
-  struct State;
-  explicit FactRuns(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  const std::string folder_;
+  const bool by_arrival_;
+  const std::int64_t held_bytes_max_;
+  std::vector<std::shared_ptr<arrow::Table>> held_;  // before those in the file
+  std::int64_t held_bytes_ = 0;
+  std::unique_ptr<platform::RowFile> file_;  // null while all are held
+  std::shared_ptr<arrow::Table> runs_;       // once they are merged
 };
 
 // The facts of chosen rows, run by run. Threads: one. Memory: one run's numbers.

@@ -111,7 +111,7 @@ class Reconciler {
     WEIRHOUSE_TRY(const auto entries, current.Find(keys));
     std::map<std::string_view, const iceberg::KeyEntry*> standing;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      if (entries[i]) standing[keys[i]] = &*entries[i];
+      if (entries[i] != nullptr) standing[keys[i]] = entries[i];
     }
     std::set<std::string_view> held;  // keys that have a row, old or new
     std::erase_if(decision_.current, [&](std::int64_t row) {

@@ -68,7 +68,7 @@ class ManyRows {
  private:
   Result<std::unique_ptr<FactRuns>> Sorted() {
     const bool by_arrival = definition_.order_by_arrival;
-    WEIRHOUSE_TRY(auto runs, FactRuns::Make(scratch_.folder, by_arrival));
+    auto runs = std::make_unique<FactRuns>(scratch_.folder, by_arrival);
     for (const platform::RowRange& piece : pieces_) {
       const auto rows = rows_.Slice(piece.begin, piece.count);
       WEIRHOUSE_TRY(const RowFacts facts,

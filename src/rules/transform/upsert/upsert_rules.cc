@@ -29,7 +29,7 @@ class OrderWalk {
     std::size_t key_index = 0;
     for (std::size_t begin = 0; begin < rows_.size(); ++key_index) {
       const std::size_t end = EndOf(begin, rows_.size(), facts_.keys);
-      WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.CurrentOf(key_index)));
+      WEIRHOUSE_TRY_STATUS(Key(begin, end, known_.current[key_index]));
       begin = end;
     }
     return std::move(decision_);
@@ -46,7 +46,7 @@ class OrderWalk {
     return end;
   }
 
-  Status Key(std::size_t begin, std::size_t end, const std::optional<iceberg::KeyEntry>& current) {
+  Status Key(std::size_t begin, std::size_t end, const iceberg::KeyEntry* current) {
     std::optional<Standing> winner;
     if (current) winner = {current->order, current->content, current->record, std::nullopt};
     std::vector<Standing> fresh;  // new winners of their orders
@@ -73,7 +73,7 @@ class OrderWalk {
   // Handles the winners of their orders: which of them lost to the winner of the key, and which
   // must be remembered. With an index of losers the key index remembers the winner.
   void NoteStanding(std::size_t begin, const std::vector<Standing>& fresh, const Standing& winner,
-                    const std::optional<iceberg::KeyEntry>& current) {
+                    const iceberg::KeyEntry* current) {
     const std::string_view key = facts_.keys[begin];
     for (const Standing& standing : fresh) {
       const bool wins = standing.row == winner.row;
@@ -99,8 +99,9 @@ class OrderWalk {
 
   // Decides the rows of one key and one order. Returns the version that newly wins them, if any.
   Result<std::optional<Standing>> Group(std::size_t begin, std::size_t end,
-                                        const std::optional<iceberg::KeyEntry>& current) {
-    std::optional<Version> best = known_.BestOf(group_++);
+                                        const iceberg::KeyEntry* current) {
+    std::optional<Version> best;
+    if (const Version* const known = known_.best[group_++]) best = *known;
     const bool is_current = current && current->order == facts_.orders[begin];
     if (!best && is_current) {
       best = Version{{}, current->content, current->record};
@@ -178,15 +179,15 @@ class ArrivalWalk {
     for (std::size_t begin = 0; begin < rows_.size(); ++key_index) {
       std::size_t end = begin + 1;
       while (end < rows_.size() && facts_.keys[end] == facts_.keys[begin]) ++end;
-      Key(begin, end, known_.CurrentOf(key_index));
-      WEIRHOUSE_TRY_STATUS(NewVersions(begin, end, known_.BestOf(key_index)));
+      Key(begin, end, known_.current[key_index]);
+      WEIRHOUSE_TRY_STATUS(NewVersions(begin, end, known_.best[key_index]));
       begin = end;
     }
     return std::move(decision_);
   }
 
  private:
-  void Key(std::size_t begin, std::size_t end, const std::optional<iceberg::KeyEntry>& current) {
+  void Key(std::size_t begin, std::size_t end, const iceberg::KeyEntry* current) {
     std::optional<Standing> winner;
     if (current) winner = {{}, current->content, current->record, std::nullopt};
     for (std::size_t at = begin; at < end; ++at) {
@@ -214,7 +215,7 @@ class ArrivalWalk {
   }
 
   // Adds contents that this key never had before to the history.
-  Status NewVersions(std::size_t begin, std::size_t end, const std::optional<Version>& best) {
+  Status NewVersions(std::size_t begin, std::size_t end, const Version* best) {
     const Digest group = VersionGroup(facts_.keys[begin], {});
     std::vector<Version> fresh;
     std::vector<std::int64_t> rows;
@@ -232,7 +233,7 @@ class ArrivalWalk {
     if (known_.versions != nullptr && best && !fresh.empty()) {
       WEIRHOUSE_TRY(others, known_.versions->FindOthers(fresh));
     }
-    bool has_best = best.has_value();
+    bool has_best = best != nullptr;
     for (std::size_t i = 0; i < fresh.size(); ++i) {
       if (others[i]) continue;
       decision_.history.push_back(rows[i]);

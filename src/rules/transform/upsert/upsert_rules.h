@@ -14,21 +14,12 @@
 namespace weirhouse::transform {
 
 // What was stored before the batch: for each key and each version group, in the order of the sorted
-// rows. Lists may be shorter, as those of a full run: then nothing is known of the rest.
+// rows. Of a full run nothing is known.
 struct KnownRows {
-  std::vector<std::optional<iceberg::KeyEntry>> current;
-  std::vector<std::optional<Version>> best;
+  SparseList<iceberg::KeyEntry> current;
+  SparseList<Version> best;
   VersionIndex* versions = nullptr;   // nullptr: only `current` is known
   bool remembers_losers_only = true;  // false: an index of all versions is kept
-
-  const std::optional<iceberg::KeyEntry>& CurrentOf(std::size_t key) const {
-    static const std::optional<iceberg::KeyEntry> kNone;
-    return key < current.size() ? current[key] : kNone;
-  }
-  const std::optional<Version>& BestOf(std::size_t group) const {
-    static const std::optional<Version> kNone;
-    return group < best.size() ? best[group] : kNone;
-  }
 };
 
 struct Decision {

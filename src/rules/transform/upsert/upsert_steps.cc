@@ -91,7 +91,7 @@ Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyInd
   }
   WEIRHOUSE_TRY(known.current, current->Find(keys));
   for (std::size_t i = 0; !settled.keys.empty() && i < keys.size(); ++i) {
-    if (settled.keys.contains(keys[i])) known.current[i].reset();  // decided as if it were new
+    if (settled.keys.contains(keys[i])) known.current.Remove(i);  // decided as if it were new
   }
   known.versions = versions;
   if (versions == nullptr) return known;
@@ -99,6 +99,7 @@ Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyInd
 
   std::vector<Digest> asked;
   std::vector<std::size_t> asked_group;
+  std::size_t groups = 0;
   std::size_t key_index = 0;
   for (std::size_t at = 0; at < facts.keys.size(); ++at) {
     const bool new_key = at > 0 && facts.keys[at] != keys[key_index];
@@ -106,16 +107,19 @@ Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyInd
     const bool same_group =
         at > 0 && !new_key && (by_arrival || facts.orders[at] == facts.orders[at - 1]);
     if (same_group) continue;
-    const auto& entry = known.current[key_index];
+    const iceberg::KeyEntry* const entry = known.current[key_index];
     if (entry && (by_arrival || entry->order != facts.orders[at])) {
       const std::string_view order = by_arrival ? std::string_view() : facts.orders[at];
       asked.push_back(VersionGroup(facts.keys[at], order));
-      asked_group.push_back(known.best.size());
+      asked_group.push_back(groups);
     }
-    known.best.emplace_back();
+    ++groups;
   }
   WEIRHOUSE_TRY(auto found, versions->FindBest(asked));
-  for (std::size_t i = 0; i < asked.size(); ++i) known.best[asked_group[i]] = std::move(found[i]);
+  known.best = SparseList<Version>(groups);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (found[i]) known.best.Put(asked_group[i], *std::move(found[i]));
+  }
   return known;
 }
 }  // namespace weirhouse::transform

@@ -370,8 +370,8 @@ Result<std::vector<bool>> TableWork::KeysHeldByOthers() const {
     const std::size_t end = std::min(begin + kKeysAtOnce, keys.size());
     WEIRHOUSE_TRY(const auto found, index->Find(keys.views().subspan(begin, end - begin)));
     for (std::size_t i = begin; i < end; ++i) {
-      const auto& entry = found[i - begin];
-      if (entry && replaced.count({entry->position.file, entry->position.position}) == 0)
+      const iceberg::KeyEntry* const entry = found[i - begin];
+      if (entry != nullptr && replaced.count({entry->position.file, entry->position.position}) == 0)
         held[i] = true;
     }
   }

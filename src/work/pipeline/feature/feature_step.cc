@@ -129,10 +129,8 @@ Result<std::vector<iceberg::RowPosition>> ReplacedPositions(Workspace& workspace
                 workspace.IndexOf(work.plan->view.table_name(), {"row_key"}, {},
                                   iceberg::IndexedFacts::kPosition));
   const auto look_up = [&](const iceberg::KeyList& keys) -> Status {
-    WEIRHOUSE_TRY(const auto found, index->Find(keys.views()));
-    for (const auto& entry : found) {
-      if (entry) positions.push_back(entry->position);
-    }
+    WEIRHOUSE_TRY(auto found, index->Find(keys.views()));
+    for (iceberg::KeyEntry& entry : found.there()) positions.push_back(std::move(entry.position));
     return Status();
   };
   WEIRHOUSE_TRY_STATUS(ForEachRun(work, [&](const arrow::Table& rows) -> Status {

@@ -191,14 +191,15 @@ Result<std::string> FindReasonNotByKey(Workspace& workspace, const std::string& 
   if (HasTwice(come) || HasTwice(gone)) return std::string("its key is not unique");
   WEIRHOUSE_TRY(const std::vector<std::string> gone_keys, EncodeRowKeys(gone.Strings()));
   WEIRHOUSE_TRY(const auto found_gone, index->Find(gone_keys));
-  for (const auto& entry : found_gone) {
-    if (!entry) return std::string("a row that left was not followed");
+  for (std::size_t i = 0; i < found_gone.size(); ++i) {
+    if (found_gone[i] == nullptr) return std::string("a row that left was not followed");
   }
   const std::set<std::string_view> left(gone.begin(), gone.end());
   WEIRHOUSE_TRY(const std::vector<std::string> come_keys, EncodeRowKeys(come.Strings()));
   WEIRHOUSE_TRY(const auto found_come, index->Find(come_keys));
   for (std::size_t i = 0; i < come.size(); ++i) {
-    if (found_come[i] && left.count(come[i]) == 0) return std::string("its key is not unique");
+    if (found_come[i] != nullptr && left.count(come[i]) == 0)
+      return std::string("its key is not unique");
   }
   return std::string();
 }
