@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "ground/platform/io/local_store.h"
+#include "ground/platform/process/heap.h"
 #include "ground/platform/sql/sql.h"
 #include "measure.h"
 #include "rules/gate/judge/judge.h"  // and the sources of rows
@@ -39,6 +40,7 @@ gate::GateInput InputOf(const std::string& file, bool in_memory) {
 }  // namespace weirhouse::bench
 
 int main(int argc, char** argv) {
+  weirhouse::platform::ShareOneHeap();  // as the product's entry does
   using namespace weirhouse;
   using namespace weirhouse::bench;
   const Arguments arguments(argc, argv, {"--file", "--gate", "--rounds"});

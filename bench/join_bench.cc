@@ -20,6 +20,7 @@
 #include "ground/iceberg/table.h"
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/io/local_store.h"
+#include "ground/platform/process/heap.h"
 #include "ground/platform/sql/sql.h"
 #include "measure.h"
 #include "rules/feature/rows/rows.h"
@@ -207,6 +208,7 @@ void Join(const Arguments& arguments) {
 }  // namespace weirhouse::bench
 
 int main(int argc, char** argv) {
+  weirhouse::platform::ShareOneHeap();  // as the product's entry does
   using namespace weirhouse;
   const bench::Arguments arguments(
       argc, argv, {"--step", "--data", "--rows", "--labels", "--kind", "--batches"});

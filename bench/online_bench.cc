@@ -8,6 +8,7 @@
 
 #include "ground/base/random.h"
 #include "ground/base/time.h"
+#include "ground/platform/process/heap.h"
 #include "measure.h"
 #include "rules/feature/online/online_store.h"
 #include "work/serving/online.h"
@@ -121,6 +122,7 @@ void BenchRequests(work::Workspace& workspace, std::int64_t requests,
 }  // namespace weirhouse::bench
 
 int main(int argc, char** argv) {
+  weirhouse::platform::ShareOneHeap();  // as the product's entry does
   using namespace weirhouse;
   const bench::Arguments arguments(argc, argv, {"--project", "--requests"});
   const std::int64_t requests = arguments.Number("--requests", 20'000);

@@ -10,6 +10,7 @@
 
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/io/local_store.h"
+#include "ground/platform/process/heap.h"
 #include "ground/platform/sql/sql.h"
 #include "measure.h"
 #include "rules/feature/rows/rows.h"
@@ -92,6 +93,7 @@ void Join(const work::ProjectDefinition& project, const std::string& data) {
 }  // namespace weirhouse::bench
 
 int main(int argc, char** argv) {
+  weirhouse::platform::ShareOneHeap();  // as the product's entry does
   using namespace weirhouse;
   const bench::Arguments arguments(argc, argv, {"--step", "--project", "--data"});
   const auto project = bench::Must(work::LoadProject(arguments.Text("--project"), ""));

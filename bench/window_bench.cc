@@ -17,6 +17,7 @@
 
 #include "ground/platform/columnar/parquet.h"
 #include "ground/platform/io/local_store.h"
+#include "ground/platform/process/heap.h"
 #include "measure.h"
 #include "rules/feature/definition/definition.h"
 #include "rules/feature/kernel/kernel.h"
@@ -173,6 +174,7 @@ std::shared_ptr<arrow::Table> Compute(const feature::ViewPlan& plan, const std::
 }  // namespace weirhouse::bench
 
 int main(int argc, char** argv) {
+  weirhouse::platform::ShareOneHeap();  // as the product's entry does
   using namespace weirhouse;
   const bench::Arguments arguments(argc, argv, {"--data", "--out"});
   const auto views = bench::Must(feature::ParseFeatureViews(bench::kView, "bench.yaml"));

@@ -1,8 +1,6 @@
 // The entry of the core library: an invocation in, an exit code out, the process's own streams.
 #include "app/cli/core_entry.h"
 
-#include <arrow/memory_pool.h>
-#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,13 +15,12 @@
 #include "app/command/stop_limit.h"
 #include "app/daemon/daemon.h"
 #include "ground/base/resource/memory_reserve.h"
+#include "ground/platform/process/heap.h"
 #include "work/pipeline/pipeline.h"
 #include "work/workspace/state/parsing_mark.h"
 
 namespace weirhouse::cli {
 namespace {
-constexpr int kMallocArenas = 2;
-constexpr int kKeptFreeBytes = 32 << 20;
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
@@ -95,24 +92,8 @@ class ProcessStreams : public command::Streams {
   }
 };
 
-// Columns and what is made of them share one heap, which keeps what a batch frees for the next one:
-// with two heaps that give it back at once, a twelfth of a large batch's time was zeroed pages.
-void ChooseHeap() {
-  // Each further arena of malloc reserves 64 MB of addresses. Under a limit on the address space
-  // batches lack that memory, and our threads rarely allocate at the same time.
-  mallopt(M_ARENA_MAX, kMallocArenas);
-  mallopt(M_MMAP_THRESHOLD, kKeptFreeBytes);  // malloc's own maximum
-  mallopt(M_TRIM_THRESHOLD, kKeptFreeBytes);
-  // Arrow reads this when its pool is first asked for; children choose for themselves.
-  constexpr const char* kPool = "ARROW_DEFAULT_MEMORY_POOL";
-  if (std::getenv(kPool) != nullptr) return;
-  setenv(kPool, "system", 1);
-  arrow::default_memory_pool();
-  unsetenv(kPool);
-}
-
 int Run(const char* invocation_json) {
-  ChooseHeap();
+  platform::ShareOneHeap();
   CatchFaults();
   HoldMemoryReserve();
   ProcessStreams streams;

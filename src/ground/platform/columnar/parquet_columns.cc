@@ -94,9 +94,12 @@ class Columns final : public ParquetColumns {
       if (statistics->HasNullCount()) facts.null_count = statistics->null_count();
       if (!statistics->HasMinMax()) return facts;
       // What is stored is what is read: no unsigned or scaled values.
-      const auto type = schema_->field(column)->type()->id();
-      const bool whole =
-          type == arrow::Type::INT32 || type == arrow::Type::INT64 || type == arrow::Type::DATE32;
+      const arrow::DataType& read = *schema_->field(column)->type();
+      const auto& stored = plain_->manifest().schema_fields[static_cast<std::size_t>(column)].field;
+      const auto type = read.id();
+      const bool time = type == arrow::Type::TIMESTAMP && stored->type()->Equals(read);
+      const bool whole = time || type == arrow::Type::INT32 || type == arrow::Type::INT64 ||
+                         type == arrow::Type::DATE32;
       if (whole && statistics->physical_type() == parquet::Type::INT32)
         SetBounds<parquet::Int32Statistics>(*statistics, facts);
       if (whole && statistics->physical_type() == parquet::Type::INT64)

@@ -4,14 +4,37 @@
 #include <arrow/compute/api_vector.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "ground/platform/columnar/arrow_status.h"
 #include "ground/platform/columnar/parquet_columns.h"
+#include "ground/platform/columnar/typed_array.h"
 
 namespace weirhouse::gate {
 namespace {
 using RowsPtr = std::shared_ptr<arrow::Table>;
+
+template <typename Array>
+concept BoundedArray = platform::OneOf<Array, arrow::Int32Array, arrow::Int64Array,
+                                       arrow::Date32Array, arrow::TimestampArray>;
+
+template <typename Array>
+void Widen(const Array& array, std::optional<RowSource::Bounds>& bounds) {
+  if (array.null_count() == array.length()) return;
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
+  platform::VisitRows(
+      array, [](std::int64_t) {},
+      [&](std::int64_t row) {
+        const std::int64_t value = array.Value(row);
+        least = std::min(least, value);
+        greatest = std::max(greatest, value);
+      });
+  if (!bounds) bounds = RowSource::Bounds{least, greatest};
+  bounds->least = std::min(bounds->least, least);
+  bounds->greatest = std::max(bounds->greatest, greatest);
+}
 
 class TableRows final : public RowSource {
  public:
@@ -23,6 +46,22 @@ class TableRows final : public RowSource {
   bool IsWhole(const std::string& column) const override {
     const auto values = rows_->GetColumnByName(column);
     return values != nullptr && values->null_count() == 0;
+  }
+  std::optional<Bounds> BoundsOf(const std::string& column, Look look) const override {
+    const auto values = rows_->GetColumnByName(column);
+    if (look != Look::kAtValues || values == nullptr) return std::nullopt;
+    std::optional<Bounds> bounds;
+    for (const auto& chunk : values->chunks()) {
+      const bool known = platform::VisitTyped(*chunk, [&]<typename Array>(const Array& array)
+                                                requires BoundedArray<Array>
+                                              { Widen(array, bounds); });
+      const bool micros =
+          chunk->type_id() != arrow::Type::TIMESTAMP ||
+          platform::MicrosPerUnit(static_cast<const arrow::TimestampType&>(*chunk->type())) == 1;
+      if (!known || !micros) return std::nullopt;
+    }
+    platform::LetGoOfStoredRows();
+    return bounds;
   }
   Status ReadWanted(const std::vector<std::string>&, Texts, const Wanted& wanted,
                     const Each& each) const override {
@@ -59,6 +98,21 @@ class ParquetRows final : public RowSource {
       }
     }
     return true;
+  }
+
+  std::optional<Bounds> BoundsOf(const std::string& column, Look) const override {
+    const int place = schema()->GetFieldIndex(column);
+    std::optional<Bounds> bounds;
+    for (const auto& file : files_) {
+      for (int i = 0; place >= 0 && i < file->row_groups(); ++i) {
+        const platform::RowGroupFacts facts = file->FactsOf(i, place);
+        if (!facts.least || !facts.greatest) return std::nullopt;
+        if (!bounds) bounds = Bounds{*facts.least, *facts.greatest};
+        bounds->least = std::min(bounds->least, *facts.least);
+        bounds->greatest = std::max(bounds->greatest, *facts.greatest);
+      }
+    }
+    return bounds;
   }
 
   Status ReadWanted(const std::vector<std::string>& columns, Texts texts, const Wanted& wanted,

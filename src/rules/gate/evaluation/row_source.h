@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,15 @@ class RowSource {
   // Whether no row is known to lack a value in `column`, by what is stored beside the values. False
   // if it is not known.
   virtual bool IsWhole(const std::string& column) const = 0;
+  // Between which two the values of a column of 32 or 64-bit integers, dates or times in
+  // microseconds lie, by what is stored beside the values, or else by a pass over them where they
+  // are in memory and `look` allows it. Absent if it is not known.
+  struct Bounds {
+    std::int64_t least = 0;
+    std::int64_t greatest = 0;
+  };
+  enum class Look : std::uint8_t { kBesideValues, kAtValues };
+  virtual std::optional<Bounds> BoundsOf(const std::string& column, Look look) const = 0;
 };
 using RowSourcePtr = std::shared_ptr<const RowSource>;
 

@@ -16,6 +16,7 @@
 #include "ground/iceberg/type/key_encoding.h"
 #include "ground/iceberg/write/key_runs.h"
 #include "ground/platform/columnar/arrow_status.h"
+#include "rules/gate/evaluation/dense_repeats.h"
 #include "rules/gate/evaluation/row_hash.h"
 #include "rules/gate/value/column_values.h"
 
@@ -134,6 +135,10 @@ Status FindRepeats(const RowSource& rows, const std::vector<std::string>& column
 
 Result<Repeats> RepeatsOf(const RowSource& rows, const std::vector<std::string>& columns,
                           bool nulls_equal, const platform::Scratch& scratch) {
+  if (columns.size() == 1) {
+    WEIRHOUSE_TRY(auto dense, DenseRepeatsOf(rows, columns.front(), nulls_equal, /*marks=*/true));
+    if (dense) return *std::move(dense);
+  }
   Repeats repeats(rows.num_rows());
   WordSet repeated(0);
   WEIRHOUSE_TRY_STATUS(FindRepeats(rows, columns, nulls_equal, repeats, repeated));
@@ -216,6 +221,9 @@ Result<Repeats> DistinctOf(const RowSource& rows, const std::vector<std::string>
   if (columns.size() == 1 && field != nullptr && field->type()->id() == arrow::Type::STRING) {
     WEIRHOUSE_TRY(auto few, FewTextsOf(rows, columns.front()));
     if (few) return *std::move(few);
+  } else if (columns.size() == 1) {
+    WEIRHOUSE_TRY(auto dense, DenseRepeatsOf(rows, columns.front(), false, /*marks=*/false));
+    if (dense) return *std::move(dense);
   }
   if (!AreWordsExact(*rows.schema(), columns)) return RepeatsOf(rows, columns, false, scratch);
   Repeats repeats(rows.num_rows());

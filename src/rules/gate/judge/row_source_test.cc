@@ -189,6 +189,42 @@ TEST_F(RowSourceTest, RowsFromFilesAndInPiecesAreJudgedAsATable) {
   }
 }
 
+TEST_F(RowSourceTest, RangesThatFootersAnswerAreThoseOfTheValues) {
+  arrow::Int64Builder wholes;
+  arrow::Int64Builder with_null;
+  arrow::TimestampBuilder times(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                                arrow::default_memory_pool());
+  for (std::int64_t i = 0; i < 4'000; ++i) {
+    const std::int64_t value = (i * 7919) % 4'000;  // each once, in no order
+    ASSERT_TRUE(wholes.Append(value).ok());
+    ASSERT_TRUE((i == 1'700 ? with_null.AppendNull() : with_null.Append(value)).ok());
+    ASSERT_TRUE(times.Append(value * 1'000'000).ok());
+  }
+  const RowsPtr rows = arrow::Table::Make(
+      arrow::schema({arrow::field("id", arrow::int64()), arrow::field("n", arrow::int64()),
+                     arrow::field("t", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"))}),
+      arrow::ArrayVector{*wholes.Finish(), *with_null.Finish(), *times.Finish()});
+  const std::string path = Write(rows, "a.parquet");
+  ASSERT_OK_AND(const auto file, RowsOfParquet(platform::LocalStore(), {path}));
+  ASSERT_TRUE(file->BoundsOf("id", RowSource::Look::kBesideValues).has_value());
+  EXPECT_EQ(file->BoundsOf("id", RowSource::Look::kBesideValues)->least, 0);
+  EXPECT_EQ(file->BoundsOf("id", RowSource::Look::kBesideValues)->greatest, 3'999);
+  ASSERT_TRUE(file->BoundsOf("t", RowSource::Look::kBesideValues).has_value());
+  EXPECT_EQ(file->BoundsOf("t", RowSource::Look::kBesideValues)->greatest, 3'999'000'000);
+  for (const char* check :
+       {"range: { column: id, min: 0, max: 3999 }", "range: { column: id, min: 1 }",
+        "range: { column: id, max: 3998 }", "range: { column: id, min_exclusive: 0 }",
+        "range: { column: id, max_exclusive: 3999 }", "range: { column: id, min: -0.5 }",
+        "range: { column: n, min: 0, max: 3999 }", "range: { column: n, max: 10 }",
+        "range: { column: t, min: '1970-01-01T00:00:00Z', max: '1970-01-01T01:06:39Z' }",
+        "range: { column: t, max: '1970-01-01T01:06:38.999999Z' }"}) {
+    const GateDefinition gate = Gate(fmt::format("  - {}\n", check));
+    const GateReport expected = JudgeAs(gate, rows, nullptr);
+    EXPECT_NE(expected.checks.front().state, State::kError) << expected.checks.front().reason;
+    ExpectSame(JudgeAs(gate, nullptr, file), expected);
+  }
+}
+
 TEST_F(RowSourceTest, OfManyFailingRowsTheFirstAreKept) {
   SeededRandom random(5);
   const RowsPtr rows = Draw(random, 4'000, 1);
@@ -221,7 +257,7 @@ TEST_F(RowSourceTest, RepeatsAreThoseOfTheKeysBytes) {
          {std::vector<std::string>{"id"}, {"x"}, {"s"}, {"e"}, {"n", "s"}, {"t", "u", "x"}}) {
       for (const bool nulls_equal : {false, true}) {
         ASSERT_OK_AND(const Tuples tuples, TuplesOf(*rows, columns));
-        std::map<std::string, int> counts;
+        std::map<std::string_view, int> counts;
         for (std::size_t i = 0; i < tuples.keys.size(); ++i) {
           if (nulls_equal || !tuples.has_null[i]) ++counts[tuples.keys[i]];
         }

@@ -8,6 +8,7 @@
 #include "rules/gate/definition/column_types.h"
 #include "rules/gate/definition/literal.h"
 #include "rules/gate/definition/value_parser.h"
+#include "rules/gate/evaluation/row_source.h"
 #include "rules/gate/evaluation/value_rule.h"
 #include "rules/gate/kind/kinds.h"
 #include "rules/gate/value/column_values.h"
@@ -160,6 +161,16 @@ class RangeRule final : public ValueRule {
     const arrow::DataType& type = *schema.GetFieldByName(column_)->type();
     WEIRHOUSE_TRY_STATUS(RangeTest::Bind(bounds_, allow_nan_, type).status());
     return RefuseIdleNan(check, schema);
+  }
+
+  // Where what is stored beside the values says that all are there and within bounds, none is read.
+  bool NeedsValues(const RowSource& rows) const override {
+    const auto field = rows.schema()->GetFieldByName(column_);
+    if (field == nullptr || !rows.IsWhole(column_)) return true;
+    const auto bounds = rows.BoundsOf(column_, RowSource::Look::kBesideValues);
+    if (!bounds) return true;
+    const auto test = RangeTest::Bind(bounds_, allow_nan_, *field->type());
+    return !test.ok() || !test->Holds(bounds->least) || !test->Holds(bounds->greatest);
   }
 
  protected:
