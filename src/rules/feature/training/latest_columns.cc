@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -49,7 +50,7 @@ struct FilledColumn {
   const Selection* selection = nullptr;
   std::shared_ptr<arrow::Buffer> buffer;  // 64 bits for each spine row
   std::uint64_t* bits = nullptr;          // into it
-  std::vector<std::uint8_t> null;         // by spine row: picked, and the value is NULL
+  std::vector<std::uint8_t> null;         // by spine row: picked, and NULL; empty: none is
   std::vector<std::string_view> texts;    // by spine row, into `kept`
   std::vector<std::shared_ptr<const std::string>> kept;
 };
@@ -70,6 +71,7 @@ class LatestJoin {
   Status Begin(FilledColumn* column) const;
   Status FillPiece(std::size_t piece);
   Status FillFrom(const arrow::Table& rows, std::size_t piece, FilledColumn* column);
+  std::uint8_t* NullsOf(FilledColumn* column);
   void FillAges(const FilledColumn& column, const std::vector<ChosenRow>& rows) const;
 
   const ViewPlan& plan_;
@@ -79,7 +81,7 @@ class LatestJoin {
   int threads_;
   std::deque<Selection> selections_;
   std::vector<FilledColumn> columns_;
-  std::mutex kept_mutex_;
+  std::mutex mutex_;  // guards `kept`, and the making of `null`
 };
 
 Selection& LatestJoin::SelectionFor(const PlannedOutput& output) {
@@ -142,7 +144,6 @@ Status LatestJoin::Choose(const std::vector<std::size_t>& outputs) {
 }
 
 Status LatestJoin::Begin(FilledColumn* column) const {
-  column->null.assign(count_, 0);
   if (column->output->type == ValueType::kString) {
     column->texts.resize(count_);
     return Status();
@@ -154,6 +155,13 @@ Status LatestJoin::Begin(FilledColumn* column) const {
   column->buffer = *std::move(buffer);
   std::fill_n(column->bits, count_, 0);
   return Status();
+}
+
+// Where a thread notes NULLs, each at rows of its own.
+std::uint8_t* LatestJoin::NullsOf(FilledColumn* column) {
+  const std::lock_guard lock(mutex_);
+  if (column->null.empty()) column->null.assign(count_, 0);
+  return column->null.data();
 }
 
 void LatestJoin::FillAges(const FilledColumn& column, const std::vector<ChosenRow>& rows) const {
@@ -185,10 +193,10 @@ Status LatestJoin::FillFrom(const arrow::Table& rows, std::size_t piece, FilledC
   WEIRHOUSE_TRY(const auto values, RequireColumn(rows, name, "the feature table"));
   if (const std::uint64_t* bits = ValuesInPlace(*values, type)) {
     const arrow::Array& array = *values->chunk(0);
-    const bool any_null = array.null_count() > 0;
+    std::uint8_t* const nulls = array.null_count() > 0 ? NullsOf(column) : nullptr;
     for (const Pick& pick : picks) {
-      if (any_null && array.IsNull(pick.row)) {
-        column->null[pick.to] = 1;
+      if (nulls != nullptr && array.IsNull(pick.row)) {
+        nulls[pick.to] = 1;
       } else {
         column->bits[pick.to] =
             type == ValueType::kDouble ? OneNan(bits[pick.row]) : bits[pick.row];
@@ -209,10 +217,12 @@ Status LatestJoin::FillFrom(const arrow::Table& rows, std::size_t piece, FilledC
     for (const std::string_view cell : raw.texts) bytes += cell.size();
     text->reserve(bytes);  // so that views into it stay
   }
+  std::uint8_t* nulls = nullptr;
   for (std::size_t i = 0; i < picks.size(); ++i) {
     const std::uint32_t to = picks[i].to;
     if (raw.valid[i] == 0) {
-      column->null[to] = 1;
+      if (nulls == nullptr) nulls = NullsOf(column);
+      nulls[to] = 1;
     } else if (type == ValueType::kString) {
       const std::size_t begin = text->size();
       *text += raw.texts[i];
@@ -226,7 +236,7 @@ Status LatestJoin::FillFrom(const arrow::Table& rows, std::size_t piece, FilledC
     }
   }
   if (!text->empty()) {
-    const std::lock_guard lock(kept_mutex_);
+    const std::lock_guard lock(mutex_);
     column->kept.push_back(std::move(text));
   }
   return Status();
@@ -297,9 +307,15 @@ std::shared_ptr<arrow::ChunkedArray> TextColumn(const std::vector<std::string_vi
 
 std::vector<std::shared_ptr<arrow::ChunkedArray>> LatestJoin::Finish() {
   std::vector<std::shared_ptr<arrow::ChunkedArray>> arrays;
+  std::map<const Selection*, Validity> of_picked;  // shared by columns without NULLs
   for (FilledColumn& column : columns_) {
-    std::vector<std::uint8_t> valid = column.selection->picked;
-    for (std::size_t row = 0; row < count_; ++row)
+    const std::vector<std::uint8_t>& picked = column.selection->picked;
+    std::vector<std::uint8_t> valid;
+    const bool any_null = !column.null.empty();
+    const bool by_bytes =
+        column.output->type == ValueType::kString || column.output->type == ValueType::kBool;
+    if (any_null || by_bytes) valid = picked;
+    for (std::size_t row = 0; any_null && row < count_; ++row)
       valid[row] = static_cast<std::uint8_t>(valid[row] & ~column.null[row]);
     const ValueType type = column.output->type;
     if (type == ValueType::kString) {
@@ -308,7 +324,14 @@ std::vector<std::shared_ptr<arrow::ChunkedArray>> LatestJoin::Finish() {
       arrays.push_back(std::make_shared<arrow::ChunkedArray>(
           BuildArray(type, {column.bits, column.bits + count_}, {}, valid)));
     } else {
-      const Validity validity = ValidityOf(valid);
+      Validity validity;
+      if (any_null) {
+        validity = ValidityOf(valid);
+      } else if (const auto known = of_picked.find(column.selection); known != of_picked.end()) {
+        validity = known->second;
+      } else {
+        validity = of_picked[column.selection] = ValidityOf(picked);
+      }
       arrays.push_back(std::make_shared<arrow::ChunkedArray>(arrow::MakeArray(
           arrow::ArrayData::Make(ArrowTypeOf(type), static_cast<std::int64_t>(count_),
                                  {validity.bitmap, column.buffer}, validity.nulls))));
