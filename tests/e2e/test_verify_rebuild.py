@@ -114,3 +114,21 @@ def test_what_differs_is_named_by_its_key(chain):
     assert table["first"][0]["stored"]["v"] == 7 and table["first"][0]["rebuilt"]["v"] == 9
     assert "WH7020" in chain.wh("verify", "--rebuild", "processed.t9", code=6).stderr
     chain.wh("verify", "processed.t1", code=2)
+
+
+def test_the_second_table_over_a_source_counts_no_states(tmp_path):
+    project = Project(tmp_path / "two")
+    for path, text in {"weirhouse.yaml": YAML, "contracts/ev.odcs.yaml": CONTRACT,
+                       "processed/a.sql": "-- wh: table processed.a; key id; order arrival\nSELECT e.id, e.v FROM records.ev e\n",
+                       "processed/b.sql": "-- wh: table processed.b; key id; order o\nSELECT e.id, e.o, e.v FROM records.ev e\n"}.items():
+        (tmp_path / "two" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "two" / path).write_text(text)
+    project.wh("init", "-q")
+    (tmp_path / "two/landing/ev").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "two/landing/ev/2013-01-01.jsonl").write_bytes(FIRST + SECOND)
+    project.wh("apply", "--yes")
+    for table in ([], ["processed.a"], ["processed.b"]):
+        project.wh("verify", "--rebuild", *table)
+    counted = {table: json.loads(project.wh("verify", "--rebuild", table, "--json").stdout)["states_compared"]
+               for table in ("processed.a", "processed.b")}
+    assert counted["processed.a"] > 0 and counted["processed.b"] == 0, counted

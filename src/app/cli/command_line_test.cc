@@ -33,6 +33,16 @@ TEST(CommandLine, TakesOptionsOfEveryVerbBeforeAndAfterIt) {
   EXPECT_TRUE(line.invocation.Has("detailed-exitcode"));
 }
 
+TEST(CommandLine, RefusesNamesThatAreNotUtf8) {
+  Terminal terminal;
+  terminal.cwd = "/data/p\xff/q";
+  const Status folder = ParseCommandLine({"run"}, terminal).status();
+  EXPECT_EQ(folder.error_code(), "WH8033");
+  EXPECT_THAT(folder.message(),
+              HasSubstr("the folder that wh runs in has a name that is not UTF-8"));
+  EXPECT_THAT(Refused({"-C", "p\xff", "run"}).message(), HasSubstr("an argument"));
+}
+
 TEST(CommandLine, TakesAValueAfterAnEqualsSign) {
   EXPECT_EQ(Parsed({"serve", "--port=9000"}).invocation.Option("port"), "9000");
 }

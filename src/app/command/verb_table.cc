@@ -328,7 +328,7 @@ VerbGroup Upkeep() {
         .summary = "drop old snapshots that no branch, tag or training set names, and their files",
         .options = {{"keep", "N", "newest snapshots that stay (default 100)"},
                     {"older-than", "TIME", "expire only snapshots older than this: 7d, 12h"},
-                    {"grace", "TIME", "files stay this long for readers (default 1h)"}},
+                    {"grace", "TIME", "files stay this long for readers (default: the policy's)"}},
         .examples = {"wh table expire processed.arrival --keep 10",
                      "wh table expire raw.arrival --dry-run"},
         .completes = "table"},
@@ -352,8 +352,10 @@ VerbGroup Upkeep() {
        {.name = "gc",
         .summary = "compact and expire every table, then remove files that nothing names",
         .options = {{"keep", "N", "newest snapshots that stay in each table (default 100)"},
-                    {"grace", "TIME", "released files stay this long for readers (default 1h)"},
-                    {"orphan-age", "TIME", "unnamed files younger than this stay (default 24h)"}},
+                    {"grace", "TIME",
+                     "released files stay this long for readers (default: the policy's)"},
+                    {"orphan-age", "TIME",
+                     "unnamed files younger than this stay (default: the policy's)"}},
         .examples = {"wh gc --dry-run", "wh gc"}}}};
 }
 

@@ -167,7 +167,7 @@ TEST(AnswerJson, OfTheStatus) {
       R"("runs":{"committed":3},"runs_given_up":0,"states":{"processed":7,"quarantined":1},)"
       R"("tables":[{"commit":"@8","rows":2,"table":"raw.order"}],"upkeep":{"by_itself":true,)"
       R"("failed":[{"error":"full","table":"raw.order"}],"last":{"at":"1970-01-01T00:00:00Z",)"
-      R"("did":"8 data files became 1","table":"raw.order"},"released_files":0,)"
+      R"("did":"8 data files became 1","table":"raw.order"},"released_files":0,"removable_files":0,)"
       R"("tables":[{"changes":70,"due":true,"table":"raw.order"}]},"waiting":{"batches":0,)"
       R"("behind_halted":{"records":3,"run":"r4"},"being_written":0,"changes":0,)"
       R"("missing_folders":{},"objects":1,"untaken_files":{},"views":[]},"waiting_records":4})");

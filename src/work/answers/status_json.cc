@@ -70,6 +70,7 @@ json UpkeepAsJson(const work::UpkeepDebt& debt) {
   return {{"by_itself", debt.by_itself},
           {"tables", std::move(tables)},
           {"released_files", debt.released_files},
+          {"removable_files", debt.removable_files},
           {"failed", std::move(failed)},
           {"last", std::move(last)}};
 }

@@ -376,7 +376,10 @@ Result<std::chrono::seconds> ParseSeconds(const YamlNode& node, const std::strin
                                           std::chrono::seconds least) {
   WEIRHOUSE_TRY(const std::string text, node.AsString(what));
   const auto micros = ParseDurationMicros(text);
-  if (!micros.ok()) return node.Error("WH2004", micros.status().message());
+  if (!micros.ok()) {
+    return node.Error("WH2004", fmt::format("{} is {}", what, micros.status().message()))
+        .WithHint(micros.status().hint());
+  }
   const auto time =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::microseconds(*micros));
   if (time >= least) return time;

@@ -37,18 +37,27 @@ Result<GarbageReport> CollectGarbage(Workspace& workspace, const ExpiryOptions& 
     progress.Update("tables", done++, static_cast<std::int64_t>(tables.size()));
     TableUpkeep one;
     one.table = pointer.name;
-    if (!options.dry_run && !pointer.name.starts_with("feature.")) {
-      WEIRHOUSE_TRY(one.compacted, CompactTable(workspace, pointer.name, SmallFiles(workspace)));
+    if (!pointer.name.starts_with("feature.")) {
+      WEIRHOUSE_TRY(one.compacted, (options.dry_run ? RehearseCompaction : CompactTable)(
+                                       workspace, pointer.name, SmallFiles(workspace)));
       if (told.compacted) told.compacted(one.table, *one.compacted);
     }
-    WEIRHOUSE_TRY(one.expired, ExpireTable(workspace, pointer.name, options));
+    if (options.dry_run) {
+      WEIRHOUSE_TRY(one.expired, ReleaseTableFiles(workspace, pointer.name, options));
+      if (options.grace.count() == 0) one.expired.files_removed = one.expired.files_released;
+    } else {
+      WEIRHOUSE_TRY(one.expired, ExpireTable(workspace, pointer.name, options));
+    }
     if (told.expired) told.expired(one.table, one.expired);
     report.tables.push_back(std::move(one));
   }
-  if (!options.dry_run) {
+  if (options.dry_run) {
+    // Released before, of whichever table.
+    WEIRHOUSE_TRY(report.files_removed_of_gone, CountRemovableFiles(workspace, options.grace));
+  } else {
     WEIRHOUSE_TRY(report.files_removed_of_gone, RemoveReleasedFiles(workspace, options.grace));
-    if (told.removed_of_gone) told.removed_of_gone(report.files_removed_of_gone);
   }
+  if (told.removed_of_gone) told.removed_of_gone(report.files_removed_of_gone);
   WEIRHOUSE_TRY(report.swept, SweepOrphans(workspace, orphan_age, options.dry_run));
   report.ages_in_doubt = AgesInDoubt(workspace, std::max(options.grace, orphan_age));
   if (!options.dry_run) WEIRHOUSE_TRY_STATUS(NoteTurns(workspace));

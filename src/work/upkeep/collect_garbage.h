@@ -18,14 +18,14 @@ iceberg::CompactionOptions SmallFiles(const Workspace& workspace);
 
 struct TableUpkeep {
   std::string table;
-  // Absent: it was not compacted, because nothing is changed, or because it is a feature table,
-  // whose files are sorted runs that its own step merges.
+  // Absent for a feature table, whose files are sorted runs that its own step merges.
   std::optional<CompactionReport> compacted;
   ExpiryReport expired;
 };
 struct GarbageReport {
-  std::vector<TableUpkeep> tables;           // by name
-  std::int64_t files_removed_of_gone = 0;    // released files of tables that are gone
+  std::vector<TableUpkeep> tables;  // by name
+  // Released files of tables that are gone; of a rehearsal, of any table.
+  std::int64_t files_removed_of_gone = 0;
   SweepReport swept;                         // files that no commit names
   std::optional<std::string> ages_in_doubt;  // see AgesInDoubt
 };
@@ -37,7 +37,8 @@ struct GarbageTold {
   std::function<void(std::int64_t files)> removed_of_gone;
 };
 // Compacts and expires every table, takes released files off the disk and sweeps orphans that are
-// older than `orphan_age`. With `options.dry_run` nothing is compacted or removed.
+// older than `orphan_age`. With `options.dry_run` nothing is compacted or removed, and the report says
+// what would be; files that a compaction would leave behind are not among those that are released.
 // Errors: those of each part; the parts before it stand.
 Result<GarbageReport> CollectGarbage(Workspace& workspace, const ExpiryOptions& options,
                                      std::chrono::seconds orphan_age, Progress& progress,

@@ -231,6 +231,22 @@ Result<ExpiryReport> TryExpire(Workspace& workspace, const std::string& name,
 }
 }  // namespace
 
+Result<CompactionReport> RehearseCompaction(Workspace& workspace, const std::string& table,
+                                            const iceberg::CompactionOptions& options) {
+  WEIRHOUSE_TRY(const iceberg::TablePtr base, workspace.LoadTable(table));
+  CompactionReport report;
+  const iceberg::Snapshot* const now = base->current_snapshot();
+  if (now == nullptr) return report;
+  WEIRHOUSE_TRY(const FileCounts found, CountFiles(workspace, *base, *now));
+  WEIRHOUSE_TRY(const iceberg::CompactionPlan plan,
+                iceberg::PlanCompaction(workspace.store(), base, options));
+  report.changed = !plan.empty();
+  report.files_before = found.data;
+  report.files_after = found.data - plan.files_rewritten + plan.files_written;
+  report.delete_files_before = report.delete_files_after = found.deletes;
+  return report;
+}
+
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
                                       const iceberg::CompactionOptions& options) {
   return WithRetries(kWhileWritersWin, [&] { return TryCompact(workspace, table, options); });
@@ -252,8 +268,18 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
   WEIRHOUSE_TRY(ExpiryReport report, ReleaseTableFiles(workspace, table, options));
   if (!options.dry_run) {
     WEIRHOUSE_TRY(report.files_removed, RemoveReleased(workspace, options.grace));
+    return report;
   }
+  WEIRHOUSE_TRY(report.files_removed, CountRemovableFiles(workspace, options.grace));
+  if (options.grace.count() == 0) report.files_removed += report.files_released;
   return report;
+}
+
+Result<std::int64_t> CountRemovableFiles(Workspace& workspace, std::chrono::seconds grace) {
+  if (AgesInDoubt(workspace, grace)) return std::int64_t{0};
+  WEIRHOUSE_TRY(const auto paths,
+                workspace.catalog().ReleasedFiles(workspace.clock().Now() - grace));
+  return static_cast<std::int64_t>(paths.size());
 }
 
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace) {

@@ -39,6 +39,11 @@ struct CompactionReport {
 Result<CompactionReport> CompactTable(Workspace& workspace, const std::string& table,
                                       const iceberg::CompactionOptions& options);
 
+// What CompactTable would do, by the files alone: `rows` stays 0, and a file whose rows are all
+// deleted counts as one that becomes a file.
+Result<CompactionReport> RehearseCompaction(Workspace& workspace, const std::string& table,
+                                            const iceberg::CompactionOptions& options);
+
 struct ExpiryOptions {
   // The newest snapshots that main is or was at (at least 1) …
   std::int64_t keep = iceberg::kSnapshotsKept;
@@ -52,7 +57,7 @@ struct ExpiryReport {
   std::vector<std::string> spared_by;  // refs that keep snapshots which would have expired
   std::int64_t files_released = 0;     // no longer needed by any snapshot
   std::int64_t bytes_released = 0;
-  std::int64_t files_removed = 0;  // removed from the disk: released at least `grace` ago
+  std::int64_t files_removed = 0;  // from the disk, of any table: released at least `grace` ago
 };
 // Drops snapshots that are neither among the newest, nor young, nor named by a branch, a tag or a
 // training set (which tags its inputs), and releases every file that no other snapshot needs.
@@ -62,6 +67,8 @@ Result<ExpiryReport> ExpireTable(Workspace& workspace, const std::string& table,
 Result<ExpiryReport> ReleaseTableFiles(Workspace& workspace, const std::string& table,
                                        const ExpiryOptions& options);
 
+// How many files RemoveReleasedFiles would remove.
+Result<std::int64_t> CountRemovableFiles(Workspace& workspace, std::chrono::seconds grace);
 // Removes files from the disk that were released at least `grace` ago; returns how many.
 Result<std::int64_t> RemoveReleasedFiles(Workspace& workspace, std::chrono::seconds grace);
 

@@ -9,21 +9,24 @@ namespace weirhouse::work {
 namespace {
 using nlohmann::json;
 
+constexpr std::uint64_t kNumberMax = std::uint64_t{1} << 62;  // a time of the year 148,000
+
 std::string PathIn(const Workspace& workspace) { return workspace.state_folder() + "/upkeep.json"; }
 
-template <typename T>
-T Member(const json& object, const char* key, T fallback) {
+// 0 for what this program never writes.
+std::int64_t NumberIn(const json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end()) return fallback;
-  if constexpr (std::is_same_v<T, std::string>) {
-    return found->is_string() ? found->template get<T>() : fallback;
-  } else {
-    return found->is_number_integer() ? found->template get<T>() : fallback;
-  }
+  if (found == object.end() || !found->is_number_unsigned()) return 0;
+  const auto number = found->get<std::uint64_t>();
+  return number <= kNumberMax ? static_cast<std::int64_t>(number) : 0;
+}
+std::string TextIn(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 std::optional<ProcessTime> TimeIn(const json& object, const char* key) {
-  const auto us = Member<std::int64_t>(object, key, 0);
+  const std::int64_t us = NumberIn(object, key);
   return us == 0 ? std::nullopt : std::optional(ProcessTimeOfMicros(us));
 }
 json TimeOrNull(const std::optional<ProcessTime>& time) {
@@ -45,15 +48,13 @@ UpkeepLog UpkeepLog::Read(Workspace& workspace) {
   if (!stored.is_object()) return log;
   log.removed_at = TimeIn(stored, "removed_at");
   log.swept_at = TimeIn(stored, "swept_at");
-  log.error = Member<std::string>(stored, "error", "");
+  log.error = TextIn(stored, "error");
   const auto tables = stored.find("tables");
   if (tables == stored.end() || !tables->is_object()) return log;
   for (const auto& [name, turn] : tables->items()) {
     if (!turn.is_object()) continue;
-    log.tables[name] = {Member<std::int64_t>(turn, "version", 0),
-                        ProcessTimeOfMicros(Member<std::int64_t>(turn, "at", 0)),
-                        Member<std::string>(turn, "told", ""),
-                        Member<std::string>(turn, "error", "")};
+    log.tables[name] = {NumberIn(turn, "version"), ProcessTimeOfMicros(NumberIn(turn, "at")),
+                        TextIn(turn, "told"), TextIn(turn, "error")};
   }
   return log;
 }
@@ -69,7 +70,9 @@ Status UpkeepLog::Write(Workspace& workspace) const {
                               {"told", turn.told},
                               {"error", turn.error}};
   }
-  return workspace.local_store().Replace(PathIn(workspace), stored.dump(1) + "\n");
+  // An error may name a path that is not UTF-8.
+  const std::string text = stored.dump(1, ' ', false, json::error_handler_t::replace);
+  return workspace.local_store().Replace(PathIn(workspace), text + "\n");
 }
 
 std::size_t UpkeepDebt::due() const {
@@ -95,10 +98,16 @@ Result<UpkeepDebt> ReadUpkeepDebt(Workspace& workspace) {
     }
   }
   if (!log.error.empty()) debt.failed.emplace_back("(removal of files)", log.error);
+  const auto noted = workspace.local_store().Read(PathIn(workspace));
+  if (!noted.ok() && noted.status().code() != Code::kNotFound)
+    debt.failed.emplace_back("(what it noted)", noted.status().message());
   std::stable_sort(debt.tables.begin(), debt.tables.end(),
                    [](const auto& a, const auto& b) { return a.changes > b.changes; });
   WEIRHOUSE_TRY(const auto released, workspace.catalog().ReleasedFiles(ProcessTime::max()));
   debt.released_files = static_cast<std::int64_t>(released.size());
+  WEIRHOUSE_TRY(const auto ripe,
+                workspace.catalog().ReleasedFiles(workspace.clock().Now() - policy.grace));
+  debt.removable_files = static_cast<std::int64_t>(ripe.size());
   return debt;
 }
 }  // namespace weirhouse::work

@@ -45,8 +45,9 @@ struct UpkeepDebt {
   bool by_itself = true;
   std::vector<TableDebt> tables;  // that changed, most changes first
   std::size_t due() const;
-  std::int64_t released_files = 0;  // that wait on the disk for the grace period
-  std::optional<UpkeepTurn> last;   // the newest turn that did something
+  std::int64_t released_files = 0;   // that are still on the disk
+  std::int64_t removable_files = 0;  // of them, whose grace period is over
+  std::optional<UpkeepTurn> last;    // the newest turn that did something
   std::string last_table;
   // What failed the last time, and why: a table's turn, or "(removal of files)".
   std::vector<std::pair<std::string, std::string>> failed;

@@ -445,6 +445,12 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
   EXPECT_EQ(log.ChangesOf("t", 3), 3);  // made anew since
   EXPECT_EQ(log.ChangesOf("u", 7), 7);
   // A log that is damaged costs a look, and nothing else.
+  for (const char* version : {"-9223372036854775808", "-1", "18446744073709551615", "1e300"}) {
+    Write(".weirhouse/upkeep.json",
+          fmt::format(R"({{"removed_at":{0},"tables":{{"raw.order":{{"version":{0},"at":{0}}}}}}})",
+                      version));
+    EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u) << version;
+  }
   Write(".weirhouse/upkeep.json", "{\"tables\": [");
   EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u);
   EXPECT_EQ(taken(UpkeepTurns::While::kIdle), "");
@@ -452,6 +458,32 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
   EXPECT_EQ(Content("processed.order"), rows);
   ASSERT_OK_AND(const RunSummary idle, RunPending(*workspace, NoProgress()));
   EXPECT_EQ(idle.commits, 0);
+}
+
+// Tables may be due at every run, and a run does one piece.
+TEST_F(AbandonedTest, FilesAreLookedForWhileTablesAreDue) {
+  for (int day = 1; day <= 9; ++day) {
+    const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
+    Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
+  }
+  ASSERT_OK(Apply(*workspace, "", NoProgress()));
+  Write("weirhouse.yaml", weirhouse::testing::ReadFile(scratch / "weirhouse.yaml") +
+                              "upkeep: { after_changes: 4 }\n");
+  Reopen();
+  ManualClock clock(ProcessTimeOfMicros(0));
+  ASSERT_OK_AND(const std::string told, UpkeepTurns(clock).Take(*workspace));
+  EXPECT_THAT(told, HasSubstr("upkeep of "));  // a table had its turn
+  const std::optional<ProcessTime> first = UpkeepLog::Read(*workspace).removed_at;
+  ASSERT_TRUE(first);
+  // Not again within the hour; two hours later, before the tables that are due.
+  ASSERT_OK(UpkeepTurns(clock).Take(*workspace).status());
+  UpkeepLog log = UpkeepLog::Read(*workspace);
+  EXPECT_EQ(log.removed_at, first);
+  log.removed_at = *first - std::chrono::hours(2);
+  ASSERT_OK(log.Write(*workspace));
+  ASSERT_GT(ReadUpkeepDebt(*workspace)->due(), 0u);
+  ASSERT_OK(UpkeepTurns(clock).Take(*workspace).status());
+  EXPECT_GE(UpkeepLog::Read(*workspace).removed_at, first);
 }
 
 // A table whose files are damaged fails its turn each time; the others have theirs all the same.

@@ -86,11 +86,20 @@ class Look {
         when_(when),
         log_(UpkeepLog::Read(workspace)) {}
 
-  // Tables whose last turn failed come last, so that they keep nothing else waiting.
+  // Files are removed first: that is due once an hour, and tables may be due at every run. What
+  // failed the last time comes last, so that it keeps nothing else waiting.
   Result<std::string> TakeOne() {
-    WEIRHOUSE_TRY(std::string told, TakeTables(/*failed=*/false));
-    if (!told.empty()) return told;
-    WEIRHOUSE_TRY(told, RemoveFiles());
+    const bool removal_failed = !log_.error.empty();
+    std::string told;
+    if (!removal_failed) {
+      WEIRHOUSE_TRY(told, RemoveFiles());
+    }
+    if (told.empty()) {
+      WEIRHOUSE_TRY(told, TakeTables(/*failed=*/false));
+    }
+    if (told.empty() && removal_failed) {
+      WEIRHOUSE_TRY(told, RemoveFiles());
+    }
     return told.empty() ? TakeTables(/*failed=*/true) : told;
   }
   Status Note() { return noted_ ? log_.Write(workspace_) : Status(); }

@@ -101,9 +101,13 @@ void PrintUpkeep(Context& context, const work::UpkeepDebt& debt) {
                        Join(due, ", "), debt.due() > due.size() ? ", …" : "",
                        debt.by_itself ? "" : " (wh gc; by_itself is false)");
   }
-  if (debt.released_files > 0)
+  if (const std::int64_t waiting = debt.released_files - debt.removable_files; waiting > 0)
     line += fmt::format("{}{} released files wait for their grace", line.empty() ? "" : "; ",
-                        WithThousands(debt.released_files));
+                        WithThousands(waiting));
+  if (debt.removable_files > 0)
+    line += fmt::format("{}{} released files {}", line.empty() ? "" : "; ",
+                        WithThousands(debt.removable_files),
+                        debt.by_itself ? "are removed within the hour" : "can be removed (wh gc)");
   if (debt.last)
     line += fmt::format("{}last {}: {} {}", line.empty() ? "nothing is due; " : "; ",
                         FormatTime(EventTimeOfMicros(Micros(debt.last->at))),

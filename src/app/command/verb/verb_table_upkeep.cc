@@ -186,16 +186,23 @@ Result<int> RunGc(Context& context) {
   FillIn(context, workspace->project().upkeep, options);
   if (!context.invocation().Has("orphan-age")) orphan_age = workspace->project().upkeep.orphan_age;
   work::GarbageTold told;
+  const char* const would_be = options.dry_run ? "would be: " : "";
   told.compacted = [&](const std::string& table, const work::CompactionReport& report) {
-    if (report.changed) context.Line(fmt::format("{}: {}", EscapeControl(table), Summary(report)));
+    if (!report.changed) return;
+    context.Line(fmt::format(
+        "{}: {}{}", EscapeControl(table), would_be,
+        options.dry_run ? fmt::format("{} files → {}", report.files_before, report.files_after)
+                        : Summary(report)));
   };
   told.expired = [&](const std::string& table, const work::ExpiryReport& report) {
     if (report.files_released + report.snapshots_expired > 0)
-      context.Line(fmt::format("{}: {}", EscapeControl(table), Summary(report)));
+      context.Line(fmt::format("{}: {}{}", EscapeControl(table), would_be, Summary(report)));
   };
   told.removed_of_gone = [&](std::int64_t files) {
-    if (files > 0)
-      context.Line(fmt::format("dropped tables: {} files removed", WithThousands(files)));
+    if (files == 0) return;
+    context.Line(fmt::format("{}: {}{} files removed",
+                             options.dry_run ? "released before" : "dropped tables", would_be,
+                             WithThousands(files)));
   };
   WEIRHOUSE_TRY(const work::GarbageReport report,
                 work::CollectGarbage(*workspace, options, orphan_age, context.progress(), told));

@@ -213,15 +213,24 @@ class Compaction {
 };
 }  // namespace
 
-Result<bool> WantsCompaction(platform::ObjectStore& store, const TablePtr& base,
-                             const CompactionOptions& options) {
+Result<CompactionPlan> PlanCompaction(platform::ObjectStore& store, const TablePtr& base,
+                                      const CompactionOptions& options) {
   WEIRHOUSE_TRY(const Scan scan, Scan::Plan(store, base, {}));
   const CommitSeqOf no_commit;
   WEIRHOUSE_TRY(const std::vector<Group> groups,
                 Compaction(store, base, options, no_commit).Choose(scan));
-  if (!groups.empty()) return true;
+  CompactionPlan plan;
+  plan.files_written = static_cast<std::int64_t>(groups.size());
+  for (const Group& group : groups) plan.files_rewritten += static_cast<std::int64_t>(group.size());
   WEIRHOUSE_TRY(const auto deletes, DeletesToMerge(store, *base));
-  return !deletes.empty();
+  plan.delete_files_merged = static_cast<std::int64_t>(deletes.size());
+  return plan;
+}
+
+Result<bool> WantsCompaction(platform::ObjectStore& store, const TablePtr& base,
+                             const CompactionOptions& options) {
+  WEIRHOUSE_TRY(const CompactionPlan plan, PlanCompaction(store, base, options));
+  return !plan.empty();
 }
 
 Result<StagedTable> StageCompaction(platform::ObjectStore& store, TablePtr base, Random& random,

@@ -20,7 +20,16 @@ struct CompactionOptions {
   int small_files_min = 2;            // … where a partition has at least so many of them
   std::int64_t rows_per_file_max = 1'000'000;
 };
-// Whether a compaction would rewrite any file. Reads only manifests.
+// What a compaction would do.
+struct CompactionPlan {
+  std::int64_t files_rewritten = 0;
+  std::int64_t files_written = 0;  // in their place, at most: rows may all be deleted
+  std::int64_t delete_files_merged = 0;
+  bool empty() const { return files_rewritten == 0 && delete_files_merged == 0; }
+};
+// Reads only manifests.
+Result<CompactionPlan> PlanCompaction(platform::ObjectStore& store, const TablePtr& base,
+                                      const CompactionOptions& options);
 Result<bool> WantsCompaction(platform::ObjectStore& store, const TablePtr& base,
                              const CompactionOptions& options);
 // Rewrites data files with their live rows (operation "replace"): applies deletes, merges files of

@@ -45,6 +45,9 @@ class Rebuilder {
     for (auto transform = all.rbegin(); transform != all.rend(); ++transform) {
       const auto& definition = transform->definition;
       if (definition.is_external()) continue;
+      if (transform->driver &&
+          transform::KindOfTable(*transform->driver) == transform::TableKind::kRecords)
+        rebuilt_->counted_by[BaseOf(*transform->driver)] = definition.name();  // the first remains
       const bool named = scope_.tables.empty() || wanted.count(definition.name()) != 0 ||
                          wanted.count(definition.history_table()) != 0;
       if (!named) continue;
@@ -186,10 +189,7 @@ std::set<std::string> TablesOfModeFull(const ProjectDefinition& project) {
 
 bool Rebuilt::CountsRecords(const TableWork& one) const {
   if (one.records() == nullptr) return false;
-  const auto first = std::find_if(work.begin(), work.end(), [&](const auto& other) {
-    return other->records() == one.records();
-  });
-  return first->get() == &one;
+  return counted_by.at(one.records()->source) == one.transform().definition.name();
 }
 
 Result<RowsPtr> Rebuilt::RowsOf(RowCache& tables, const std::string& table) const {

@@ -38,8 +38,9 @@ struct Rebuilt {
   std::vector<std::unique_ptr<TableWork>> work;  // whole tables, in the order of the transforms
   std::map<std::string, Status> standing;        // tables that keep their rows, and why
 
+  std::map<std::string, std::string> counted_by;  // source → the first table that it drives
   // Whether `work` counts records: each record is counted by the first table that its source
-  // drives.
+  // drives, whether or not that table is in scope.
   bool CountsRecords(const TableWork& work) const;
   // The rows of a rebuilt table or history; null if it was not rebuilt.
   Result<std::shared_ptr<arrow::Table>> RowsOf(RowCache& tables, const std::string& table) const;
