@@ -67,12 +67,9 @@ json UpkeepAsJson(const work::UpkeepDebt& debt) {
     last = {{"table", debt.last_table},
             {"at", FormatTime(EventTimeOfMicros(Micros(debt.last->at)))},
             {"did", std::string(Trim(debt.last->told))}};
-  return {{"by_itself", debt.by_itself},
-          {"tables", std::move(tables)},
-          {"released_files", debt.released_files},
-          {"removable_files", debt.removable_files},
-          {"failed", std::move(failed)},
-          {"last", std::move(last)}};
+  return {{"by_itself", debt.by_itself},           {"tables", std::move(tables)},
+          {"released_files", debt.released_files}, {"removable_files", debt.removable_files},
+          {"failed", std::move(failed)},           {"last", std::move(last)}};
 }
 
 json GateStatesAsJson(const std::vector<GateState>& gates) {

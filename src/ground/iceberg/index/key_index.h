@@ -17,9 +17,9 @@
 
 #include "ground/base/digest.h"
 #include "ground/base/id.h"
-#include "ground/base/sparse_list.h"
 #include "ground/base/status.h"
 #include "ground/iceberg/format/metadata.h"
+#include "ground/iceberg/index/sparse_list.h"
 #include "ground/iceberg/read/scan.h"
 #include "ground/iceberg/write/stage.h"
 #include "ground/platform/kv/run_store.h"

@@ -20,7 +20,7 @@ concept BoundedArray = platform::OneOf<Array, arrow::Int32Array, arrow::Int64Arr
                                        arrow::Date32Array, arrow::TimestampArray>;
 
 template <typename Array>
-void Widen(const Array& array, std::optional<RowSource::Bounds>& bounds) {
+void WidenBounds(const Array& array, std::optional<RowSource::Bounds>& bounds) {
   if (array.null_count() == array.length()) return;
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
@@ -54,7 +54,7 @@ class TableRows final : public RowSource {
     for (const auto& chunk : values->chunks()) {
       const bool known = platform::VisitTyped(*chunk, [&]<typename Array>(const Array& array)
                                                 requires BoundedArray<Array>
-                                              { Widen(array, bounds); });
+                                              { WidenBounds(array, bounds); });
       const bool micros =
           chunk->type_id() != arrow::Type::TIMESTAMP ||
           platform::MicrosPerUnit(static_cast<const arrow::TimestampType&>(*chunk->type())) == 1;

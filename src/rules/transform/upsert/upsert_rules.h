@@ -16,8 +16,8 @@ namespace weirhouse::transform {
 // What was stored before the batch: for each key and each version group, in the order of the sorted
 // rows. Of a full run nothing is known.
 struct KnownRows {
-  SparseList<iceberg::KeyEntry> current;
-  SparseList<Version> best;
+  iceberg::SparseList<iceberg::KeyEntry> current;
+  iceberg::SparseList<Version> best;
   VersionIndex* versions = nullptr;   // nullptr: only `current` is known
   bool remembers_losers_only = true;  // false: an index of all versions is kept
 };

@@ -116,7 +116,7 @@ Result<KnownRows> LookUp(const RowFacts& facts, bool by_arrival, iceberg::KeyInd
     ++groups;
   }
   WEIRHOUSE_TRY(auto found, versions->FindBest(asked));
-  known.best = SparseList<Version>(groups);
+  known.best = iceberg::SparseList<Version>(groups);
   for (std::size_t i = 0; i < asked.size(); ++i) {
     if (found[i]) known.best.Put(asked_group[i], *std::move(found[i]));
   }

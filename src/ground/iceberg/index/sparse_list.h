@@ -9,7 +9,7 @@
 
 #include "ground/base/status.h"
 
-namespace weirhouse {
+namespace weirhouse::iceberg {
 
 // Memory: the elements that are there, and four bytes for each of all once one is. Threads: any may
 // read.
@@ -46,4 +46,4 @@ class SparseList {
   std::vector<std::uint32_t> places_;  // 1 + the place in `there_`; 0: not there. Empty: none is
   std::vector<T> there_;
 };
-}  // namespace weirhouse
+}  // namespace weirhouse::iceberg

@@ -1,4 +1,4 @@
-#include "ground/base/sparse_list.h"
+#include "ground/iceberg/index/sparse_list.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "ground/base/random.h"
 
-namespace weirhouse {
+namespace weirhouse::iceberg {
 namespace {
 TEST(SparseList, HoldsWhatAListOfOptionalsHolds) {
   SeededRandom random(3);
@@ -36,4 +36,4 @@ TEST(SparseList, HoldsWhatAListOfOptionalsHolds) {
   }
 }
 }  // namespace
-}  // namespace weirhouse
+}  // namespace weirhouse::iceberg
