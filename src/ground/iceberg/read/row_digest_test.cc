@@ -21,6 +21,28 @@ TEST(ContentDigest, IsTheOneAnIndependentProgramComputes) {
             "e46b3fad9c7755b2f0c027e6a1d9164d2e95dd5dba2545aaff6917ef143e9163");
 }
 
+TEST(ContentDigest, IsOfTheSortedDigestsOfAnyNumberOfRows) {
+  SeededRandom random(8);
+  for (const std::int64_t count : {0, 1, 2, 63, 127, 128, 5'000, 40'000}) {
+    arrow::Int64Builder builder;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const arrow::Status added =
+          random.Below(5) == 0 ? builder.AppendNull()
+                               : builder.Append(static_cast<std::int64_t>(random.Below(9'000)));
+      ASSERT_TRUE(added.ok());
+    }
+    // A slice, whose bitmap begins within a byte.
+    const auto whole = arrow::Table::Make(arrow::schema({arrow::field("x", arrow::int64())}),
+                                          arrow::ArrayVector{*builder.Finish()});
+    const auto rows = whole->Slice(std::min<std::int64_t>(count, 3));
+    std::vector<Digest> digests = DeclaredDigests(*rows).value();
+    std::sort(digests.begin(), digests.end());
+    Sha256 hash;
+    for (const Digest& digest : digests) hash.Update(digest.view());
+    EXPECT_EQ(ContentDigest(*rows).value(), hash.Finish()) << count;
+  }
+}
+
 TEST(ContentDigest, DoesNotDependOnRowOrderChunksOrColumnOrder) {
   const auto rows = TableOf(FlightSchema(), kTwoRows);
   const auto wanted = ContentDigest(*rows).value();
