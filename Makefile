@@ -44,8 +44,8 @@ rebuild-test: build ## 2,000 random projects against a model and against their f
 bench: setup     ## measure, beside named peers, in one run
 	@tools/bench
 
-bench-bulk: setup ## millions of landed rows to sorted features, beside DuckDB and pyiceberg
-	@tools/bench --only bulk
+bench-bulk: setup ## millions of landed rows to sorted features, joins, windows, gates and arrival, beside their peers
+	@tools/bench --only bulk join windows gates arrival small
 
 bench-gates: setup ## judge 10 M rows by 21 checks, beside Great Expectations, Pandera and DuckDB
 	@tools/bench --only gates
