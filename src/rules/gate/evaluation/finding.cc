@@ -22,10 +22,10 @@ Finding TooFewFinding(const Check& check, std::int64_t sample, std::int64_t need
 namespace {
 bool Allows(const Allowance& allowance, std::int64_t bad, std::int64_t values, std::int64_t rows) {
   if (!allowance.is_share) return bad <= allowance.count;
-  __extension__ typedef __int128 Wide;
+  __extension__ typedef __int128 WideCount;
   const std::int64_t base = allowance.of_rows ? rows : values;
-  return static_cast<Wide>(bad) * allowance.share.denominator <=
-         static_cast<Wide>(base) * allowance.share.numerator;
+  return static_cast<WideCount>(bad) * allowance.share.denominator <=
+         static_cast<WideCount>(base) * allowance.share.numerator;
 }
 }  // namespace
 

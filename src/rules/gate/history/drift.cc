@@ -101,16 +101,14 @@ std::int64_t TotalOf(const NumberCounts& counts) {
 }
 
 Rank RankOf(std::int64_t count, Ratio q) {
-  __extension__ typedef __int128 Wide;
-  const Wide product = static_cast<Wide>(count - 1) * q.numerator;
+  const ExactSum::Wide product = static_cast<ExactSum::Wide>(count - 1) * q.numerator;
   return {static_cast<std::int64_t>(product / q.denominator),
           {static_cast<std::int64_t>(product % q.denominator), q.denominator}};
 }
 
 Ratio ShareAbove(const Rank& rank, QuantileMethod method) {
   if (rank.rest.numerator == 0) return {0, 1};
-  __extension__ typedef __int128 Wide;
-  const Wide twice = static_cast<Wide>(rank.rest.numerator) * 2;
+  const ExactSum::Wide twice = static_cast<ExactSum::Wide>(rank.rest.numerator) * 2;
   switch (method) {
     case QuantileMethod::kLower:
       return {0, 1};
@@ -333,12 +331,11 @@ Significance ChiSquare(const Bins& bins) {
 
 Significance KolmogorovSmirnov(const NumberCounts& baseline, const NumberCounts& current,
                                std::int64_t baseline_nan, std::int64_t current_nan) {
-  using Wide = ExactSum::Wide;
-  const Wide wide_p = TotalOf(baseline) + baseline_nan;
-  const Wide wide_q = TotalOf(current) + current_nan;
-  Wide greatest = 0;  // of |F_P − F_Q|, times both sizes
+  const ExactSum::Wide wide_p = TotalOf(baseline) + baseline_nan;
+  const ExactSum::Wide wide_q = TotalOf(current) + current_nan;
+  ExactSum::Wide greatest = 0;  // of |F_P − F_Q|, times both sizes
   WalkBoth(baseline, current, [&](double, std::int64_t below_p, std::int64_t below_q) {
-    const Wide gap = below_p * wide_q - below_q * wide_p;
+    const ExactSum::Wide gap = below_p * wide_q - below_q * wide_p;
     greatest = std::max(greatest, gap < 0 ? -gap : gap);
   });
   ExactRatio ratio = ExactRatio::Of(greatest);
