@@ -129,7 +129,8 @@ class ColumnBytes {
     const std::uint8_t* const valid = array.null_count() > 0 ? array.null_bitmap_data() : nullptr;
     const std::int64_t offset = array.offset();
     for (std::int64_t i = 0; i < length; ++i) {
-      const bool null = valid != nullptr && !arrow::bit_util::GetBit(valid, offset + i);
+      const bool null = valid != nullptr &&
+                        !arrow::bit_util::GetBit(valid, static_cast<std::uint64_t>(offset + i));
       if (measure_) {
         block_.Grow(first + i, null ? 1 : 1 + static_cast<std::size_t>(size_of(i)));
       } else if (null) {
