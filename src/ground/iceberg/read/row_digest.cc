@@ -125,12 +125,17 @@ class ColumnBytes {
     const std::int64_t first = row_;
     const std::int64_t length = array.length();
     row_ += length;
+    if (array.null_count() == 0) {
+      for (std::int64_t i = 0; measure_ && i < length; ++i)
+        block_.Grow(first + i, 1 + static_cast<std::size_t>(size_of(i)));
+      for (std::int64_t i = 0; !measure_ && i < length; ++i) write(first + i, i);
+      return;
+    }
     // Asked of the bitmap itself: a call for each cell costs as much as the cell.
-    const std::uint8_t* const valid = array.null_count() > 0 ? array.null_bitmap_data() : nullptr;
+    const std::uint8_t* const valid = array.null_bitmap_data();
     const std::int64_t offset = array.offset();
     for (std::int64_t i = 0; i < length; ++i) {
-      const bool null = valid != nullptr &&
-                        !arrow::bit_util::GetBit(valid, static_cast<std::uint64_t>(offset + i));
+      const bool null = !arrow::bit_util::GetBit(valid, static_cast<std::uint64_t>(offset + i));
       if (measure_) {
         block_.Grow(first + i, null ? 1 : 1 + static_cast<std::size_t>(size_of(i)));
       } else if (null) {
