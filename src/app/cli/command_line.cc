@@ -271,22 +271,19 @@ Result<CommandLine> Parser::Parse() {
   if (line_.kind == CommandLine::Kind::kRun) WEIRHOUSE_TRY_STATUS(CheckGlobals());
   return std::move(line_);
 }
-}  // namespace
 
-namespace {
 // Names are kept, and told to the core, as UTF-8: with any other byte they would name another file.
 Status CheckUtf8(const std::string& text, std::string_view what) {
   if (IsValidUtf8(text)) return Status();
-  return Status(Code::kInvalidInput,
-                fmt::format("{} has a name that is not UTF-8: {}", what, EscapeControl(text)))
+  return Status(Code::kInvalidInput, fmt::format("{} is not UTF-8: {}", what, EscapeControl(text)))
       .WithError("WH8033")
-      .WithHint("rename it, or give another one");
+      .WithHint("files and folders need names in UTF-8");
 }
 }  // namespace
 
 Result<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments,
                                      const Terminal& terminal) {
-  WEIRHOUSE_TRY_STATUS(CheckUtf8(terminal.cwd, "the folder that wh runs in"));
+  WEIRHOUSE_TRY_STATUS(CheckUtf8(terminal.cwd, "the name of the folder that wh runs in"));
   for (const std::string& argument : arguments)
     WEIRHOUSE_TRY_STATUS(CheckUtf8(argument, "an argument"));
   return Parser(arguments, terminal).Parse();

@@ -38,8 +38,7 @@ TEST(CommandLine, RefusesNamesThatAreNotUtf8) {
   terminal.cwd = "/data/p\xff/q";
   const Status folder = ParseCommandLine({"run"}, terminal).status();
   EXPECT_EQ(folder.error_code(), "WH8033");
-  EXPECT_THAT(folder.message(),
-              HasSubstr("the folder that wh runs in has a name that is not UTF-8"));
+  EXPECT_THAT(folder.message(), HasSubstr("the name of the folder that wh runs in is not UTF-8"));
   EXPECT_THAT(Refused({"-C", "p\xff", "run"}).message(), HasSubstr("an argument"));
 }
 
