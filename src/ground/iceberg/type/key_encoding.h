@@ -42,6 +42,7 @@ class KeyList {
   auto begin() const { return keys_.begin(); }
   auto end() const { return keys_.end(); }
   std::span<const std::string_view> views() const& { return keys_; }
+  std::span<const std::string_view> views() const&& = delete;
   std::vector<std::string> Strings() const { return {keys_.begin(), keys_.end()}; }
   // The keys of chosen rows, in that order.
   KeyList At(std::span<const std::int64_t> rows) const;
