@@ -69,7 +69,9 @@ class TextBlocks {
  private:
   // A match of the whole text begins and ends where these look.
   static std::string_view WithoutEnds(std::string_view pattern) {
-    if (pattern.starts_with('^')) pattern.remove_prefix(1);
+    const bool repeated =
+        pattern.size() > 1 && std::string_view("*+?{").find(pattern[1]) != std::string_view::npos;
+    if (pattern.starts_with('^') && !repeated) pattern.remove_prefix(1);
     if (!pattern.ends_with('$')) return pattern;
     const std::size_t escape = pattern.find_last_not_of('\\', pattern.size() - 2);
     const std::size_t begin = escape == std::string_view::npos ? 0 : escape + 1;
