@@ -344,6 +344,18 @@ struct AbandonedTest : ShopTest {
     return workspace->catalog().PlanRun(PlanOf(step)).value();
   }
   catalog::RunState StateOf(RunId run) { return workspace->catalog().GetRun(run)->state; }
+  // A batch of one order for each day, and then this policy.
+  void ApplyDays(int days, std::string_view policy) {
+    for (int day = 1; day <= days; ++day) {
+      const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
+      Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
+    }
+    ASSERT_OK(Apply(*workspace, "", NoProgress()));
+    Write("weirhouse.yaml",
+          fmt::format("{}upkeep: {{ {} }}\n",
+                      weirhouse::testing::ReadFile(scratch / "weirhouse.yaml"), policy));
+    Reopen();
+  }
 };
 
 TEST_F(AbandonedTest, WhatIsPlannedWhenNothingIsLeftToDoIsGivenUp) {
@@ -451,6 +463,11 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
                       version));
     EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u) << version;
   }
+  std::filesystem::remove(scratch / ".weirhouse/upkeep.json");
+  std::filesystem::create_directory(scratch / ".weirhouse/upkeep.json");
+  ASSERT_EQ(ReadUpkeepDebt(*workspace)->failed.size(), 1u);
+  EXPECT_EQ(ReadUpkeepDebt(*workspace)->failed[0].first, "(what it noted)");
+  std::filesystem::remove(scratch / ".weirhouse/upkeep.json");
   Write(".weirhouse/upkeep.json", "{\"tables\": [");
   EXPECT_GE(ReadUpkeepDebt(*workspace)->due(), 3u);
   EXPECT_EQ(taken(UpkeepTurns::While::kIdle), "");
@@ -462,14 +479,7 @@ TEST_F(AbandonedTest, EachTableHasItsTurnOnceItChangedOften) {
 
 // Tables may be due at every run, and a run does one piece.
 TEST_F(AbandonedTest, FilesAreLookedForWhileTablesAreDue) {
-  for (int day = 1; day <= 9; ++day) {
-    const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
-    Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
-  }
-  ASSERT_OK(Apply(*workspace, "", NoProgress()));
-  Write("weirhouse.yaml", weirhouse::testing::ReadFile(scratch / "weirhouse.yaml") +
-                              "upkeep: { after_changes: 4 }\n");
-  Reopen();
+  ApplyDays(9, "after_changes: 4");
   ManualClock clock(ProcessTimeOfMicros(0));
   ASSERT_OK_AND(const std::string told, UpkeepTurns(clock).Take(*workspace));
   EXPECT_THAT(told, HasSubstr("upkeep of "));  // a table had its turn
@@ -488,14 +498,7 @@ TEST_F(AbandonedTest, FilesAreLookedForWhileTablesAreDue) {
 
 // A table whose files are damaged fails its turn each time; the others have theirs all the same.
 TEST_F(AbandonedTest, ATurnThatFailsKeepsNoOtherTableWaiting) {
-  for (int day = 1; day <= 9; ++day) {
-    const std::string at = fmt::format("2024-01-{:02}T06:00:00Z", day);
-    Land(fmt::format("2024-01-{:02}.jsonl", day), Order(fmt::format("{}", day), 5, at, at));
-  }
-  ASSERT_OK(Apply(*workspace, "", NoProgress()));
-  Write("weirhouse.yaml", weirhouse::testing::ReadFile(scratch / "weirhouse.yaml") +
-                              "upkeep: { after_changes: 4 }\n");
-  Reopen();
+  ApplyDays(9, "after_changes: 4");
   const iceberg::TablePtr table = *workspace->LoadTable("processed.order");
   const auto files =
       iceberg::LiveFiles(workspace->store(), *table, *table->current_snapshot()).value();
@@ -530,6 +533,7 @@ TEST_F(AbandonedTest, APolicyThatCannotBeKeptIsRefusedWhereItStands) {
            {"upkeep: { after_changes: 1 }", "after_changes of upkeep must be 2 to 100,000"},
            {"upkeep: { small_files: many }", "small_files of upkeep"},
            {"upkeep: { by_itself: maybe }", "by_itself of upkeep"},
+           {"upkeep: { grace: 1 h }", "grace of upkeep is not a duration: \"1 h\""},
            {"upkeep: { grace: 5s }", "grace of upkeep must be at least 1m"},
            {"upkeep: { orphan_age: 1h }", "orphan_age of upkeep must be at least 24h"},
            {"upkeep: { graze: 1h }", "grace"},

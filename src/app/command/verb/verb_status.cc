@@ -105,9 +105,8 @@ void PrintUpkeep(Context& context, const work::UpkeepDebt& debt) {
     line += fmt::format("{}{} released files wait for their grace", line.empty() ? "" : "; ",
                         WithThousands(waiting));
   if (debt.removable_files > 0)
-    line += fmt::format("{}{} released files {}", line.empty() ? "" : "; ",
-                        WithThousands(debt.removable_files),
-                        debt.by_itself ? "are removed within the hour" : "can be removed (wh gc)");
+    line += fmt::format("{}{} released files are due for removal{}", line.empty() ? "" : "; ",
+                        WithThousands(debt.removable_files), debt.by_itself ? "" : " (wh gc)");
   if (debt.last)
     line += fmt::format("{}last {}: {} {}", line.empty() ? "nothing is due; " : "; ",
                         FormatTime(EventTimeOfMicros(Micros(debt.last->at))),

@@ -189,10 +189,13 @@ Result<int> RunGc(Context& context) {
   const char* const would_be = options.dry_run ? "would be: " : "";
   told.compacted = [&](const std::string& table, const work::CompactionReport& report) {
     if (!report.changed) return;
-    context.Line(fmt::format(
-        "{}: {}{}", EscapeControl(table), would_be,
-        options.dry_run ? fmt::format("{} files → {}", report.files_before, report.files_after)
-                        : Summary(report)));
+    std::string what = Summary(report);
+    if (options.dry_run) {
+      what = report.files_before != report.files_after
+                 ? fmt::format("{} files → {}", report.files_before, report.files_after)
+                 : "deleted rows left out of their files, or delete files merged";
+    }
+    context.Line(fmt::format("{}: {}{}", EscapeControl(table), would_be, what));
   };
   told.expired = [&](const std::string& table, const work::ExpiryReport& report) {
     if (report.files_released + report.snapshots_expired > 0)
