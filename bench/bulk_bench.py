@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two sources of N rows each, in batches, from landed files to sorted feature tables, beside DuckDB.
 
-    bulk_bench.py --folder DIR [--rows 1m|10m|NUMBER] [--batches N] [--formats csv jsonl parquet] [--keep] [--peers duckdb pyiceberg]
+    bulk_bench.py --folder DIR [--rows 1m|10m|NUMBER] [--batches N] [--formats csv jsonl parquet] [--corrections N] [--keep] [--peers duckdb pyiceberg]
 
 Rows of 8 columns by a fixed seed: 100,000 entities over 90 days, arriving in the order in which they
 were known; 1 % of them correct an earlier row of the same key. Ours: contract, raw object, keyed SQL
@@ -30,6 +30,7 @@ FORMATS = ("csv", "jsonl", "parquet")
 FIRST_DAY = "2025-01-01"
 COLUMNS = "driver_id BIGINT, f0 DOUBLE, f1 DOUBLE, f2 DOUBLE, f3 BIGINT, f4 BIGINT, event_timestamp TIMESTAMPTZ, created TIMESTAMPTZ"
 NAMES = [column.split()[0] for column in COLUMNS.split(", ")]
+TYPES = "{" + ", ".join(f"{column.split()[0]}: '{column.split()[1]}'" for column in COLUMNS.split(", ")) + "}"
 
 
 def rows_of(text):
@@ -112,23 +113,26 @@ def land_batch(project, landed, batch, form):
         os.link(landed / f"v{v}" / name_of(batch, form), project / f"landing/v{v}" / f"2025-01-{batch:02d}.{form}")
 
 
+def upsert(db, v, source):
+    db.execute(f"""INSERT INTO v{v} SELECT {', '.join(NAMES)} FROM {source}
+        QUALIFY row_number() OVER (PARTITION BY driver_id, event_timestamp ORDER BY created DESC) = 1
+        ON CONFLICT DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in NAMES if name not in ('driver_id', 'event_timestamp'))}
+        WHERE excluded.created > v{v}.created""")
+
+
 def duckdb_side(folder, landed, form, batches):
     """Runs in a process of its own."""
     path = folder / "peer.db"
     path.unlink(missing_ok=True)
     db = duckdb.connect(str(path))
     db.execute("SET TimeZone='UTC'; SET threads=2")
-    types = "{" + ", ".join(f"{column.split()[0]}: '{column.split()[1]}'" for column in COLUMNS.split(", ")) + "}"
     for v in (1, 2):
         db.execute(f"CREATE TABLE v{v}({COLUMNS}, PRIMARY KEY (driver_id, event_timestamp))")
         for batch in range(1, batches + 1):
             file = landed / f"v{v}" / name_of(batch, form)
-            source = {"csv": f"read_csv('{file}', header=true, columns={types})", "jsonl": f"read_json('{file}', format='newline_delimited', columns={types})",
+            source = {"csv": f"read_csv('{file}', header=true, columns={TYPES})", "jsonl": f"read_json('{file}', format='newline_delimited', columns={TYPES})",
                       "parquet": f"read_parquet('{file}')"}[form]
-            db.execute(f"""INSERT INTO v{v} SELECT {', '.join(NAMES)} FROM {source}
-                QUALIFY row_number() OVER (PARTITION BY driver_id, event_timestamp ORDER BY created DESC) = 1
-                ON CONFLICT DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in NAMES if name not in ('driver_id', 'event_timestamp'))}
-                WHERE excluded.created > v{v}.created""")
+            upsert(db, v, source)
         db.execute(f"COPY (SELECT * FROM v{v} ORDER BY driver_id, event_timestamp) TO '{folder}/peer_v{v}.parquet' (COMPRESSION zstd)")
 
 
@@ -156,6 +160,40 @@ def pyiceberg_side(folder, landed, form, batches):
                 table.append(rows)
             else:
                 table.upsert(rows, join_cols=["driver_id", "event_timestamp"])
+
+
+def land_corrections(project, folder, landed, form, rows):
+    """A file of `rows` corrections of rows of the first source, drawn by a fixed seed; the same file for both sides."""
+    file = folder / f"corrections_{rows}.csv"
+    time = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {0}"
+    last = f"SELECT * FROM read_csv('{landed}/v1/*.csv', header=true, columns={TYPES}) QUALIFY row_number() OVER (PARTITION BY driver_id, event_timestamp ORDER BY created DESC) = 1"
+    in_memory().execute(f"""COPY (SELECT driver_id, f0 + 1 AS f0, f1, f2, f3, f4, {time.format('event_timestamp')}, {time.format('created')}
+        FROM (SELECT * REPLACE (created + INTERVAL 300 DAY AS created) FROM ({last}) ORDER BY hash(driver_id, event_timestamp) LIMIT {rows})) TO '{file}' (FORMAT csv, HEADER)""")
+    os.link(file, project / f"landing/v1/2025-03-01.{form}")
+    return file
+
+
+def correct_in_duckdb(folder, file):
+    """Runs in a process of its own, on the tables that duckdb_side left."""
+    db = duckdb.connect(str(folder / "peer.db"))
+    db.execute("SET TimeZone='UTC'; SET threads=2")
+    upsert(db, 1, f"read_csv('{file}', header=true, columns={TYPES})")
+    db.execute(f"COPY (SELECT * FROM v1 ORDER BY driver_id, event_timestamp) TO '{folder}/corrected_v1.parquet' (COMPRESSION zstd)")
+
+
+def measure_corrections(folder, landed, form, project, name, options):
+    """What a batch of few rows costs on top of many: by `wh run`, the empty run counted too."""
+    file = land_corrections(project, folder, landed, form, options.corrections)
+    before = {path for path in (project / ".weirhouse").rglob("*") if path.is_file()}
+    _, cpu, peak, _ = measure([BIN / "wh", "run"], cwd=project)
+    written = len({path for path in (project / ".weirhouse").rglob("*") if path.is_file()} - before)
+    _, peer_cpu, _, _ = measure([PYTHON, __file__, "--folder", folder, "--side", f"corrections:{file}"])
+    ours, peer = wh_content(project, "processed.v1", NAMES), peer_content(folder / "corrected_v1.parquet")
+    if ours != peer:
+        sys.exit(f"other rows in processed.v1 after the corrections: {ours} instead of {peer}")
+    about = f"{options.corrections:,} corrections; DuckDB upserts them and writes its table anew"
+    report(f"{name}: corrections", cpu, "CPU s", peer=f"DuckDB {duckdb.__version__}", peer_value=peer_cpu, budget=1, notes=about)
+    report(f"{name}: corrections: files", written, "files", budget=100)
 
 
 def content(columns):
@@ -205,6 +243,8 @@ def measure_format(folder, form, options):
         report(f"{name}: peak memory", peak, "MiB", peer=title, peer_value=peer_peak, budget=600)
         if peer == "duckdb":
             check(project, folder)
+    if options.corrections:
+        measure_corrections(folder, landed, form, project, name, options)
     if options.steps:
         measure_steps(landed, form, name, options)
 
@@ -233,12 +273,15 @@ def main():
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=["csv", "jsonl"])
     parser.add_argument("--peers", nargs="*", choices=("duckdb", "pyiceberg"), default=["duckdb"])
     parser.add_argument("--steps", action="store_true", help="the price of single batches too: a second project, batch by batch")
+    parser.add_argument("--corrections", type=int, default=0, help="of CSV: then land so many corrections of the first source, too")
     parser.add_argument("--keep", action="store_true", help="leave the projects, for a look at them")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     options = parser.parse_args()
     folder = options.folder.resolve()
     if options.side:
-        side, form = options.side.split(":")
+        side, form = options.side.split(":", 1)
+        if side == "corrections":
+            return correct_in_duckdb(folder, form)
         (duckdb_side if side == "duckdb" else pyiceberg_side)(folder, folder / f"landed_{form}_{options.rows}_{options.batches}", form, options.batches)
         return
     folder.mkdir(parents=True, exist_ok=True)
