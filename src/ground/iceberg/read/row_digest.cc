@@ -26,7 +26,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstring>
-#include <limits>
+#include <numeric>
 
 #include "ground/base/hash/sha256_each.h"
 #include "ground/iceberg/type/schema.h"
@@ -38,34 +38,41 @@ namespace {
 // their bytes stay in the processor's cache between columns
 constexpr std::int64_t kBlockRows = 2048;
 
-// Canonical bytes of a block of rows. Each row owns a piece of one buffer, sized before it is
-// filled, so that no row allocates.
+// Canonical bytes of a block of rows. Each row owns a piece of one buffer, of the most that its
+// columns can take, and they are written to it one after another: no row allocates, and no column of
+// fixed width is looked at twice.
 class RowBlock {
  public:
-  void Begin(std::int64_t rows) { sizes_.assign(static_cast<std::size_t>(rows), 0); }
+  void Begin(std::int64_t rows) {
+    fixed_ = 0;
+    sizes_.assign(static_cast<std::size_t>(rows), 0);
+  }
+  void GrowAll(std::size_t bytes) { fixed_ += bytes; }
   void Grow(std::int64_t row, std::size_t bytes) { sizes_[static_cast<std::size_t>(row)] += bytes; }
   void Layout() {
-    begins_.resize(sizes_.size() + 1);
-    begins_[0] = 0;
-    for (std::size_t i = 0; i < sizes_.size(); ++i) begins_[i + 1] = begins_[i] + sizes_[i];
-    ends_.assign(begins_.begin(), begins_.end() - 1);
-    bytes_.resize(begins_.back());
+    std::size_t total = 0;
+    for (const std::size_t size : sizes_) total += fixed_ + size;
+    bytes_.resize(std::max(bytes_.size(), total));
+    begins_.resize(sizes_.size());
+    char* at = bytes_.data();
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+      begins_[i] = at;
+      at += fixed_ + sizes_[i];
+    }
+    ends_ = begins_;
   }
-  void Put(std::int64_t row, const void* data, std::size_t size) {
-    std::size_t& end = ends_[static_cast<std::size_t>(row)];
-    std::memcpy(bytes_.data() + end, data, size);
-    end += size;
-  }
-  void PutByte(std::int64_t row, std::uint8_t byte) { Put(row, &byte, 1); }
+  // Where the bytes of each row end so far; who writes moves them.
+  char** ends() { return ends_.data(); }
   std::string_view Of(std::int64_t row) const {
     const auto i = static_cast<std::size_t>(row);
-    return {bytes_.data() + begins_[i], begins_[i + 1] - begins_[i]};
+    return {begins_[i], static_cast<std::size_t>(ends_[i] - begins_[i])};
   }
 
  private:
-  std::vector<std::size_t> sizes_;
-  std::vector<std::size_t> begins_;
-  std::vector<std::size_t> ends_;
+  std::size_t fixed_ = 0;
+  std::vector<std::size_t> sizes_;  // beyond the fixed ones
+  std::vector<char*> begins_;
+  std::vector<char*> ends_;
   std::vector<char> bytes_;
 };
 
@@ -74,13 +81,37 @@ template <typename Array>
 concept DigestedArray = (platform::StoredArray<Array> || std::same_as<Array, arrow::UInt32Array>) &&
                         !std::same_as<Array, arrow::LargeBinaryArray>;
 
-// One column's part. `measure` adds the sizes, the second pass writes.
+template <typename T>
+char* Put(char* at, const T& value) {
+  std::memcpy(at, &value, sizeof(value));
+  return at + sizeof(value);
+}
+
+// Asked of the bitmap itself, null where all are valid: a call of Arrow's for each cell costs as much
+// as the cell.
+bool IsSet(const std::uint8_t* valid, std::int64_t i) {
+  return valid == nullptr || arrow::bit_util::GetBit(valid, static_cast<std::uint64_t>(i));
+}
+
+// One column's part: first the room that it takes is measured, then it is written.
 class ColumnBytes {
  public:
-  ColumnBytes(RowBlock& block, bool measure) : block_(block), measure_(measure) {}
+  explicit ColumnBytes(RowBlock& block) : block_(block) {}
 
-  Status Add(const arrow::Array& array, std::int64_t first_row) {
-    row_ = first_row;
+  Status Measure(const arrow::ChunkedArray& column) { return Add(column, /*measure=*/true); }
+  Status Write(const arrow::ChunkedArray& column) { return Add(column, /*measure=*/false); }
+
+ private:
+  Status Add(const arrow::ChunkedArray& column, bool measure) {
+    measure_ = measure;
+    row_ = 0;
+    for (const auto& chunk : column.chunks()) {
+      if (chunk->length() > 0) WEIRHOUSE_TRY_STATUS(AddChunk(*chunk));
+    }
+    return Status::Ok();
+  }
+
+  Status AddChunk(const arrow::Array& array) {
     if (array.type_id() == arrow::Type::TIMESTAMP &&
         platform::MicrosPerUnit(static_cast<const arrow::TimestampType&>(*array.type())) != 1) {
       return Status(Code::kInvalidInput, "a timestamp is not in microseconds")
@@ -97,15 +128,19 @@ class ColumnBytes {
         .WithHint("cast it to a type that a table can hold");
   }
 
- private:
   template <typename Array>
   void AddTyped(const Array& array) {
     if constexpr (std::same_as<Array, arrow::BooleanArray>) {
-      Booleans(array);
+      Fixed<1>(array, 1, [&](char* at, std::int64_t i) {
+        return Put<std::uint8_t>(at, array.Value(i) ? 1 : 0);
+      });
     } else if constexpr (platform::IntegerArray<Array>) {
       Numbers(array, 2);
     } else if constexpr (platform::RealArray<Array>) {
-      Doubles(array);
+      Fixed<8>(array, 3, [&](char* at, std::int64_t i) {
+        const auto value = static_cast<double>(array.Value(i));
+        return Put(at, std::isnan(value) ? kNanBits : std::bit_cast<std::uint64_t>(value));
+      });
     } else if constexpr (std::same_as<Array, arrow::Decimal128Array>) {
       Decimals(array);
     } else if constexpr (std::same_as<Array, arrow::Date32Array>) {
@@ -120,115 +155,88 @@ class ColumnBytes {
     }
   }
 
-  template <typename ArrayType, typename Size, typename Write>
-  void Each(const ArrayType& array, Size&& size_of, Write&& write) {
-    const std::int64_t first = row_;
+  // Values of `size` bytes. What the slot of a NULL holds is written too, and then not counted: the
+  // row has room for it.
+  template <std::size_t size, typename Array, typename Write>
+  void Fixed(const Array& array, std::uint8_t tag, const Write& write) {
+    if (measure_) {
+      if (row_ == 0) block_.GrowAll(1 + size);
+      row_ += array.length();
+      return;
+    }
+    char** const ends = block_.ends() + row_;
     const std::int64_t length = array.length();
     row_ += length;
     if (array.null_count() == 0) {
-      for (std::int64_t i = 0; measure_ && i < length; ++i)
-        block_.Grow(first + i, 1 + static_cast<std::size_t>(size_of(i)));
-      for (std::int64_t i = 0; !measure_ && i < length; ++i) write(first + i, i);
+      for (std::int64_t i = 0; i < length; ++i) ends[i] = write(Put(ends[i], tag), i);
       return;
     }
-    // Asked of the bitmap itself: a call for each cell costs as much as the cell.
     const std::uint8_t* const valid = array.null_bitmap_data();
     const std::int64_t offset = array.offset();
     for (std::int64_t i = 0; i < length; ++i) {
-      const bool null = !arrow::bit_util::GetBit(valid, static_cast<std::uint64_t>(offset + i));
-      if (measure_) {
-        block_.Grow(first + i, null ? 1 : 1 + static_cast<std::size_t>(size_of(i)));
-      } else if (null) {
-        block_.PutByte(first + i, 0);
-      } else {
-        write(first + i, i);
-      }
+      const bool known = IsSet(valid, offset + i);
+      char* const begin = ends[i];
+      char* const end = write(Put<std::uint8_t>(begin, known ? tag : kNull), i);
+      ends[i] = known ? end : begin + 1;
     }
   }
 
-  template <typename ArrayType>
-  void Numbers(const ArrayType& array, std::uint8_t tag) {
-    Each(
-        array, [](std::int64_t) { return 8; },
-        [&](std::int64_t row, std::int64_t i) {
-          const auto value = static_cast<std::int64_t>(array.Value(i));
-          block_.PutByte(row, tag);
-          block_.Put(row, &value, 8);
-        });
-  }
-
-  template <typename ArrayType>
-  void Doubles(const ArrayType& array) {
-    Each(
-        array, [](std::int64_t) { return 8; },
-        [&](std::int64_t row, std::int64_t i) {
-          const auto value = static_cast<double>(array.Value(i));
-          auto bits = std::bit_cast<std::uint64_t>(value);
-          if (std::isnan(value)) bits = 0x7FF8000000000000;
-          block_.PutByte(row, 3);
-          block_.Put(row, &bits, 8);
-        });
-  }
-
-  void Booleans(const arrow::BooleanArray& array) {
-    Each(
-        array, [](std::int64_t) { return 1; },
-        [&](std::int64_t row, std::int64_t i) {
-          block_.PutByte(row, 1);
-          block_.PutByte(row, array.Value(i) ? 1 : 0);
-        });
+  template <typename Array>
+  void Numbers(const Array& array, std::uint8_t tag) {
+    Fixed<8>(array, tag, [&](char* at, std::int64_t i) {
+      return Put(at, static_cast<std::int64_t>(array.Value(i)));
+    });
   }
 
   void Decimals(const arrow::Decimal128Array& array) {
     const auto scale = static_cast<const arrow::Decimal128Type&>(*array.type()).scale();
-    Each(
-        array, [](std::int64_t) { return 17; },
-        [&](std::int64_t row, std::int64_t i) {
-          const arrow::Decimal128 value(array.GetValue(i));
-          const std::uint64_t low = value.low_bits();
-          const std::int64_t high = value.high_bits();
-          block_.PutByte(row, 4);
-          block_.PutByte(row, static_cast<std::uint8_t>(scale));
-          block_.Put(row, &low, 8);
-          block_.Put(row, &high, 8);
-        });
+    Fixed<17>(array, 4, [&](char* at, std::int64_t i) {
+      const arrow::Decimal128 value(array.GetValue(i));
+      at = Put(at, static_cast<std::uint8_t>(scale));
+      at = Put<std::uint64_t>(at, value.low_bits());
+      return Put<std::int64_t>(at, value.high_bits());
+    });
   }
 
-  template <typename ArrayType>
-  void Texts(const ArrayType& array, std::uint8_t tag) {
-    Each(
-        array, [&](std::int64_t i) { return 4 + array.GetView(i).size(); },
-        [&](std::int64_t row, std::int64_t i) {
-          const std::string_view text = array.GetView(i);
-          const auto size = static_cast<std::uint32_t>(text.size());
-          block_.PutByte(row, tag);
-          block_.Put(row, &size, 4);
-          block_.Put(row, text.data(), text.size());
-        });
+  template <typename Array>
+  void Texts(const Array& array, std::uint8_t tag) {
+    const std::int64_t first = row_;
+    row_ += array.length();
+    if (measure_ && first == 0) block_.GrowAll(1);
+    const std::uint8_t* const valid = array.null_count() > 0 ? array.null_bitmap_data() : nullptr;
+    const std::int64_t offset = array.offset();
+    for (std::int64_t i = 0; i < array.length(); ++i) {
+      const bool known = IsSet(valid, offset + i);
+      const std::string_view text = known ? array.GetView(i) : std::string_view();
+      if (measure_) {
+        if (known) block_.Grow(first + i, sizeof(std::uint32_t) + text.size());
+        continue;
+      }
+      char*& end = block_.ends()[first + i];
+      end = Put<std::uint8_t>(end, known ? tag : kNull);
+      if (!known) continue;
+      end = Put(end, static_cast<std::uint32_t>(text.size()));
+      std::memcpy(end, text.data(), text.size());
+      end += text.size();
+    }
   }
+
+  static constexpr std::uint8_t kNull = 0;
+  static constexpr std::uint64_t kNanBits = 0x7FF8000000000000;
 
   RowBlock& block_;
-  bool measure_;
+  bool measure_ = false;
   std::int64_t row_ = 0;
 };
 
-Status AddColumn(const arrow::ChunkedArray& column, ColumnBytes& bytes) {
-  std::int64_t row = 0;
-  for (const auto& chunk : column.chunks()) {
-    WEIRHOUSE_TRY_STATUS(bytes.Add(*chunk, row));
-    row += chunk->length();
-  }
-  return Status::Ok();
-}
-
-// Digests are uniform, so that their leading bits divide them evenly: one pass into buckets of about
-// 16, then each bucket by itself.
-std::vector<Digest> Ascending(std::vector<Digest> digests) {
+// Digests are uniform, so that their leading bits divide them evenly: into buckets of about 16 where
+// they lie (the American flag sort: McIlroy, Bostic and McIlroy, 1993), then each bucket by itself.
+void SortDigests(std::vector<Digest>& digests) {
   unsigned bits = 0;
   while (bits < 20 && (digests.size() >> (bits + 5)) != 0) ++bits;
   if (bits < 2) {
     std::sort(digests.begin(), digests.end());
-    return digests;
+    return;
   }
   const auto bucket_of = [bits](const Digest& digest) {
     const auto* const bytes = digest.bytes.data();
@@ -236,18 +244,21 @@ std::vector<Digest> Ascending(std::vector<Digest> digests) {
                                   static_cast<std::uint32_t>(bytes[1]) << 8 | bytes[2];
     return leading >> (24 - bits);
   };
-  std::vector<std::uint32_t> ends((std::size_t{1} << bits) + 1, 0);
-  for (const Digest& digest : digests) ++ends[bucket_of(digest) + 1];
-  for (std::size_t i = 1; i < ends.size(); ++i) ends[i] += ends[i - 1];
-  std::vector<Digest> sorted(digests.size());
-  for (const Digest& digest : digests) sorted[ends[bucket_of(digest)]++] = digest;
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
-    std::sort(sorted.begin() + static_cast<std::ptrdiff_t>(begin),
-              sorted.begin() + static_cast<std::ptrdiff_t>(ends[i]));
-    begin = ends[i];
+  const std::size_t buckets = std::size_t{1} << bits;
+  std::vector<std::size_t> begins(buckets + 1, 0);
+  for (const Digest& digest : digests) ++begins[bucket_of(digest) + 1];
+  std::partial_sum(begins.begin(), begins.end(), begins.begin());
+  std::vector<std::size_t> next(begins.begin(), begins.end() - 1);
+  for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+    while (next[bucket] < begins[bucket + 1]) {
+      Digest digest = digests[next[bucket]];
+      for (std::size_t home = bucket_of(digest); home != bucket; home = bucket_of(digest))
+        std::swap(digest, digests[next[home]++]);
+      digests[next[bucket]++] = digest;
+    }
+    std::sort(digests.begin() + static_cast<std::ptrdiff_t>(begins[bucket]),
+              digests.begin() + static_cast<std::ptrdiff_t>(begins[bucket + 1]));
   }
-  return sorted;
 }
 }  // namespace
 
@@ -260,11 +271,10 @@ Result<std::vector<Digest>> RowDigests(const arrow::Table& rows, std::span<const
     std::vector<std::shared_ptr<arrow::ChunkedArray>> slices;
     for (const int column : columns) slices.push_back(rows.column(column)->Slice(first, count));
     block.Begin(count);
-    ColumnBytes measure(block, /*measure=*/true);
-    for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(AddColumn(*slice, measure));
+    ColumnBytes bytes(block);
+    for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(bytes.Measure(*slice));
     block.Layout();
-    ColumnBytes write(block, /*measure=*/false);
-    for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(AddColumn(*slice, write));
+    for (const auto& slice : slices) WEIRHOUSE_TRY_STATUS(bytes.Write(*slice));
     texts.clear();
     for (std::int64_t row = 0; row < count; ++row) texts.push_back(block.Of(row));
     Sha256OfEach(texts, digests.data() + first);
@@ -285,9 +295,8 @@ Result<std::vector<Digest>> DeclaredDigests(const arrow::Table& rows) {
 
 Result<Digest> ContentDigest(const arrow::Table& rows) {
   WEIRHOUSE_TRY(std::vector<Digest> digests, DeclaredDigests(rows));
-  digests = Ascending(std::move(digests));
-  Sha256 hash;
-  for (const Digest& digest : digests) hash.Update(digest.view());
-  return hash.Finish();
+  SortDigests(digests);
+  static_assert(sizeof(Digest) == sizeof(Digest::bytes));  // so that they lie side by side
+  return Sha256Of({reinterpret_cast<const char*>(digests.data()), digests.size() * sizeof(Digest)});
 }
 }  // namespace weirhouse::iceberg

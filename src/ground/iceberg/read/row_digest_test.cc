@@ -105,6 +105,54 @@ TEST(ContentDigest, TellsMinusZeroFromZero) {
   EXPECT_NE(DigestOf(schema, R"([{"x":-0.0}])"), DigestOf(schema, R"([{"x":0.0}])"));
 }
 
+// Rows of every type with NULLs, in chunks that begin anywhere: each row's digest is the one that it
+// has by itself.
+TEST(RowDigests, DoNotDependOnNeighboursChunksOrBlocks) {
+  const auto schema =
+      arrow::schema({arrow::field("a", arrow::utf8()), arrow::field("b", arrow::boolean()),
+                     arrow::field("c", arrow::int32()), arrow::field("d", arrow::float32()),
+                     arrow::field("f", arrow::date32()),
+                     arrow::field("g", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
+                     arrow::field("h", arrow::binary())});
+  SeededRandom random(3);
+  std::string json;
+  constexpr std::int64_t kRows = 5'000;
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    const auto cell = [&](const std::string& value) {
+      return random.Below(6) == 0 ? "null" : value;
+    };
+    json += fmt::format(R"({}{{"a":{},"b":{},"c":{},"d":{},"f":{},"g":{},"h":{}}})",
+                        row == 0 ? "[" : ",", cell('"' + std::string(random.Below(40), 'x') + '"'),
+                        cell(random.Below(2) == 0 ? "true" : "false"),
+                        cell(fmt::format("-{}", random.Below(99))), cell("1.25"), cell("19000"),
+                        cell(fmt::format("{}", random.Below(1'000'000))), cell(R"("bytes")"));
+  }
+  arrow::Decimal128Builder decimals(arrow::decimal128(20, 3));
+  arrow::Time64Builder times(arrow::time64(arrow::TimeUnit::MICRO), arrow::default_memory_pool());
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    const bool null = random.Below(6) == 0;
+    ASSERT_TRUE((null ? decimals.AppendNull() : decimals.Append(arrow::Decimal128(row))).ok());
+    ASSERT_TRUE((null ? times.Append(row) : times.AppendNull()).ok());
+  }
+  auto whole = TableOf(schema, json + "]");
+  for (const auto& column : {*decimals.Finish(), *times.Finish()}) {
+    whole = *whole->AddColumn(2, arrow::field(column->type()->name(), column->type()),
+                              std::make_shared<arrow::ChunkedArray>(column));
+  }
+  std::vector<std::shared_ptr<arrow::Table>> parts;
+  for (std::int64_t begin = 0, count = 0; begin < kRows; begin += count) {
+    count = std::min<std::int64_t>(kRows - begin, static_cast<std::int64_t>(random.Below(700)));
+    parts.push_back(whole->Slice(begin, count));
+  }
+  const auto rows = arrow::ConcatenateTables(parts).ValueOrDie();
+  const std::vector<Digest> digests = DeclaredDigests(*rows).value();
+  for (std::int64_t row = 0; row < kRows; row += 7) {
+    ASSERT_EQ(digests[static_cast<std::size_t>(row)],
+              DeclaredDigests(*whole->Slice(row, 1)).value()[0])
+        << row;
+  }
+}
+
 TEST(ContentDigest, OfAYearOfFlightsTakesUnderASecond) {
   constexpr std::int64_t kRows = 330'000;
   arrow::FieldVector fields;
