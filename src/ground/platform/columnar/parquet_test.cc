@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
 #include <arrow/util/decimal.h>
+#include <fmt/format.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
@@ -326,6 +327,22 @@ TEST(ParquetReading, FindsColumnsByIdPromotesThemAndFillsAbsentOnes) {
   EXPECT_EQ((*table->column(1)->GetScalar(0))->ToString(), "12.34");
   EXPECT_EQ((*table->column(2)->GetScalar(0))->ToString(), "5");
   EXPECT_EQ((*table->column(3)->GetScalar(0))->ToString(), "1.5");
+}
+
+// What the footer of many columns takes is more than the room that is made for it.
+TEST(ParquetWriting, HoldsAFooterThatIsLargerThanTheRows) {
+  const ScratchFolder scratch;
+  arrow::FieldVector fields;
+  std::string json;
+  for (int i = 0; i < 2'000; ++i) {
+    fields.push_back(FieldWithId(fmt::format("column_{}", i), i + 1, arrow::int64()));
+    json += fmt::format("{}\"column_{}\":{}", i == 0 ? "[{" : ",", i, i);
+  }
+  const auto rows = TableOf(arrow::schema(fields), json + "}]");
+  ASSERT_OK_AND(const ParquetFile file, WriteParquet(LocalStore(), scratch / "f", *rows));
+  EXPECT_GT(file.size_bytes, 128 << 10);
+  ASSERT_OK_AND(const auto read, ReadParquet(LocalStore(), scratch / "f", {}));
+  EXPECT_TRUE(read->Equals(*rows));
 }
 
 TEST(ParquetReading, CountsRowsWhenNoWantedColumnIsThere) {

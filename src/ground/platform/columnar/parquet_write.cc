@@ -1,5 +1,5 @@
 #include <arrow/api.h>
-#include <arrow/io/memory.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/util/byte_size.h>
 #include <arrow/util/key_value_metadata.h>
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -99,8 +100,45 @@ std::shared_ptr<parquet::WriterProperties> PropertiesOf(const arrow::Table& rows
   return builder.build();
 }
 
+// The bytes of a file in memory. Arrow's own stream writes zeros over all of its room that is left
+// when it ends, most of it, where a page that is not written to costs nothing.
+class FileBytes final : public arrow::io::OutputStream {
+ public:
+  static arrow::Result<std::shared_ptr<FileBytes>> Make(std::int64_t room) {
+    auto bytes = std::make_shared<FileBytes>();
+    ARROW_ASSIGN_OR_RAISE(bytes->buffer_, arrow::AllocateResizableBuffer(room));
+    return bytes;
+  }
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(buffer_->data()), static_cast<std::size_t>(size_)};
+  }
+
+  using OutputStream::Write;
+  arrow::Status Write(const void* data, std::int64_t count) override {
+    if (size_ + count > buffer_->size()) {
+      ARROW_RETURN_NOT_OK(
+          buffer_->Resize(std::max(size_ + count, 2 * buffer_->size()), /*shrink_to_fit=*/false));
+    }
+    if (count > 0)
+      std::memcpy(buffer_->mutable_data() + size_, data, static_cast<std::size_t>(count));
+    size_ += count;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::int64_t> Tell() const override { return size_; }
+  arrow::Status Close() override {
+    closed_ = true;
+    return arrow::Status::OK();
+  }
+  bool closed() const override { return closed_; }
+
+ private:
+  std::unique_ptr<arrow::ResizableBuffer> buffer_;
+  std::int64_t size_ = 0;
+  bool closed_ = false;
+};
+
 struct Encoded {
-  std::shared_ptr<arrow::Buffer> bytes;
+  std::shared_ptr<FileBytes> bytes;
   std::shared_ptr<parquet::FileMetaData> metadata;
 };
 
@@ -109,7 +147,7 @@ arrow::Result<Encoded> Encode(const arrow::Table& rows, const ParquetOptions& op
   // to costs nothing.
   const std::int64_t room =
       kFooterBytes + arrow::util::ReferencedBufferSize(rows).ValueOr(std::int64_t{0});
-  ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create(room));
+  ARROW_ASSIGN_OR_RAISE(auto sink, FileBytes::Make(room));
   // Without the Arrow schema in the footer, bytes depend on rows and options only.
   parquet::ArrowWriterProperties::Builder arrow_builder;
   arrow_builder.coerce_timestamps(arrow::TimeUnit::MICRO)->disallow_truncated_timestamps();
@@ -125,7 +163,7 @@ arrow::Result<Encoded> Encode(const arrow::Table& rows, const ParquetOptions& op
   ARROW_RETURN_NOT_OK(writer->Close());
   Encoded encoded;
   encoded.metadata = writer->metadata();
-  ARROW_ASSIGN_OR_RAISE(encoded.bytes, sink->Finish());
+  encoded.bytes = std::move(sink);
   return encoded;
 }
 
@@ -161,12 +199,11 @@ Result<ParquetFile> Write(ObjectStore& store, const std::string& path, const arr
                           const ParquetOptions& options) {
   auto encoded = Encode(rows, options);
   if (!encoded.ok()) return StatusOfArrow(encoded.status(), path);
-  const std::string_view bytes(reinterpret_cast<const char*>(encoded->bytes->data()),
-                               static_cast<std::size_t>(encoded->bytes->size()));
+  const std::string_view bytes = encoded->bytes->view();
   ParquetFile file;
   file.path = path;
   file.row_count = rows.num_rows();
-  file.size_bytes = encoded->bytes->size();
+  file.size_bytes = static_cast<std::int64_t>(bytes.size());
   file.sha256 = Sha256Of(bytes);
   file.split_offsets = SplitOffsetsOf(*encoded->metadata);
   const auto sizes = SizesOfFields(*encoded->metadata);
