@@ -35,9 +35,18 @@ struct Candidates {
   bool StandsAt(std::size_t i, std::int64_t known) const {
     return known_time[i] <= known && known < HiddenAt(i);
   }
+  void Resize(std::size_t count, bool hides);
   void Sort();
   void FindBlocks();
 };
+
+void Candidates::Resize(std::size_t count, bool hides) {
+  entity.resize(count);
+  event_time.resize(count);
+  known_time.resize(count);
+  row.resize(count);
+  if (hides) hidden_at.resize(count);
+}
 
 void Candidates::Sort() {
   const auto before = [&](std::size_t a, std::size_t b) {
@@ -104,9 +113,11 @@ class PieceReader {
       WEIRHOUSE_TRY(op, ReadIntegers(*ops, "op"));
     }
     Candidates found;
-    Reserve(entities, &found);
     auto next_hidden = hidden_[piece].begin();
     const bool hides = next_hidden != hidden_[piece].end();
+    const auto none = std::count(entities.begin(), entities.end(), kNoEntity);
+    found.Resize(entities.size() - static_cast<std::size_t>(none), hides);
+    std::size_t count = 0;
     const std::int64_t* event_times = event.data();
     const std::int64_t* known_times = known.data();
     for (std::size_t i = 0; i < entities.size(); ++i) {
@@ -117,27 +128,20 @@ class PieceReader {
       const std::int64_t event_time = event.IsValid(i) ? event_times[i] : kTimeless;
       if (event_time < low_at_ || event_time > labels_.last_at()) continue;
       if (deletes && op.values[i] != 0) continue;
-      found.entity.push_back(entities[i]);
-      found.event_time.push_back(event_time);
-      found.known_time.push_back(std::min(known_times[i], kLatest));
-      found.row.push_back(static_cast<std::uint32_t>(i));
-      if (hides) found.hidden_at.push_back(hidden_at);
+      found.entity[count] = entities[i];
+      found.event_time[count] = event_time;
+      found.known_time[count] = std::min(known_times[i], kLatest);
+      found.row[count] = static_cast<std::uint32_t>(i);
+      if (hides) found.hidden_at[count] = hidden_at;
+      ++count;
     }
+    found.Resize(count, hides);
     found.Sort();
     found.FindBlocks();
     return found;
   }
 
  private:
-  static void Reserve(const std::vector<std::uint32_t>& entities, Candidates* found) {
-    const auto none = std::count(entities.begin(), entities.end(), kNoEntity);
-    const std::size_t count = entities.size() - static_cast<std::size_t>(none);
-    found->entity.reserve(count);
-    found->event_time.reserve(count);
-    found->known_time.reserve(count);
-    found->row.reserve(count);
-  }
-
   const FeaturePieces& pieces_;
   const LabelOrder& labels_;
   const std::vector<std::vector<HiddenVersion>>& hidden_;

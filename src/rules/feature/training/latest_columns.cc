@@ -26,9 +26,8 @@ constexpr std::size_t kChunkTextBytesMax = std::size_t{1} << 30;  // offsets hav
 
 // One row that is taken: from where, and for which row of the spine.
 struct Pick {
-  std::uint32_t label = 0;  // in the order of LabelOrder
-  std::uint32_t row = 0;    // of its piece
-  std::uint32_t to = 0;     // of the spine
+  std::uint32_t row = 0;  // of its piece
+  std::uint32_t to = 0;   // of the spine
 };
 
 // Outputs that take the same rows for each label.
@@ -67,6 +66,8 @@ class LatestJoin {
 
  private:
   Selection& SelectionFor(const PlannedOutput& output);
+  // Whether the row that was chosen for a label is within what `output` looks back to.
+  bool Counts(const ChosenRow& row, std::size_t label, const PlannedOutput& output) const;
   void Index(const std::vector<ChosenRow>& rows, Selection* selection) const;
   Status Begin(FilledColumn* column) const;
   Status FillPiece(std::size_t piece);
@@ -97,27 +98,35 @@ Selection& LatestJoin::SelectionFor(const PlannedOutput& output) {
   return selections_.back();
 }
 
+bool LatestJoin::Counts(const ChosenRow& row, std::size_t label,
+                        const PlannedOutput& output) const {
+  return row.piece != kNoPiece && row.event_time >= LowOf(plan_, output, labels_.at(label));
+}
+
 // Sorts what is taken by piece, so that each piece is read once, and then by spine row, so that it is
 // written in order.
 void LatestJoin::Index(const std::vector<ChosenRow>& rows, Selection* selection) const {
+  struct Place {
+    std::uint32_t piece = kNoPiece;
+    std::uint32_t row = 0;
+  };
+  std::vector<Place> places(count_);  // by spine row: labels lie in another order
   selection->starts.assign(pieces_.count() + 1, 0);
-  selection->picked.assign(count_, 0);
-  std::vector<std::uint32_t> label_of(count_, 0);
-  for (std::uint32_t label = 0; label < rows.size(); ++label) {
+  for (std::size_t label = 0; label < rows.size(); ++label) {
     const ChosenRow& row = rows[label];
-    if (row.piece == kNoPiece) continue;
-    if (row.event_time < LowOf(plan_, *selection->like, labels_.at(label))) continue;
+    if (!Counts(row, label, *selection->like)) continue;
     ++selection->starts[row.piece + 1];
-    selection->picked[labels_.row(label)] = 1;
-    label_of[labels_.row(label)] = label;
+    places[labels_.row(label)] = {row.piece, row.row};
   }
   std::partial_sum(selection->starts.begin(), selection->starts.end(), selection->starts.begin());
   std::vector<std::size_t> next(selection->starts.begin(), selection->starts.end() - 1);
   selection->picks.resize(selection->starts.back());
+  selection->picked.assign(count_, 0);
   for (std::uint32_t to = 0; to < count_; ++to) {
-    if (selection->picked[to] == 0) continue;
-    const ChosenRow& row = rows[label_of[to]];
-    selection->picks[next[row.piece]++] = {label_of[to], row.row, to};
+    const Place& place = places[to];
+    if (place.piece == kNoPiece) continue;
+    selection->picked[to] = 1;
+    selection->picks[next[place.piece]++] = {place.row, to};
   }
 }
 
@@ -165,9 +174,10 @@ std::uint8_t* LatestJoin::NullsOf(FilledColumn* column) {
 }
 
 void LatestJoin::FillAges(const FilledColumn& column, const std::vector<ChosenRow>& rows) const {
-  for (const Pick& pick : column.selection->picks) {
-    const WideInt age = static_cast<WideInt>(labels_.at(pick.label)) - rows[pick.label].event_time;
-    column.bits[pick.to] = std::bit_cast<std::uint64_t>(RoundedQuotient(age, 1'000'000));
+  for (std::size_t label = 0; label < rows.size(); ++label) {
+    if (!Counts(rows[label], label, *column.output)) continue;
+    const WideInt age = static_cast<WideInt>(labels_.at(label)) - rows[label].event_time;
+    column.bits[labels_.row(label)] = std::bit_cast<std::uint64_t>(RoundedQuotient(age, 1'000'000));
   }
 }
 
