@@ -19,6 +19,7 @@
 #include "work/answers/quarantine_answer.h"
 #include "work/answers/run_answer.h"
 #include "work/answers/status_answer.h"
+#include "work/answers/stream/topic_answer.h"
 #include "work/answers/table/table_snapshots.h"
 #include "work/answers/table_answer.h"
 #include "work/answers/trace_answer.h"
@@ -93,6 +94,11 @@ http::HttpResponse GetQuarantine(std::shared_ptr<const Options> options,
 // Commits as an endless stream of server-sent events, after Last-Event-ID or `after`.
 http::HttpResponse GetEvents(const std::shared_ptr<const Options>& options,
                              const http::HttpRequest& request);
+
+// Appends the lines of the body to a topic (topics.cc).
+http::HttpResponse PostRecords(const Options& options, const http::HttpRequest& request);
+Result<answers::TopicsAnswer> GetTopics(ApiCall& call);
+Result<answers::TopicRecordsAnswer> GetTopicRecords(ApiCall& call);
 
 // ---- Shared by handlers
 // The response for an error; for a damaged cache it says that the request may be repeated.

@@ -15,6 +15,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kRunsDefault = 100;
 constexpr std::int64_t kRunsMax = 10'000;
+constexpr std::int64_t kRecordsBytesMax = std::int64_t{16} << 20;
 
 constexpr Route kRoutes[] = {
     {"GET", "/v1/status", Role::kReader, Answered<GetStatus>, "\n"},
@@ -35,6 +36,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/training-sets", Role::kReader, Answered<GetTrainingSets>, "\n"},
     {"GET", "/v1/trace/{id}", Role::kReader, Answered<GetTrace>, "\n"},
     {"GET", "/v1/quarantine/reasons", Role::kReader, Answered<GetQuarantineReasons>, "\n"},
+    {"GET", "/v1/topics", Role::kReader, Answered<GetTopics>, "\n"},
+    {"GET", "/v1/topics/{name}/records", Role::kReader, Answered<GetTopicRecords>, "\n", true},
     {"GET", "/v1/runs", Role::kReader, Answered<GetRuns>},
     {"GET", "/v1/features", Role::kReader, Answered<GetFeatures>},
     {"POST", "/v1/features", Role::kOwner, Answered<PostFeatures>},
@@ -149,6 +152,13 @@ void AddRoutes(http::Router& router, Options options) {
   router.Add("GET", "/v1/doctor",
              [shared](const HttpRequest& request) { return GetDoctor(*shared, request); },
              {.requires_token = true, .is_slow = true});
+  // Waits for the disk, at best together with others.
+  router.Add("POST", "/v1/topics/{name}/records",
+             [shared](const HttpRequest& request) { return PostRecords(*shared, request); },
+             {.body_bytes_max = kRecordsBytesMax,
+              .media_types = {"application/json", "application/x-ndjson"},
+              .requires_token = true,
+              .is_slow = true});
   router.Add("GET", "/v1/quarantine",
              [shared](const HttpRequest& request) { return GetQuarantine(shared, request); });
   router.Add("GET", "/v1/events",

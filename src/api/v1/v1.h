@@ -27,6 +27,8 @@ struct Options {
   // repair, or notes another process that writes to the project. Any thread; must not wait for
   // leases to end.
   std::function<void(const Status& status)> on_error;
+  // Called when records were appended to a topic, without a lease. Any thread.
+  std::function<void()> on_append;
 };
 // Adds the routes; call it before the server starts. Threads: the functions of `options` are called
 // from any.

@@ -200,6 +200,29 @@ VerbGroup Gates() {
             .completes = "run"}}};
 }
 
+VerbGroup Topics() {
+  return {
+      "Streams",
+      {{.name = "stream list",
+        .summary = "list topics: what they keep, and how far each source has taken it",
+        .examples = {"wh stream list"}},
+       {.name = "stream tail",
+        .words = "TOPIC",
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "show records of a topic: the last ones, or from an offset on",
+        .options = {{"from", "OFFSET", "the first record to show"},
+                    {"limit", "N", "at most this many (default 10)"}},
+        .examples = {"wh stream tail orders", "wh stream tail orders --from 1200 --limit 5"}},
+       {.name = "stream append",
+        .words = "TOPIC FILE",
+        .words_min = 2,
+        .words_max = 2,
+        .summary = "append the lines of a file to a topic; `wh run`, or the daemon, takes them in",
+        .options = {{"key", "TEXT", "the key of each record"}},
+        .examples = {"wh stream append orders orders.jsonl"}}}};
+}
+
 VerbGroup StagingAreas() {
   return {
       "Staging areas",
@@ -502,9 +525,9 @@ VerbGroup Shell() {
 }  // namespace
 
 const std::vector<VerbGroup>& VerbGroups() {
-  static const std::vector<VerbGroup> groups = {Beginning(), Running(),      Access(),  Contracts(),
-                                                Gates(),     StagingAreas(), Data(),    Upkeep(),
-                                                Features(),  Models(),       Lineage(), Shell()};
+  static const std::vector<VerbGroup> groups = {
+      Beginning(), Running(), Access(),   Contracts(), Gates(),   Topics(), StagingAreas(),
+      Data(),      Upkeep(),  Features(), Models(),    Lineage(), Shell()};
   return groups;
 }
 
@@ -541,10 +564,10 @@ bool IsVerbFamily(std::string_view word) {
 bool TakesOption(std::string_view verb, std::string_view global) {
   constexpr std::string_view kWithAt[] = {"sql", "table files", "feature get", "predict"};
   constexpr std::string_view kWithoutDryRun[] = {
-      "demo-data",     "serve",          "token new",       "token create",
-      "token revoke",  "staging open",   "staging publish", "staging discard",
-      "table compact", "table rollback", "table tag",       "train-set build",
-      "model train",   "model deploy",   "predict",         "reproduce"};
+      "demo-data",      "serve",        "token new",       "token create",    "token revoke",
+      "stream append",  "staging open", "staging publish", "staging discard", "table compact",
+      "table rollback", "table tag",    "train-set build", "model train",     "model deploy",
+      "predict",        "reproduce"};
   if (global == "at") return std::ranges::find(kWithAt, verb) != std::end(kWithAt);
   if (global == "dry-run")
     return std::ranges::find(kWithoutDryRun, verb) == std::end(kWithoutDryRun);

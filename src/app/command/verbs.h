@@ -48,6 +48,9 @@ Result<int> RunGateShow(Context& context);
 Result<int> RunGateHistory(Context& context);
 Result<int> RunGateOverride(Context& context);
 Result<int> RunGateDiscard(Context& context);
+Result<int> RunStreamList(Context& context);
+Result<int> RunStreamTail(Context& context);
+Result<int> RunStreamAppend(Context& context);
 Result<int> RunStagingOpen(Context& context);
 Result<int> RunStagingList(Context& context);
 Result<int> RunStagingShow(Context& context);
@@ -116,6 +119,9 @@ inline constexpr Verb kVerbs[] = {
     {"gate override", RunGateOverride},
     {"gate discard", RunGateDiscard},
     {"staging open", RunStagingOpen},
+    {"stream list", RunStreamList},
+    {"stream tail", RunStreamTail},
+    {"stream append", RunStreamAppend},
     {"staging list", RunStagingList},
     {"staging show", RunStagingShow},
     {"staging publish", RunStagingPublish},

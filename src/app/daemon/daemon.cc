@@ -19,6 +19,7 @@
 #include "app/daemon/audit_log.h"
 #include "app/daemon/command_socket.h"
 #include "app/daemon/landing_watch.h"
+#include "app/daemon/paced_call.h"
 #include "app/daemon/project_host.h"
 #include "app/daemon/project_lease.h"
 #include "app/daemon/work_queue.h"
@@ -47,6 +48,8 @@ constexpr int kHttpWorkers = 4;
 // Commits mostly wait for the disk, and those that wait together share its fsyncs.
 constexpr int kCommitWorkers = 16;
 constexpr std::size_t kFilesToldMax = 20;  // at a time
+// Between two runs for what is appended to topics, so that a busy topic makes one commit a second.
+constexpr std::chrono::milliseconds kTopicsEvery{1'000};
 
 std::atomic<int> signals{0};
 int signal_event = -1;
@@ -288,6 +291,7 @@ Result<std::uint16_t> PortOf(const command::Invocation& invocation) {
 std::vector<std::string> LandingFolders(const work::ProjectDefinition& project) {
   std::vector<std::string> folders;
   for (const work::Source& source : project.sources) {
+    if (!source.topic.empty()) continue;
     folders.push_back(source.landing.starts_with("/") ? source.landing
                                                       : project.root + "/" + source.landing);
   }
@@ -295,7 +299,8 @@ std::vector<std::string> LandingFolders(const work::ProjectDefinition& project) 
 }
 
 Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, ProjectHost& host,
-                                                      const rest::Options& catalog, Talk& talk) {
+                                                      const rest::Options& catalog,
+                                                      std::function<void()> on_append, Talk& talk) {
   http::ServerOptions options;
   options.port = port;
   options.workers = kHttpWorkers;
@@ -310,6 +315,7 @@ Result<std::unique_ptr<http::HttpServer>> StartServer(std::uint16_t port, Projec
   v1::Options own;
   own.take = [&host] { return ServedLease::Take(host); };
   own.on_error = [&host](const Status& status) { NoteTrouble(host, status); };
+  own.on_append = std::move(on_append);
   v1::AddRoutes(router, std::move(own));
   rest::AddRoutes(router, catalog);
   return http::HttpServer::Start(std::move(options), std::move(router));
@@ -395,8 +401,11 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   };
   catalog.on_error = [&host](const Status& status) { host->NoteIfReplaced(status); };
   catalog.audit = [&audit](const std::string& line) { audit.Append(line); };
+  WEIRHOUSE_TRY(const std::unique_ptr<PacedCall> appended, PacedCall::Start(kTopicsEvery, [&] {
+                  if (runs_by_itself) queue.PushOnce([&] { run.Run(); });
+                }));
   WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
-                StartServer(port, *host, catalog, talk));
+                StartServer(port, *host, catalog, [&appended] { appended->Ask(); }, talk));
   WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
   host->OnDamage([&] { return queue.Push([&] { run.Mend(); }); });
   WEIRHOUSE_TRY(std::unique_ptr<Worker> worker, Worker::Start(queue, talk));

@@ -36,6 +36,12 @@ bool ReadSetting(const json& stored, bool* value) {
   return true;
 }
 
+bool ReadSetting(const json& stored, std::int64_t* value) {
+  if (!stored.is_number_integer()) return false;
+  *value = stored.get<std::int64_t>();
+  return true;
+}
+
 bool ReadSetting(const json& stored, Digest* value) {
   return stored.is_string() && ParseDigest(stored.get<std::string>(), value);
 }

@@ -6,6 +6,7 @@
 //   WEIRHOUSE_TRY(const auto lake, setting::Lake().In(catalog));         // std::optional<std::string>
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -60,6 +61,7 @@ nlohmann::json JsonOfSetting(const T& value) {
 bool ReadSetting(const nlohmann::json& stored, nlohmann::json* value);
 bool ReadSetting(const nlohmann::json& stored, std::string* value);
 bool ReadSetting(const nlohmann::json& stored, bool* value);
+bool ReadSetting(const nlohmann::json& stored, std::int64_t* value);
 bool ReadSetting(const nlohmann::json& stored, Digest* value);
 bool ReadSetting(const nlohmann::json& stored, std::vector<std::string>* value);
 bool ReadSetting(const nlohmann::json& stored, StandingNote* value);
@@ -178,6 +180,11 @@ inline SettingOf<nlohmann::json> Watch(std::string_view gate) {
 // By path: the state of a raw object before it was restored (landing::ObjectStateName).
 inline SettingOf<std::string> Restoring(std::string_view path) {
   return SettingsOf<std::string>("restoring/").Of(path);
+}
+
+// ---- Topics: by source, the offset behind the last record of the topic that is in raw.
+inline SettingsOf<std::int64_t> TopicOffsets(const std::string& topic) {
+  return SettingsOf<std::int64_t>("topic/" + topic + "/");
 }
 
 // ---- Serving: by model, the version that answers ("late#1"), and its deployment ("late#1@d2").

@@ -203,6 +203,7 @@ Result<Waiting> ReadWaiting(work::Workspace& workspace) {
   }
   waiting.objects = plan->waiting_objects;
   waiting.batches = plan->waiting_batches;
+  waiting.in_topics = plan->waiting_in_topics;
   waiting.changes = plan->items.size();
   waiting.being_written = plan->being_written;
   waiting.behind_halted = plan->behind_halt;

@@ -25,6 +25,7 @@ struct Waiting {
   std::string refused;  // why the files would be refused; then the rest is unknown
   std::int64_t objects = 0;
   std::int64_t batches = 0;
+  std::map<std::string, std::int64_t> in_topics;  // source → records of its topic, if any
   std::size_t changes = 0;
   std::int64_t being_written = 0;  // landed files that a process has open for writing
   std::optional<work::BehindHalt> behind_halted;

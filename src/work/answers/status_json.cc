@@ -33,6 +33,7 @@ json WaitingAsJson(const Waiting& waiting) {
   if (!waiting.refused.empty()) return {{"refused", waiting.refused}};
   return {{"objects", waiting.objects},
           {"batches", waiting.batches},
+          {"in_topics", waiting.in_topics},
           {"changes", waiting.changes},
           {"being_written", waiting.being_written},
           {"behind_halted", ToJson(waiting.behind_halted)},

@@ -1,5 +1,5 @@
-// What arrives, wherever it comes from: today files of a landing folder; in time HTTP bodies,
-// objects of a store and records of a stream. The raw step sees arrivals through this interface
+// What arrives, wherever it comes from: files of a landing folder and records of a topic; in time
+// objects of a store. The raw step sees arrivals through this interface
 // only.
 #pragma once
 
@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ground/base/byte_stream.h"
 #include "ground/base/digest.h"
 #include "ground/base/status.h"
 #include "ground/catalog/record.h"
+#include "ground/catalog/settings.h"
 
 namespace weirhouse::work {
 
@@ -52,6 +54,8 @@ struct Arrival {
   // What the commit records, so that the driver does not return this arrival again; digest and
   // state are filled in.
   std::optional<catalog::LandingRecord> seen;
+  // What else the same commit sets.
+  std::vector<catalog::SettingChange> settings;
   // The driver's own handle for it: an offset, a receipt.
   std::string acknowledgement;
 };

@@ -24,6 +24,10 @@ constexpr std::int64_t kArrivalBytesMax = 256 << 20;
 Result<std::vector<landing::Landing>> ListAll(Workspace& workspace, landing::LandingLooks* looks) {
   std::vector<landing::Landing> landings;
   for (const Source& source : workspace.project().sources) {
+    if (!source.topic.empty()) {
+      landings.emplace_back();  // one for each source
+      continue;
+    }
     const landing::LandingRule rule = MakeLandingRule(workspace, source);
     const ProcessTime now = workspace.clock().Now();
     auto landing = looks == nullptr ? landing::ListLanding(rule, workspace.catalog(), now)

@@ -281,6 +281,8 @@ Result<bool> StoreArrivals(Workspace& workspace, const std::string& batch, Arriv
     if (!arriving.restored.empty() && !restored_paths.insert(arriving.restored).second)
       arriving.restored.clear();
     if (arriving.arrival.seen) request.landings.push_back(LandingOf(arriving));
+    for (const catalog::SettingChange& change : arriving.arrival.settings)
+      request.settings.push_back(change);
     AddEvents(arriving, arrival_awaited, request);
     if (!arriving.duplicate && !arriving.problem.empty())
       request.events.push_back(RefusedWhole(arriving, batch));

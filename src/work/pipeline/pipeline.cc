@@ -13,6 +13,7 @@
 #include "ground/base/writers/retry.h"
 #include "work/ingest/landing_list.h"
 #include "work/ingest/raw_step.h"
+#include "work/ingest/topic_arrivals.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/arrived.h"
 #include "work/pipeline/batch/halt.h"
@@ -242,6 +243,12 @@ Status LandAndRun(PipelineState& state, FeatureWorker& features, const Waiting& 
     if (stuck.ok() || restored) WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
   }
   state.progress.Update("batches", done, count);
+  WEIRHOUSE_TRY(std::vector<TopicBacklog> topics, TopicBacklogs(state.workspace));
+  while (!state.progress.Cancelled()) {
+    WEIRHOUSE_TRY(const bool taken, LandTopics(state.workspace, topics, state.summary));
+    if (!taken) break;
+    if (stuck.ok()) WEIRHOUSE_TRY_STATUS(RunUnlessStuck(state, features, stuck));
+  }
   return stuck;
 }
 

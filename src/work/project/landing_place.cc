@@ -69,6 +69,7 @@ Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& proj
   const std::vector<Place> places = ProjectPlaces(project, root);
   std::vector<std::pair<fs::path, const Source*>> landings;
   for (const Source& source : project.sources) {
+    if (!source.topic.empty()) continue;
     const fs::path path = CanonicalOf(root, source.landing);
     const YamlNode& landing = *sources.Find(source.name)->Find("landing");
     // A landing folder may be any folder in the project, but not the project itself.
@@ -97,6 +98,7 @@ Status CheckLandingPlaces(const YamlNode& sources, const ProjectDefinition& proj
 std::map<std::string, std::string> MissingLandingFolders(const ProjectDefinition& project) {
   std::map<std::string, std::string> missing;
   for (const Source& source : project.sources) {
+    if (!source.topic.empty()) continue;
     std::error_code error;
     const fs::file_status found = fs::status(fs::path(project.root) / source.landing, error);
     if (found.type() == fs::file_type::not_found) missing[source.name] = source.landing;

@@ -29,7 +29,8 @@ namespace weirhouse::work {
 
 struct Source {
   std::string name;
-  std::string landing;  // relative to the project
+  std::string landing;  // relative to the project; "topic:NAME" if records are sent to a topic
+  std::string topic;    // NAME of that; empty: files land in a folder
   std::string format;   // jsonl | json | csv
   std::vector<std::string> nulls;
   char delimiter = ',';  // of csv

@@ -33,7 +33,9 @@ bool HasWord(std::string_view text, std::string_view word) {
 class PackageReader {
  public:
   explicit PackageReader(ProjectDefinition& project) : project_(project), root_(project.root) {
-    for (const Source& source : project.sources) LeaveOut(source.landing);
+    for (const Source& source : project.sources) {
+      if (source.topic.empty()) LeaveOut(source.landing);
+    }
     LeaveOut(project.profile.warehouse);
   }
 

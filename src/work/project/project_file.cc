@@ -165,6 +165,38 @@ Result<char> ParseDelimiter(const YamlNode& node, const std::string& what,
   return text[0];
 }
 
+constexpr std::size_t kTopicNameMax = 200;
+
+// NAME of `landing: topic:NAME`. What holds for files alone is refused.
+Result<std::string> ParseTopic(const YamlNode& node, const YamlNode& landing,
+                               const std::string& text, const std::string& what) {
+  std::string topic = text.substr(std::string_view("topic:").size());
+  const bool fits = !topic.empty() && topic.size() <= kTopicNameMax &&
+                    std::isalpha(static_cast<unsigned char>(topic[0])) != 0 &&
+                    std::ranges::all_of(topic, [](unsigned char c) {
+                      return std::isalnum(c) != 0 || c == '_' || c == '-';
+                    });
+  if (!fits) {
+    return landing.Error("WH2004", fmt::format("landing of {} names no topic: \"{}\"", what, text))
+        .WithHint("a topic is named with letters, digits, _ and -, a letter first: topic:orders");
+  }
+  for (const char* key : {"batch", "after", "delimiter"}) {
+    if (const YamlNode* given = node.Find(key)) {
+      return given->Error(
+          "WH2004",
+          fmt::format("{} of {} has no effect: its records come from a topic", key, what));
+    }
+  }
+  if (const YamlNode* format = node.Find("format");
+      format != nullptr && format->text() != "jsonl") {
+    return format->Error("WH2004",
+                         fmt::format("format of {} must be jsonl: its records come from a "
+                                     "topic, which holds lines",
+                                     what));
+  }
+  return topic;
+}
+
 Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   const std::string what = fmt::format("the source \"{}\"", entry.key);
   const YamlNode& node = entry.value;
@@ -175,7 +207,9 @@ Status ParseSource(const YamlNode::Entry& entry, ProjectDefinition& project) {
   source.name = entry.key;
   WEIRHOUSE_TRY(const YamlNode* landing, node.Require("landing", what));
   WEIRHOUSE_TRY(source.landing, landing->AsString("landing of " + what));
-  if (source.landing.starts_with("s3://") || source.landing.starts_with("topic:")) {
+  if (source.landing.starts_with("topic:")) {
+    WEIRHOUSE_TRY(source.topic, ParseTopic(node, *landing, source.landing, what));
+  } else if (source.landing.starts_with("s3://")) {
     return landing->Error(
         "WH2005",
         fmt::format("landing of {} is not served by this release: \"{}\"", what, source.landing));

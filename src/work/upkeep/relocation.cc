@@ -150,6 +150,7 @@ Result<std::vector<catalog::LandingRecord>> MovedLandings(Workspace& workspace) 
   if (former_root.empty()) return moved;
   const std::string root = platform::CanonicalPath(workspace.project().root);
   for (const Source& source : workspace.project().sources) {
+    if (!source.topic.empty()) continue;
     if (!platform::IsInFolder(platform::CanonicalPath(MakeLandingRule(workspace, source).folder),
                               root))
       continue;

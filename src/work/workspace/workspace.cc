@@ -26,6 +26,7 @@
 #include "work/workspace/state/clock_witness.h"
 #include "work/workspace/state/parsing_mark.h"
 #include "work/workspace/state/project_lock.h"
+#include "work/workspace/state/topic_logs.h"
 
 namespace weirhouse::work {
 namespace {
@@ -197,6 +198,8 @@ Status Workspace::OpenEngines(Access access, std::shared_ptr<platform::SqlEngine
     WEIRHOUSE_TRY(parsing_mark_, ParsingMark::Open(state_folder_ + "/parsing"));
     WEIRHOUSE_TRY_STATUS(CountEndedParsing(*parsing_mark_, *catalog_));
   }
+  topics_ =
+      std::make_shared<TopicLogs>(state_folder_ + "/log", *catalog_, *clock_, *random_, !writes);
   bool mended = false;
   WEIRHOUSE_TRY(CacheStores caches, OpenCaches(*this, writes, &mended));
   kv_ = std::move(caches.kv);
@@ -228,6 +231,7 @@ std::unique_ptr<Workspace> Workspace::With(std::shared_ptr<const ProjectDefiniti
   other->runs_ = runs_;
   other->sql_ = sql_;
   other->parsing_mark_ = parsing_mark_;
+  other->topics_ = topics_;
   other->request_sessions_ = std::make_unique<feature::RequestSessions>(*sql_);
   other->online_ = online_;
   other->other_lives_ = other_lives_;
@@ -251,6 +255,7 @@ Workspace::~Workspace() {
   runs_.reset();
   online_.reset();
   kv_.reset();
+  topics_.reset();
   if (catalog_ != nullptr && lock_ != nullptr)
     RememberCatalog(*local_store_, state_folder_, *catalog_);
   catalog_.reset();

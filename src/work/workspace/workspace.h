@@ -35,6 +35,7 @@ class RequestSessions;
 namespace weirhouse::work {
 class ParsingMark;
 class ProjectLock;
+class TopicLogs;
 
 // How a verb reports its progress. Threads: called from the working thread only.
 class Progress {
@@ -100,6 +101,8 @@ class Workspace {
   feature::RequestSessions& request_sessions() { return *request_sessions_; }
   // The object that is being parsed, for the next process. Only for writers.
   ParsingMark& parsing_mark() { return *parsing_mark_; }
+  // What was sent to topics; appending to them is for any thread.
+  TopicLogs& topics() { return *topics_; }
   Clock& clock() { return *clock_; }
   Random& random() { return *random_; }
   const std::string& state_folder() const { return state_folder_; }  // <root>/.weirhouse
@@ -151,6 +154,7 @@ class Workspace {
   std::shared_ptr<platform::KvStore> kv_;
   std::shared_ptr<platform::SqlEngine> sql_;
   std::shared_ptr<ParsingMark> parsing_mark_;
+  std::shared_ptr<TopicLogs> topics_;
   std::unique_ptr<feature::RequestSessions> request_sessions_;
   std::shared_ptr<feature::OnlineStore> online_;
   std::vector<std::string> other_lives_;

@@ -96,6 +96,22 @@ void PrintItems(Context& context, const work::ProjectDefinition& project, const 
   }
 }
 
+// "2 objects in 1 batch, 14 records of topics"; empty if nothing waits.
+std::string WhatWaits(const work::Plan& plan) {
+  std::string what;
+  if (plan.waiting_objects > 0) {
+    what = fmt::format("{} in {}", Plural(plan.waiting_objects, "object", "objects"),
+                       Plural(plan.waiting_batches, "batch", "batches"));
+  }
+  std::int64_t records = 0;
+  for (const auto& [source, waiting] : plan.waiting_in_topics) records += waiting;
+  if (records > 0) {
+    what += fmt::format("{}{} of topics", what.empty() ? "" : ", ",
+                        Plural(records, "record", "records"));
+  }
+  return what;
+}
+
 void PrintPlan(Context& context, const work::ProjectDefinition& project, const work::Plan& plan) {
   std::int64_t add = 0;
   std::int64_t change = 0;
@@ -115,11 +131,8 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
     const char* none = plan.behind_halt || !plan.waiting_views.empty()
                            ? "no changes, nothing landed waits"
                            : "no changes, nothing waits";
-    context.Line(plan.waiting_objects == 0
-                     ? none
-                     : fmt::format("no changes; {} in {} wait",
-                                   Plural(plan.waiting_objects, "object", "objects"),
-                                   Plural(plan.waiting_batches, "batch", "batches")));
+    const std::string waits = WhatWaits(plan);
+    context.Line(waits.empty() ? none : fmt::format("no changes; {} wait", waits));
   } else {
     context.Line(fmt::format("plan {}: {}", plan.digest, totals));
   }
@@ -133,10 +146,11 @@ void PrintPlan(Context& context, const work::ProjectDefinition& project, const w
 Result<int> ShowWaiting(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.ReadingFiles());
   WEIRHOUSE_TRY(const work::Plan plan, work::MakePlan(*workspace));
-  context.Line(fmt::format("would land {} in {}", Plural(plan.waiting_objects, "object", "objects"),
-                           Plural(plan.waiting_batches, "batch", "batches")));
-  context.Answer(
-      {{"waiting_objects", plan.waiting_objects}, {"waiting_batches", plan.waiting_batches}});
+  const std::string waits = WhatWaits(plan);
+  context.Line("would land " + (waits.empty() ? "nothing" : waits));
+  context.Answer({{"waiting_objects", plan.waiting_objects},
+                  {"waiting_batches", plan.waiting_batches},
+                  {"waiting_in_topics", plan.waiting_in_topics}});
   return kExitOk;
 }
 }  // namespace

@@ -39,6 +39,9 @@ void PrintWaiting(Context& context, const answers::Waiting& waiting) {
   context.Line(fmt::format("waiting    {} landed objects in {} batches; {} changes to apply",
                            WithThousands(waiting.objects), WithThousands(waiting.batches),
                            waiting.changes));
+  for (const auto& [source, records] : waiting.in_topics)
+    context.Line(fmt::format("           {} records of the topic of {}", WithThousands(records),
+                             EscapeControl(source)));
   if (waiting.behind_halted) {
     context.Line(fmt::format("           {} records of stored batches behind {}",
                              WithThousands(waiting.behind_halted->records),

@@ -82,7 +82,7 @@ concept DigestedArray = (platform::StoredArray<Array> || std::same_as<Array, arr
                         !std::same_as<Array, arrow::LargeBinaryArray>;
 
 template <typename T>
-char* Put(char* at, const T& value) {
+char* PutBytes(char* at, const T& value) {
   std::memcpy(at, &value, sizeof(value));
   return at + sizeof(value);
 }
@@ -132,14 +132,14 @@ class ColumnBytes {
   void AddTyped(const Array& array) {
     if constexpr (std::same_as<Array, arrow::BooleanArray>) {
       Fixed<1>(array, 1, [&](char* at, std::int64_t i) {
-        return Put<std::uint8_t>(at, array.Value(i) ? 1 : 0);
+        return PutBytes<std::uint8_t>(at, array.Value(i) ? 1 : 0);
       });
     } else if constexpr (platform::IntegerArray<Array>) {
       Numbers(array, 2);
     } else if constexpr (platform::RealArray<Array>) {
       Fixed<8>(array, 3, [&](char* at, std::int64_t i) {
         const auto value = static_cast<double>(array.Value(i));
-        return Put(at, std::isnan(value) ? kNanBits : std::bit_cast<std::uint64_t>(value));
+        return PutBytes(at, std::isnan(value) ? kNanBits : std::bit_cast<std::uint64_t>(value));
       });
     } else if constexpr (std::same_as<Array, arrow::Decimal128Array>) {
       Decimals(array);
@@ -168,7 +168,7 @@ class ColumnBytes {
     const std::int64_t length = array.length();
     row_ += length;
     if (array.null_count() == 0) {
-      for (std::int64_t i = 0; i < length; ++i) ends[i] = write(Put(ends[i], tag), i);
+      for (std::int64_t i = 0; i < length; ++i) ends[i] = write(PutBytes(ends[i], tag), i);
       return;
     }
     const std::uint8_t* const valid = array.null_bitmap_data();
@@ -176,7 +176,7 @@ class ColumnBytes {
     for (std::int64_t i = 0; i < length; ++i) {
       const bool known = IsSet(valid, offset + i);
       char* const begin = ends[i];
-      char* const end = write(Put<std::uint8_t>(begin, known ? tag : kNull), i);
+      char* const end = write(PutBytes<std::uint8_t>(begin, known ? tag : kNull), i);
       ends[i] = known ? end : begin + 1;
     }
   }
@@ -184,7 +184,7 @@ class ColumnBytes {
   template <typename Array>
   void Numbers(const Array& array, std::uint8_t tag) {
     Fixed<8>(array, tag, [&](char* at, std::int64_t i) {
-      return Put(at, static_cast<std::int64_t>(array.Value(i)));
+      return PutBytes(at, static_cast<std::int64_t>(array.Value(i)));
     });
   }
 
@@ -192,9 +192,9 @@ class ColumnBytes {
     const auto scale = static_cast<const arrow::Decimal128Type&>(*array.type()).scale();
     Fixed<17>(array, 4, [&](char* at, std::int64_t i) {
       const arrow::Decimal128 value(array.GetValue(i));
-      at = Put(at, static_cast<std::uint8_t>(scale));
-      at = Put<std::uint64_t>(at, value.low_bits());
-      return Put<std::int64_t>(at, value.high_bits());
+      at = PutBytes(at, static_cast<std::uint8_t>(scale));
+      at = PutBytes<std::uint64_t>(at, value.low_bits());
+      return PutBytes<std::int64_t>(at, value.high_bits());
     });
   }
 
@@ -213,9 +213,9 @@ class ColumnBytes {
         continue;
       }
       char*& end = block_.ends()[first + i];
-      end = Put<std::uint8_t>(end, known ? tag : kNull);
+      end = PutBytes<std::uint8_t>(end, known ? tag : kNull);
       if (!known) continue;
-      end = Put(end, static_cast<std::uint32_t>(text.size()));
+      end = PutBytes(end, static_cast<std::uint32_t>(text.size()));
       std::memcpy(end, text.data(), text.size());
       end += text.size();
     }

@@ -135,7 +135,7 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
       fmt::format("the body has {} bytes, more than the limit of {}", bytes, body_bytes_max)};
 }
 
-std::optional<Fault> RefuseType(const RequestHead& head) {
+std::optional<Fault> RefuseType(const RequestHead& head, const RouteOptions& options) {
   const std::string* encoding = FindField(head, "content-encoding");
   if (encoding != nullptr && LowerCase(Trim(*encoding)) != "identity")
     return Fault{415, "WH8080", "the body is compressed, which is not supported",
@@ -143,7 +143,13 @@ std::optional<Fault> RefuseType(const RequestHead& head) {
   const std::string* type = FindField(head, "content-type");
   const std::string media =
       type == nullptr ? "" : LowerCase(Trim(std::string_view(*type).substr(0, type->find(';'))));
-  if (media == "application/json") return std::nullopt;
+  const std::vector<std::string>& taken = options.media_types;
+  if (taken.empty() ? media == "application/json" : std::ranges::find(taken, media) != taken.end())
+    return std::nullopt;
+  if (!taken.empty()) {
+    return Fault{415, "WH8080", "the body is not declared as what is taken here",
+                 fmt::format("send `content-type: {}`", Join(taken, "` or `"))};
+  }
   return Fault{415, "WH8080", "the body is not declared as JSON",
                "send `content-type: application/json`"};
 }
@@ -204,7 +210,7 @@ std::variant<Admission, Fault> Admit(const RequestHead& head, const AdmissionRul
   admission.body_bytes_expected = std::get<std::uint64_t>(length);
   if (!is_read &&
       (admission.body_bytes_expected > 0 || FindField(head, "transfer-encoding") != nullptr)) {
-    if (auto refusal = RefuseType(head)) return *std::move(refusal);
+    if (auto refusal = RefuseType(head, match.options)) return *std::move(refusal);
   }
   admission.handler = match.handler;
   admission.is_slow = match.options.is_slow;

@@ -52,6 +52,7 @@ json ToJson(const PlanAnswer& answer) {
           {"notes", plan.notes},
           {"waiting_objects", plan.waiting_objects},
           {"waiting_batches", plan.waiting_batches},
+          {"waiting_in_topics", plan.waiting_in_topics},
           {"waiting_views", plan.waiting_views},
           {"missing_folders", plan.missing_folders},
           {"behind_halted", ToJson(plan.behind_halt)}};

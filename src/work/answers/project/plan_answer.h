@@ -25,7 +25,7 @@ Result<PlanAnswer> PlanOfFiles(work::Workspace& served);
 
 // "add", "change", "remove"
 std::string_view ActionName(work::PlanItem::Action action);
-// {plan, items: [{action, kind, name, detail}], notes, waiting_objects, waiting_batches,
+// {plan, items: [{action, kind, name, detail}], notes, waiting_objects, waiting_batches, waiting_in_topics,
 // waiting_views, behind_halted}
 nlohmann::json ToJson(const PlanAnswer& answer);
 }  // namespace weirhouse::answers

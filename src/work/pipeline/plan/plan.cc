@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "work/ingest/raw_step.h"
+#include "work/ingest/topic_arrivals.h"
 #include "work/pipeline/batch/halt.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/view_standing.h"
@@ -318,6 +319,10 @@ Result<Plan> MakePlan(Workspace& workspace) {
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
   plan.waiting_objects = waiting.files;
   plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
+  WEIRHOUSE_TRY(const std::vector<TopicBacklog> topics, TopicBacklogs(workspace));
+  for (const TopicBacklog& topic : topics) {
+    if (topic.records() > 0) plan.waiting_in_topics[topic.source] = topic.records();
+  }
   plan.being_written = waiting.being_written;
   plan.untaken = waiting.untaken;
   plan.missing_folders = MissingLandingFolders(workspace.project());

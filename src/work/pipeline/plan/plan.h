@@ -31,6 +31,7 @@ struct Plan {
   std::vector<std::string> notes;  // "processed.plane depends on arrival order"
   std::int64_t waiting_objects = 0;
   std::int64_t waiting_batches = 0;
+  std::map<std::string, std::int64_t> waiting_in_topics;  // source → records of its topic, if any
   std::int64_t being_written = 0;              // landed files that a process has open for writing
   std::map<std::string, std::string> untaken;  // landed files that no run takes in: path → reason
   std::map<std::string, std::string> missing_folders;  // source → landing folder that is not there
