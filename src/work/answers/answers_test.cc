@@ -170,7 +170,7 @@ TEST(AnswerJson, OfTheStatus) {
       R"("did":"8 data files became 1","table":"raw.order"},"released_files":0,"removable_files":0,)"
       R"("tables":[{"changes":70,"due":true,"table":"raw.order"}]},"waiting":{"batches":0,)"
       R"("behind_halted":{"records":3,"run":"r4"},"being_written":0,"changes":0,)"
-      R"("missing_folders":{},"objects":1,"untaken_files":{},"views":[]},"waiting_records":4})");
+      R"("in_topics":{},"missing_folders":{},"objects":1,"untaken_files":{},"views":[]},"waiting_records":4})");
   status.waiting.refused = "breaking";
   status.clock_went_back = "by a day";
   status.waiting_records = 5;
