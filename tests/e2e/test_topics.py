@@ -1,4 +1,5 @@
 """Topics: what is sent to one is durable when it is acknowledged, and in raw once, whenever the daemon ends."""
+import gzip
 import http.client
 import json
 import random
@@ -67,6 +68,17 @@ def test_records_of_a_request_are_rows_a_moment_later(shop):
         assert status == 200 and [(r["offset"], json.loads(r["value"])["id"]) for r in answer["records"]] == [(2, 2), (3, 3)]
         assert answer == shop.json("stream", "tail", "orders", "--from", "2", "--limit", "5")
     assert stored(shop) == ({n: 1 for n in range(4)}, 4)
+
+
+def test_a_body_may_be_compressed(shop):
+    packed = {**LINES, "content-encoding": "gzip"}
+    with shop.serve("--no-watch") as daemon:
+        assert send(shop, daemon.port, gzip.compress(lines(range(1000))), headers=packed)[1]["records"] == 1000
+        for body in (gzip.compress(lines([1]))[:-3], b"no gzip", b"", 2 * gzip.compress(lines([1])), gzip.compress(b"x" * (65 << 20))):
+            status, answer = send(shop, daemon.port, body, headers=packed)
+            assert body == b"" or (status == 400 and answer["error"]["code"] == "WH1322"), answer
+        assert send(shop, daemon.port, lines([1]), headers={**LINES, "content-encoding": "br"})[0] == 415
+        assert topic(shop)["end"] == 1000
 
 
 def test_requests_that_are_refused_leave_nothing(shop):

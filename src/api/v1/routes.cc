@@ -157,6 +157,7 @@ void AddRoutes(http::Router& router, Options options) {
              [shared](const HttpRequest& request) { return PostRecords(*shared, request); },
              {.body_bytes_max = kRecordsBytesMax,
               .media_types = {"application/json", "application/x-ndjson"},
+              .takes_gzip = true,
               .requires_token = true,
               .is_slow = true});
   router.Add("GET", "/v1/quarantine",

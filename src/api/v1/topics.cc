@@ -5,6 +5,8 @@
 
 #include "api/v1/route.h"
 #include "ground/base/ascii.h"
+#include "ground/base/text.h"
+#include "ground/platform/io/inflate.h"
 #include "work/answers/json_line.h"
 #include "work/ingest/topic_arrivals.h"
 
@@ -16,11 +18,27 @@ using nlohmann::json;
 
 constexpr std::int64_t kTailDefault = 100;
 constexpr std::int64_t kTailMax = 10'000;
+constexpr std::size_t kInflatedBytesMax = std::size_t{64} << 20;
+
+// The body as it was before it was compressed.
+Result<std::string> InflatedBody(const HttpRequest& request) {
+  const auto encoding = request.headers.find("content-encoding");
+  if (encoding == request.headers.end() || LowerCase(encoding->second) != "gzip")
+    return request.body;
+  std::optional<std::string> body =
+      platform::Inflate(request.body, platform::DeflateForm::kGzip, kInflatedBytesMax);
+  if (body) return *std::move(body);
+  return Status(Code::kInvalidInput,
+                fmt::format("the body is no whole gzip, or inflates to more than {} bytes",
+                            WithThousands(kInflatedBytesMax)))
+      .WithError("WH1322")
+      .WithHint("nothing of it was appended; send fewer records at a time");
+}
 
 // The records of a body: one of JSON, or its lines. The line end behind the last one is not of it.
-std::vector<stream::Record> RecordsOf(const HttpRequest& request, std::string_view key) {
+std::vector<stream::Record> RecordsOf(const HttpRequest& request, std::string_view body,
+                                      std::string_view key) {
   std::vector<stream::Record> records;
-  std::string_view body = request.body;
   const auto type = request.headers.find("content-type");
   if (type != request.headers.end() && LowerCase(type->second).starts_with("application/json")) {
     if (body.ends_with('\n')) body.remove_suffix(1);
@@ -48,7 +66,9 @@ HttpResponse PostRecords(const Options& options, const HttpRequest& request) {
   const std::string& topic = request.parameters.at("name");
   const auto asked = request.query.find("key");
   const std::string key = asked == request.query.end() ? "" : asked->second;
-  const std::vector<stream::Record> records = RecordsOf(request, key);
+  const auto body = InflatedBody(request);
+  if (!body.ok()) return http::ErrorResponse(body.status());
+  const std::vector<stream::Record> records = RecordsOf(request, *body, key);
   std::int64_t first = 0;
   {
     auto lease = options.take();

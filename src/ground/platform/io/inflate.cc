@@ -63,7 +63,8 @@ std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form,
     const bool is_cut = taken == bytes.size() && used < out.size();
     if (step.outcome != Inflater::Outcome::kMore || is_cut) return std::nullopt;
   }
-  if (used > bytes_max) return std::nullopt;
+  const bool has_more = form == DeflateForm::kGzip && taken < bytes.size();
+  if (used > bytes_max || has_more) return std::nullopt;
   out.resize(used);
   return out;
 }

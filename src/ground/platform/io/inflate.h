@@ -42,7 +42,8 @@ class Inflater {
   std::unique_ptr<z_stream_s, End> stream_;
 };
 
-// Absent if the bytes are damaged or cut, or inflate to more than `bytes_max`.
+// Absent if the bytes are damaged or cut, inflate to more than `bytes_max`, or hold more than one
+// member of gzip.
 std::optional<std::string> Inflate(std::string_view bytes, DeflateForm form, std::size_t bytes_max);
 // Uses the fastest level, because the output is written at each commit and read only a few times.
 std::string Deflate(std::string_view bytes, DeflateForm form);

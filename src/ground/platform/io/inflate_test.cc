@@ -38,6 +38,8 @@ TEST(Inflate, WhatIsDamagedOrCutIsAbsent) {
   damaged[packed.size() / 2] = static_cast<char>(damaged[packed.size() / 2] ^ 0x55);
   EXPECT_FALSE(Inflate(damaged, DeflateForm::kGzip, 1 << 20));
   EXPECT_FALSE(Inflate("no gzip", DeflateForm::kGzip, 1 << 20));
+  EXPECT_FALSE(Inflate(packed + packed, DeflateForm::kGzip, 1 << 20));
+  EXPECT_FALSE(Inflate(packed + "x", DeflateForm::kGzip, 1 << 20));
 }
 
 TEST(Inflater, TakesAndGivesByteByByte) {

@@ -137,9 +137,14 @@ std::variant<std::uint64_t, Fault> LengthOf(const RequestHead& head, std::uint64
 
 std::optional<Fault> RefuseType(const RequestHead& head, const RouteOptions& options) {
   const std::string* encoding = FindField(head, "content-encoding");
-  if (encoding != nullptr && LowerCase(Trim(*encoding)) != "identity")
-    return Fault{415, "WH8080", "the body is compressed, which is not supported",
-                 "send it uncompressed"};
+  const std::string coded = encoding == nullptr ? "identity" : LowerCase(Trim(*encoding));
+  if (coded != "identity" && !(coded == "gzip" && options.takes_gzip)) {
+    return Fault{415, "WH8080",
+                 fmt::format("the body is compressed{}, which is not supported",
+                             options.takes_gzip ? " otherwise than by gzip" : ""),
+                 options.takes_gzip ? "send it uncompressed, or with `content-encoding: gzip`"
+                                    : "send it uncompressed"};
+  }
   const std::string* type = FindField(head, "content-type");
   const std::string media =
       type == nullptr ? "" : LowerCase(Trim(std::string_view(*type).substr(0, type->find(';'))));

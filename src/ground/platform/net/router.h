@@ -22,6 +22,8 @@ struct RouteOptions {
   std::int64_t body_bytes_max = 1 << 20;  // a larger body is refused with 413 before it is read
   // What a body may be declared as, in lower case; empty: application/json.
   std::vector<std::string> media_types = {};
+  // A body may be compressed with gzip; the handler inflates it.
+  bool takes_gzip = false;
   // Reads on loopback need no token unless a route sets this. Every other method always needs one.
   bool requires_token = false;
   // May take seconds. Such requests have workers of their own, so that quick requests never wait
