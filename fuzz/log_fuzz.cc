@@ -42,8 +42,8 @@ struct Folder {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Folder place;
-  const std::string& folder = place.path;
+  static const Folder made;
+  const std::string& folder = made.path;
   SeededRandom random(7);
   std::string bytes = stream::MakeSegmentHeader(random);
   const std::uint32_t nonce = *stream::ReadNonce(bytes);
