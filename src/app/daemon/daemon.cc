@@ -401,12 +401,13 @@ Status ServeProject(const command::Invocation& invocation, Talk& talk) {
   };
   catalog.on_error = [&host](const Status& status) { host->NoteIfReplaced(status); };
   catalog.audit = [&audit](const std::string& line) { audit.Append(line); };
+  // Before the server: whoever finds the port open may give commands.
+  WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
   WEIRHOUSE_TRY(const std::unique_ptr<PacedCall> appended, PacedCall::Start(kTopicsEvery, [&] {
                   if (runs_by_itself) queue.PushOnce([&] { run.Run(); });
                 }));
   WEIRHOUSE_TRY(const std::unique_ptr<http::HttpServer> server,
                 StartServer(port, *host, catalog, [&appended] { appended->Ask(); }, talk));
-  WEIRHOUSE_TRY(std::unique_ptr<CommandSocket> socket, CommandSocket::Start(*host, queue, signals));
   host->OnDamage([&] { return queue.Push([&] { run.Mend(); }); });
   WEIRHOUSE_TRY(std::unique_ptr<Worker> worker, Worker::Start(queue, talk));
   std::unique_ptr<LandingWatch> watch;

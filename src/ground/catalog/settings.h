@@ -186,6 +186,8 @@ inline SettingOf<std::string> Restoring(std::string_view path) {
 inline SettingsOf<std::int64_t> TopicOffsets(const std::string& topic) {
   return SettingsOf<std::int64_t>("topic/" + topic + "/");
 }
+// The same by topic and source: "orders/order".
+inline SettingsOf<std::int64_t> AllTopicOffsets() { return SettingsOf<std::int64_t>("topic/"); }
 
 // ---- Serving: by model, the version that answers ("late#1"), and its deployment ("late#1@d2").
 inline SettingsOf<std::string> Deployed() { return SettingsOf<std::string>("deployed/"); }

@@ -80,11 +80,24 @@ Result<Extent> ExtentFrom(const stream::Log& log, std::int64_t from, std::int64_
   return extent;
 }
 
-Result<std::int64_t> TakenBy(Workspace& workspace, const Source& source) {
-  WEIRHOUSE_TRY(
-      const auto offset,
-      catalog::setting::TopicOffsets(source.topic).Of(source.name).In(workspace.catalog()));
-  return offset.value_or(0);
+// Absent if the source never took anything.
+Result<std::optional<std::int64_t>> TakenBy(Workspace& workspace, const Source& source) {
+  return catalog::setting::TopicOffsets(source.topic).Of(source.name).In(workspace.catalog());
+}
+
+// Where `backlog` stands in its log.
+Status Find(Workspace& workspace, std::optional<std::int64_t> taken, TopicBacklog& backlog) {
+  WEIRHOUSE_TRY(const auto log, workspace.topics().Of(backlog.topic));
+  const std::int64_t begin = log->begin();
+  backlog.taken = taken.value_or(begin);
+  backlog.end = std::max(backlog.taken, log->end());
+  if (backlog.taken >= begin) return Status();
+  return Status(Code::kCorruption,
+                fmt::format("records {} to {} of the topic \"{}\" are gone, and the source \"{}\" "
+                            "has not taken them",
+                            backlog.taken, begin - 1, backlog.topic, backlog.source))
+      .WithError("WH7207")
+      .WithHint("put the files of .weirhouse/log back from a copy");
 }
 }  // namespace
 
@@ -92,19 +105,62 @@ Result<std::vector<TopicBacklog>> TopicBacklogs(Workspace& workspace) {
   std::vector<TopicBacklog> backlogs;
   for (const Source& source : workspace.project().sources) {
     if (source.topic.empty()) continue;
-    WEIRHOUSE_TRY(const std::int64_t taken, TakenBy(workspace, source));
-    WEIRHOUSE_TRY(const auto log, workspace.topics().Of(source.topic));
-    if (taken < log->begin()) {
-      return Status(Code::kCorruption,
-                    fmt::format("records {} to {} of the topic \"{}\" are gone, and the source "
-                                "\"{}\" has not taken them",
-                                taken, log->begin() - 1, source.topic, source.name))
-          .WithError("WH7207")
-          .WithHint("put the files of .weirhouse/log back from a copy");
-    }
-    backlogs.push_back({source.name, source.topic, taken, std::max(taken, log->end())});
+    TopicBacklog& backlog = backlogs.emplace_back();
+    backlog.source = source.name;
+    backlog.topic = source.topic;
+    WEIRHOUSE_TRY(const std::optional<std::int64_t> taken, TakenBy(workspace, source));
+    backlog.problem = Find(workspace, taken, backlog);
   }
   return backlogs;
+}
+
+namespace {
+// Calls `act(topic, source, taken)` for each source that has a place in a topic and does not name it
+// any more.
+template <typename Act>
+Status ForEachThatLeft(Workspace& workspace, const Act& act) {
+  WEIRHOUSE_TRY(const auto places, catalog::setting::AllTopicOffsets().In(workspace.catalog()));
+  for (const auto& [place, taken] : places) {
+    const std::size_t slash = place.find('/');
+    const std::string topic = place.substr(0, slash);
+    const std::string name = place.substr(slash + 1);
+    const Source* source = workspace.project().FindSource(name);
+    if (source != nullptr && source->topic == topic) continue;
+    WEIRHOUSE_TRY_STATUS(act(topic, name, taken));
+  }
+  return Status();
+}
+}  // namespace
+
+Status RegisterTopics(Workspace& workspace, catalog::CommitRequest& request) {
+  for (const Source& source : workspace.project().sources) {
+    if (source.topic.empty()) continue;
+    WEIRHOUSE_TRY(const std::optional<std::int64_t> taken, TakenBy(workspace, source));
+    if (taken) continue;
+    WEIRHOUSE_TRY(const auto log, workspace.topics().Of(source.topic));
+    request.settings.push_back(
+        catalog::setting::TopicOffsets(source.topic).Of(source.name).To(log->begin()));
+  }
+  return ForEachThatLeft(
+      workspace, [&](const std::string& topic, const std::string& source, std::int64_t) {
+        request.settings.push_back(catalog::setting::TopicOffsets(topic).Of(source).Removed());
+        return Status();
+      });
+}
+
+Status RefuseLostRecords(Workspace& workspace) {
+  return ForEachThatLeft(
+      workspace,
+      [&](const std::string& topic, const std::string& source, std::int64_t taken) -> Status {
+        WEIRHOUSE_TRY(const auto log, workspace.topics().Of(topic));
+        if (log->end() <= taken) return Status();
+        return Status(Code::kContractRefused,
+                      fmt::format("the source \"{}\" leaves the topic \"{}\", and has not taken {} "
+                                  "of its records",
+                                  source, topic, log->end() - taken))
+            .WithError("WH2028")
+            .WithHint("restore it until `wh run` has taken them in");
+      });
 }
 
 Result<std::optional<Arrival>> TopicArrivals::Next() {
@@ -141,8 +197,8 @@ void TopicArrivals::Acknowledge(const Arrival& arrival, const Digest& /*digest*/
     std::int64_t done = std::numeric_limits<std::int64_t>::max();
     for (const Source& source : workspace_.project().sources) {
       if (source.topic != topic) continue;
-      WEIRHOUSE_TRY(const std::int64_t taken, TakenBy(workspace_, source));
-      done = std::min(done, taken);
+      WEIRHOUSE_TRY(const std::optional<std::int64_t> taken, TakenBy(workspace_, source));
+      done = std::min(done, taken.value_or(0));
     }
     WEIRHOUSE_TRY(const auto log, workspace_.topics().Of(topic));
     return log->Trim(done);
@@ -153,6 +209,9 @@ void TopicArrivals::Acknowledge(const Arrival& arrival, const Digest& /*digest*/
 
 Result<bool> LandTopics(Workspace& workspace, std::vector<TopicBacklog>& backlogs,
                         RunSummary& summary) {
+  for (const TopicBacklog& backlog : backlogs) {
+    if (!backlog.problem.ok()) summary.untaken_files[backlog.place()] = backlog.problem.ToString();
+  }
   if (std::ranges::all_of(backlogs, [](const TopicBacklog& one) { return one.records() == 0; }))
     return false;
   TopicArrivals arrivals(workspace, backlogs);
@@ -162,9 +221,10 @@ Result<bool> LandTopics(Workspace& workspace, std::vector<TopicBacklog>& backlog
   for (TopicBacklog& backlog : backlogs) {
     const Source* source = workspace.project().FindSource(backlog.source);
     WEIRHOUSE_CHECK(source != nullptr);
-    WEIRHOUSE_TRY(const std::int64_t now, TakenBy(workspace, *source));
-    taken = taken || now > backlog.taken;
-    backlog.taken = std::min(now, backlog.end);
+    WEIRHOUSE_TRY(const std::optional<std::int64_t> now, TakenBy(workspace, *source));
+    if (!now || *now <= backlog.taken) continue;
+    taken = true;
+    backlog.taken = std::min(*now, backlog.end);
   }
   return taken;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ground/catalog/commit.h"
 #include "ground/log/log.h"
 #include "work/ingest/arrival.h"
 #include "work/workspace/run_summary.h"
@@ -18,10 +19,14 @@ struct TopicBacklog {
   std::string topic;
   std::int64_t taken = 0;  // the offset behind the last record that is in raw
   std::int64_t end = 0;    // of the topic
-  std::int64_t records() const { return end - taken; }
+  // Why nothing can be taken: those of TopicLogs::Of; kCorruption (WH7207), records that the source
+  // has not taken are gone.
+  Status problem;
+  std::int64_t records() const { return problem.ok() ? end - taken : 0; }
+  std::string place() const { return "topic:" + topic; }
 };
-// Of all sources with a topic, in the project's order. Errors: those of TopicLogs::Of; kCorruption
-// (WH7207): records that a source has not taken are gone.
+// Of all sources with a topic, in the project's order. One that is not applied begins with what the
+// topic still holds.
 Result<std::vector<TopicBacklog>> TopicBacklogs(Workspace& workspace);
 
 // A backlog becomes an object: the records as they were sent, a line each, in their order, named after
@@ -43,8 +48,14 @@ class TopicArrivals final : public Arrivals {
   std::size_t next_ = 0;
 };
 
-// Takes in the next objects of `backlogs`, one of each source, in one commit, and moves them on.
-// Returns whether anything was taken.
+// For the commit that registers the project's sources: one that is new to its topic begins with what
+// the topic still holds, and one that left it has no place there any more.
+Status RegisterTopics(Workspace& workspace, catalog::CommitRequest& request);
+// kContractRefused (WH2028) if a source left its topic before it had taken all records.
+Status RefuseLostRecords(Workspace& workspace);
+
+// Takes in the next objects of `backlogs`, one of each source, in one commit, and moves them on; the
+// summary reports those with a problem. Returns whether anything was taken.
 Result<bool> LandTopics(Workspace& workspace, std::vector<TopicBacklog>& backlogs,
                         RunSummary& summary);
 

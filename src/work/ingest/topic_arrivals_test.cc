@@ -14,13 +14,16 @@ namespace {
 struct TopicTest : ShopTest {
   void SetUp() override {
     ShopTest::SetUp();
+    UseTopic();
+    ASSERT_OK_AND(const Plan plan, MakePlan(*workspace));
+    ASSERT_OK(Apply(*workspace, plan.digest, NoProgress()));
+  }
+  void UseTopic() {
     Write(
         "weirhouse.yaml",
         "name: shop\nclock: replay\nsources:\n  order: { landing: topic:orders, contract: order }\n"
         "seeds: { shop: seeds/shops.csv }\n");
     Reopen();
-    ASSERT_OK_AND(const Plan plan, MakePlan(*workspace));
-    ASSERT_OK(Apply(*workspace, plan.digest, NoProgress()));
   }
   Result<std::int64_t> Send(const std::vector<std::string>& lines) {
     std::vector<stream::Record> records;
@@ -95,6 +98,48 @@ TEST_F(TopicTest, ThePlanTellsWhatWaits) {
   EXPECT_EQ(plan.waiting_in_topics, (std::map<std::string, std::int64_t>{{"order", 2}}));
 }
 
+// A source that comes later begins with what the topic still holds.
+TEST_F(TopicTest, ASourceThatIsAddedLaterTakesWhatIsStillThere) {
+  ASSERT_OK(Send({Line(1)}));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  Reopen();
+  ASSERT_OK(Send({Line(2)}));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));  // trims the first segment
+  ASSERT_OK_AND(const auto log, workspace->topics().Of("orders"));
+  EXPECT_EQ(log->begin(), 1);
+  Write("weirhouse.yaml",
+        "name: shop\nclock: replay\nsources:\n  order: { landing: topic:orders, contract: order }\n"
+        "  copy: { landing: topic:orders, contract: order }\nseeds: { shop: seeds/shops.csv }\n");
+  Reopen();
+  ASSERT_OK_AND(const Plan plan, MakePlan(*workspace));
+  EXPECT_EQ(plan.waiting_in_topics, (std::map<std::string, std::int64_t>{{"copy", 1}}));
+  ASSERT_OK(Send({Line(3)}));
+  ASSERT_OK(Apply(*workspace, plan.digest, NoProgress()));
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_EQ(Rows("processed.order"), 3);
+  std::int64_t copied = 0;
+  for (const catalog::ObjectRecord& object : Objects())
+    copied += object.source == "copy" ? object.record_count : 0;
+  EXPECT_EQ(copied, 2);
+}
+
+TEST_F(TopicTest, ASourceDoesNotLeaveRecordsBehind) {
+  ASSERT_OK(Send({Line(1), Line(2)}));
+  const auto leave = [&]() -> Status {
+    Write("weirhouse.yaml",
+          "name: shop\nclock: replay\nsources:\n  order: { landing: landing/order, contract: order "
+          "}\nseeds: { shop: seeds/shops.csv }\n");
+    Reopen();
+    WEIRHOUSE_TRY(const Plan plan, MakePlan(*workspace));
+    return Apply(*workspace, plan.digest, NoProgress()).status();
+  };
+  EXPECT_EQ(leave().error_code(), "WH2028");
+  UseTopic();
+  ASSERT_OK(RunPending(*workspace, NoProgress()));
+  EXPECT_OK(leave());
+  EXPECT_TRUE(catalog::setting::AllTopicOffsets().In(workspace->catalog()).value().empty());
+}
+
 // A segment that is gone before its records were taken is an error, never a gap.
 TEST_F(TopicTest, RecordsThatAreGoneAreAnError) {
   ASSERT_OK(Send({Line(1)}));
@@ -103,8 +148,11 @@ TEST_F(TopicTest, RecordsThatAreGoneAreAnError) {
   workspace.reset();
   std::filesystem::remove(scratch / ".weirhouse/log/orders/00000000000000000000.log");
   Reopen();
-  EXPECT_EQ(TopicBacklogs(*workspace).status().error_code(), "WH7207");
-  EXPECT_EQ(RunPending(*workspace, NoProgress()).status().error_code(), "WH7207");
+  EXPECT_EQ(Backlog().problem.error_code(), "WH7207");
+  ASSERT_OK_AND(const RunSummary summary, RunPending(*workspace, NoProgress()));
+  EXPECT_THAT(summary.untaken_files.at("topic:orders"), ::testing::HasSubstr("WH7207"));
+  ASSERT_OK_AND(const Plan plan, MakePlan(*workspace));
+  EXPECT_THAT(plan.untaken.at("topic:orders"), ::testing::HasSubstr("records 0 to 0"));
 }
 }  // namespace
 }  // namespace weirhouse::work

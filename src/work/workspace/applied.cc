@@ -63,6 +63,7 @@ json DefinitionDigests(const ProjectDefinition& project) {
   for (const Source& source : project.sources) {
     if (source.delimiter != ',')
       sections["delimiters"][source.name] = std::string(1, source.delimiter);
+    if (!source.topic.empty()) sections["topics"][source.name] = source.topic;
   }
   for (const auto& [id, contract] : project.contracts)
     sections["contracts"][id] = contract->digest().ToHex();

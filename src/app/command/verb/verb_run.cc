@@ -20,9 +20,9 @@ namespace weirhouse::command {
 namespace {
 using nlohmann::json;
 
-constexpr std::string_view kKinds[] = {"contract",     "delimiter", "format", "nulls",
-                                       "seed",         "processed", "gate",   "feature view",
-                                       "training set", "model"};
+constexpr std::string_view kKinds[] = {"contract",     "topic",        "delimiter", "format",
+                                       "nulls",        "seed",         "processed", "gate",
+                                       "feature view", "training set", "model"};
 
 std::string_view ActionSign(work::PlanItem::Action action) {
   switch (action) {

@@ -59,11 +59,13 @@ class LineAppender {
 Result<int> RunStreamList(Context& context) {
   WEIRHOUSE_TRY(work::Workspace * workspace, context.Reading());
   WEIRHOUSE_TRY(const answers::TopicsAnswer answer, answers::ListTopics(*workspace));
-  Listing listing("topics", {"topic", "begin", "end", "bytes", "source", "taken", "waiting"});
+  Listing listing("topics",
+                  {"topic", "begin", "end", "bytes", "source", "taken", "waiting", "problem"});
   for (const answers::Topic& topic : answer.topics) {
     for (const answers::TopicReader& reader : topic.readers) {
       listing.Add({topic.name, topic.begin, topic.end, topic.size_bytes, reader.source,
-                   reader.taken, reader.waiting});
+                   reader.taken, reader.waiting,
+                   reader.problem.empty() ? json() : json(reader.problem)});
     }
   }
   context.Print(listing, answers::ToJson(answer));

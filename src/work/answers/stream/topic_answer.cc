@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "work/ingest/topic_arrivals.h"
 #include "work/workspace/state/topic_logs.h"
@@ -15,13 +16,14 @@ Result<TopicsAnswer> ListTopics(work::Workspace& workspace) {
   std::map<std::string, Topic> topics;
   for (const work::TopicBacklog& backlog : backlogs) {
     Topic& topic = topics[backlog.topic];
-    topic.readers.push_back({backlog.source, backlog.taken, backlog.records()});
-    if (!topic.name.empty()) continue;
-    WEIRHOUSE_TRY(const auto log, workspace.topics().Of(backlog.topic));
-    topic.name = backlog.topic;
-    topic.begin = log->begin();
-    topic.end = backlog.end;
-    topic.size_bytes = log->size_bytes();
+    topic.readers.push_back({backlog.source, backlog.taken, backlog.records(),
+                             backlog.problem.ok() ? "" : backlog.problem.ToString()});
+    if (!std::exchange(topic.name, backlog.topic).empty()) continue;
+    const auto log = workspace.topics().Of(backlog.topic);
+    if (!log.ok()) continue;  // its readers tell
+    topic.begin = (*log)->begin();
+    topic.end = (*log)->end();
+    topic.size_bytes = (*log)->size_bytes();
   }
   TopicsAnswer answer;
   for (auto& [name, topic] : topics) answer.topics.push_back(std::move(topic));
@@ -33,8 +35,10 @@ json ToJson(const TopicsAnswer& answer) {
   for (const Topic& topic : answer.topics) {
     json readers = json::array();
     for (const TopicReader& reader : topic.readers) {
-      readers.push_back(
-          {{"source", reader.source}, {"taken", reader.taken}, {"waiting", reader.waiting}});
+      readers.push_back({{"source", reader.source},
+                         {"taken", reader.taken},
+                         {"waiting", reader.waiting},
+                         {"problem", reader.problem.empty() ? json() : json(reader.problem)}});
     }
     topics.push_back({{"topic", topic.name},
                       {"begin", topic.begin},

@@ -17,6 +17,7 @@ struct TopicReader {
   std::string source;
   std::int64_t taken = 0;    // the offset behind the last record that is in raw
   std::int64_t waiting = 0;  // records that are not
+  std::string problem;       // why none can be taken
 };
 struct Topic {
   std::string name;
@@ -29,7 +30,7 @@ struct TopicsAnswer {
   std::vector<Topic> topics;  // by name
 };
 Result<TopicsAnswer> ListTopics(work::Workspace& workspace);
-// {"topics": [{topic, begin, end, bytes, readers: [{source, taken, waiting}]}]}
+// {"topics": [{topic, begin, end, bytes, readers: [{source, taken, waiting, problem}]}]}; no problem is null
 nlohmann::json ToJson(const TopicsAnswer& answer);
 
 struct TopicRecord {

@@ -7,6 +7,7 @@
 
 #include "ground/base/text.h"
 #include "work/ingest/raw_step.h"
+#include "work/ingest/topic_arrivals.h"
 #include "work/landing/object_reader.h"
 #include "work/pipeline/batch/pipeline_state.h"
 #include "work/pipeline/feature/left_out.h"
@@ -39,6 +40,7 @@ Status AddDefinitions(Workspace& workspace, const catalog::Catalog::Offset& offs
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   request.settings.push_back(setting::Readings().To(ReadingsToApply(readings, project)));
   request.settings.push_back(setting::OnlineFills().To(OnlineFillsOf(project)));
+  WEIRHOUSE_TRY_STATUS(RegisterTopics(workspace, request));
   WEIRHOUSE_TRY(const json read_by, ReadByToApply(workspace));
   if (!read_by.empty()) request.settings.push_back(setting::ReadBy().To(read_by));
   WEIRHOUSE_TRY_STATUS(StageExternalTables(workspace, publication));
@@ -99,6 +101,7 @@ Result<RunSummary> RegisterRebuilt(Workspace& workspace, Progress& progress) {
 
 // Refuses to drop a source whose records were stored and not processed yet.
 Status RefuseLostBacklog(Workspace& workspace) {
+  WEIRHOUSE_TRY_STATUS(RefuseLostRecords(workspace));
   WEIRHOUSE_TRY(const json readings, AppliedReadings(workspace));
   WEIRHOUSE_TRY(const auto offset, workspace.catalog().OffsetOf(std::string(kProcessedConsumer)));
   for (const auto& [name, reading] : readings.items()) {

@@ -302,6 +302,8 @@ Result<Plan> MakePlan(Workspace& workspace) {
   WEIRHOUSE_TRY_STATUS(NoteExternal(workspace, plan.items));
   CompareSection(applied, wanted, "gates", "gate", "judges from the next batch on", plan.items);
   CompareSection(applied, wanted, "views", "feature view", "", plan.items);
+  CompareSection(applied, wanted, "topics", "topic",
+                 "the source begins with what that topic still holds", plan.items);
   CompareSection(applied, wanted, "training_sets", "training set", "build it again to use it",
                  plan.items);
   WEIRHOUSE_TRY_STATUS(RefuseChangedViews(workspace, wanted, plan.items));
@@ -319,12 +321,13 @@ Result<Plan> MakePlan(Workspace& workspace) {
   WEIRHOUSE_TRY(const Waiting waiting, ListWaiting(workspace));
   plan.waiting_objects = waiting.files;
   plan.waiting_batches = static_cast<std::int64_t>(waiting.batches.size());
+  plan.being_written = waiting.being_written;
+  plan.untaken = waiting.untaken;
   WEIRHOUSE_TRY(const std::vector<TopicBacklog> topics, TopicBacklogs(workspace));
   for (const TopicBacklog& topic : topics) {
     if (topic.records() > 0) plan.waiting_in_topics[topic.source] = topic.records();
+    if (!topic.problem.ok()) plan.untaken[topic.place()] = topic.problem.ToString();
   }
-  plan.being_written = waiting.being_written;
-  plan.untaken = waiting.untaken;
   plan.missing_folders = MissingLandingFolders(workspace.project());
   WEIRHOUSE_TRY(plan.behind_halt, LookBehindHalt(workspace));
   for (const std::string& path : waiting.unmatched) {
